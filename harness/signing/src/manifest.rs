@@ -1,0 +1,1 @@
+//! The manifest: everything about one program that a signature binds.

@@ -1,0 +1,80 @@
+//! A program in load-invariant form: what is signed, and what is handed to `BPF_PROG_LOAD`.
+
+use std::sync::Arc;
+
+/// Fixed-size records that accompany the instructions, as the kernel takes them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    /// Bytes per record; 0 if there are none.
+    pub record_size: u32,
+    /// The records, one after the other.
+    pub bytes: Vec<u8>,
+}
+
+impl Records {
+    /// How many records there are.
+    pub fn count(&self) -> u32 {
+        (self.bytes.len() as u32).checked_div(self.record_size).unwrap_or(0)
+    }
+}
+
+/// What a program attaches to, by name, since type ids differ from kernel to kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Attach {
+    /// Nothing that is known when the program is loaded.
+    #[default]
+    None,
+    /// A type in the BTF of the kernel or of a module.
+    KernelType {
+        /// `vmlinux` or the name of a module.
+        object: String,
+        /// The type's BTF name, with the prefix that the kernel gives it (`bpf_lsm_`, `btf_trace_`, `bpf_iter_`).
+        name: String,
+        /// The member of a struct_ops type that the program implements; empty for all other programs.
+        member: String,
+    },
+    /// A function of another program (`freplace`, or `fentry` on a program).
+    Program {
+        /// The other program's kernel name.
+        object: String,
+        /// The function's BTF name in that program's BTF.
+        name: String,
+    },
+}
+
+/// One program in load-invariant form (see `kernel-patch/README.md`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The name as the compiler wrote it; the kernel keeps the first 15 bytes.
+    pub name: String,
+    /// `enum bpf_prog_type`.
+    pub prog_type: u32,
+    /// `enum bpf_attach_type`.
+    pub expected_attach_type: u32,
+    /// `BPF_F_*` flags of `BPF_PROG_LOAD`.
+    pub flags: u32,
+    /// The license string, without a terminating zero.
+    pub license: String,
+    /// The attach target.
+    pub attach: Attach,
+    /// Instructions, 8 bytes each, subprograms appended.
+    pub insns: Vec<u8>,
+    /// The BTF as it is given to `BPF_BTF_LOAD`, shared by all programs of an object.
+    pub btf: Option<Arc<[u8]>>,
+    /// `struct bpf_func_info` records.
+    pub func_info: Records,
+    /// `struct bpf_line_info` records. Not signed: they only decorate the verifier's log.
+    pub line_info: Records,
+    /// `struct bpf_core_relo` records.
+    pub core_relos: Records,
+}
+
+/// Bytes per instruction (`struct bpf_insn`).
+pub const INSN_SIZE: usize = 8;
+
+impl Program {
+    /// How many instructions the program has (a 64-bit immediate load counts as two).
+    pub fn insn_count(&self) -> u32 {
+        (self.insns.len() / INSN_SIZE) as u32
+    }
+}

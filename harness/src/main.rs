@@ -1,0 +1,3 @@
+//! `bpfsig`: builds, boots and measures a kernel that checks the signature of eBPF programs.
+
+fn main() {}
