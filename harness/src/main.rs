@@ -1,3 +1,12 @@
 //! `bpfsig`: builds, boots and measures a kernel that checks the signature of eBPF programs.
 
-fn main() {}
+mod cli;
+mod interrupt;
+mod kernel;
+mod progress;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}
