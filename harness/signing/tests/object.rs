@@ -36,7 +36,7 @@ fn assemble(source: &str) -> Vec<u8> {
 }
 
 fn error(bytes: &[u8]) -> ObjectError {
-    Object::parse(bytes).err().expect("the object must be refused")
+    Object::parse(bytes).expect_err("the object must be refused")
 }
 
 /// A program with subprograms, a callback, CO-RE and BTF, so that there is something everywhere to damage.
