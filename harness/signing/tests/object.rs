@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use bpfsig_signing::object::{Object, ObjectError};
+use bpfsig_signing::program::Attach;
 
 const PRELUDE: &str = r#"
 #define SEC(name) __attribute__((section(name)))
@@ -88,6 +89,32 @@ fn what_a_signature_does_not_cover_is_named() {
             format!("program `program` refers to {what} `{symbol}`: signing such programs is not supported")
         );
     }
+}
+
+#[test]
+fn a_struct_ops_program_attaches_to_its_member() {
+    let table = r#"
+        struct tcp_congestion_ops___small { int key; int (*ssthresh)(void *); void (*init)(void *); };
+        SEC(".struct_ops.link") struct tcp_congestion_ops___small other;
+        SEC(".struct_ops.link") struct tcp_congestion_ops___small ops = { 1, (void *)ssthresh, (void *)init };
+    "#;
+    let programs = r#"
+        SEC("struct_ops/ssthresh") int ssthresh(void *context) { return 2; }
+        SEC("struct_ops.s") void init(void *context) {}
+    "#;
+    let object = Object::parse(&compile(&format!("{programs}{table}"))).unwrap();
+    let members: Vec<_> = object.programs().iter().map(|program| program.attach.clone()).collect();
+    let member = |member: &str| Attach::KernelType {
+        object: "vmlinux".to_owned(),
+        name: "tcp_congestion_ops".to_owned(),
+        member: member.to_owned(),
+    };
+    assert_eq!(members, [member("ssthresh"), member("init")]);
+
+    assert_eq!(
+        error(&compile(programs)).to_string(),
+        "function `ssthresh`: is in no variable of a struct_ops type"
+    );
 }
 
 #[test]
