@@ -163,7 +163,9 @@ fn subprograms_are_linked_as_libbpf_links_them() {
 fn sections_mean_what_they_mean_to_libbpf() {
     let names = section_names();
     assert!(names.len() > 100, "{names:?}");
-    let sections: Vec<_> = names.iter().map(|name| name.replace('+', "/target")).collect();
+    // Programs for struct_ops need a variable that they are in.
+    let names = names.iter().filter(|name| !name.starts_with("struct_ops"));
+    let sections: Vec<_> = names.map(|name| name.replace('+', "/target")).collect();
     let object = Object::parse(&assemble(&sections)).unwrap();
     assert_eq!(object.programs().len(), sections.len());
     for (program, section) in object.programs().iter().zip(&sections) {

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use bpfsig_signing::object::{Object, ObjectError};
 use bpfsig_signing::program::Attach;
 
+const BPF_PROG_TYPE_STRUCT_OPS: u32 = 27;
+
 const PRELUDE: &str = r#"
 #define SEC(name) __attribute__((section(name)))
 #define NOINLINE __attribute__((noinline))
@@ -110,6 +112,7 @@ fn a_struct_ops_program_attaches_to_its_member() {
         member: member.to_owned(),
     };
     assert_eq!(members, [member("ssthresh"), member("init")]);
+    assert!(object.programs().iter().all(|program| program.prog_type == BPF_PROG_TYPE_STRUCT_OPS));
 
     assert_eq!(
         error(&compile(programs)).to_string(),

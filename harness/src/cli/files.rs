@@ -26,7 +26,8 @@ pub fn certificate(path: &Path) -> Result<Certificate> {
 /// Reads a key and the certificate that goes with it.
 pub fn signer(key: &Path, certificate_path: &Path) -> Result<Signer> {
     let passphrase = std::env::var(PASSPHRASE).ok();
-    let private = PrivateKey::read(&read(key)?, passphrase.as_deref()).with_context(|| key.display().to_string())?;
+    let private =
+        PrivateKey::read(&read(key)?, passphrase.as_deref()).with_context(|| key.display().to_string())?;
     Signer::new(private, certificate(certificate_path)?)
         .with_context(|| format!("{} and {}", key.display(), certificate_path.display()))
 }
