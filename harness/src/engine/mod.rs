@@ -16,6 +16,7 @@ use clap::ValueEnum;
 
 use crate::interrupt::Interrupted;
 use crate::progress::Progress;
+use crate::report::Unit;
 
 pub use qemu::version as qemu_version;
 pub use vm::{Event, GUEST_SHARE, Vm, quote};
@@ -32,10 +33,10 @@ pub enum Engine {
 
 impl Engine {
     /// What a nanosecond of the guest's clock stands for.
-    pub fn unit(self) -> &'static str {
+    pub fn unit(self) -> Unit {
         match self {
-            Engine::Tcg => "guest instructions",
-            Engine::Kvm => "ns",
+            Engine::Tcg => Unit::Instructions,
+            Engine::Kvm => Unit::Nanoseconds,
         }
     }
 

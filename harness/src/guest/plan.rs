@@ -75,7 +75,7 @@ pub struct SignatureTimes {
 }
 
 /// The verifier's figures on its own work, in veristat's terms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VerifierStats {
     /// Instructions processed, each as often as it was visited.
     pub total_insns: u64,
