@@ -1,6 +1,17 @@
 //! `bpfsig`: builds, boots and measures a kernel that checks the signature of eBPF programs.
 
-#[allow(dead_code)]
+mod bench;
+mod cli;
 mod corpus;
+mod engine;
+mod guest;
+mod interrupt;
+mod kernel;
+mod progress;
+mod report;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

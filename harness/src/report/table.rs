@@ -27,7 +27,7 @@ const TEXT: [usize; 2] = [0, 3];
 pub(super) fn render(report: &Report) -> String {
     let mut table = Table::new();
     table
-        .load_preset(presets::NOTHING)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(HEADER);
     let mut rest = &report.cost[..];

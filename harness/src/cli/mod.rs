@@ -1,0 +1,59 @@
+//! The command line: one file per command, each with its arguments and a `run`.
+
+mod bench;
+mod guest;
+mod kernel;
+mod vm;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use crate::interrupt::{self, Interrupted};
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Bench(bench::Options),
+    #[command(subcommand)]
+    Kernel(kernel::Command),
+    Vm(vm::Options),
+    #[command(subcommand, hide = true)]
+    Guest(guest::Command),
+}
+
+/// Runs the command that the arguments name.
+///
+/// Exit codes: 0 success, 1 failure, 2 wrong usage (clap), 130 interrupted.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli.command) {
+        Ok(code) => code,
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("bpfsig: interrupted");
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
+        Err(error) => {
+            eprintln!("bpfsig: error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<ExitCode> {
+    interrupt::install().context("cannot listen for Ctrl-C")?;
+    match command {
+        Command::Bench(options) => bench::run(options)?,
+        Command::Kernel(command) => kernel::run(command)?,
+        Command::Vm(options) => return vm::run(options),
+        Command::Guest(command) => guest::run(command)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,176 @@
+//! Building a kernel.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::statvfs::statvfs;
+use sha2::{Digest, Sha256};
+
+use super::cache::{Cache, Entry, Kernel, Lock};
+use super::process::{self, Event, Log};
+use super::{Recipe, ca, config, tools};
+use crate::progress::{Progress, Total};
+
+/// What a build takes on disk at its end, in GiB: the source 1.7, its objects 1.3, ccache 0.3.
+const SPACE_GIB: u64 = 4;
+
+/// Objects that a build compiles if no earlier build tells: 6.12.117 with the fragments of this repository.
+const TYPICAL_OBJECTS: u64 = 2000;
+
+/// Where `CONFIG_SYSTEM_TRUSTED_KEYS` expects the certificate.
+const CA_IN_TREE: &str = "certs/bpfsig-ca.pem";
+
+/// Variables of the user that would change what is built.
+const FOREIGN_VARIABLES: [&str; 9] = [
+    "ARCH",
+    "CROSS_COMPILE",
+    "LLVM",
+    "KBUILD_OUTPUT",
+    "KCFLAGS",
+    "KCONFIG_CONFIG",
+    "LOCALVERSION",
+    "MAKEFLAGS",
+    "O",
+];
+
+/// Builds the kernel and puts it into the cache.
+pub fn build(recipe: &Recipe, cache: &Cache, lock: &Lock, progress: &Progress) -> Result<Kernel> {
+    let workspace = cache.workspace(lock)?;
+    check_space(workspace.path())?;
+    let entry = workspace.path().join("entry");
+    fs::create_dir(&entry)?;
+    let build = Build {
+        tree: workspace.path().join("linux"),
+        ccache: cache.ccache(),
+        log: Log::create(&cache.log(recipe.variant))?,
+    };
+
+    recipe.source.unpack(&build.tree, &build.log, progress)?;
+    recipe.series.apply(&build.tree, &build.log)?;
+    build.configure(recipe, progress)?;
+    ca::create(&entry.join("ca.key"), &entry.join("ca.pem"), &build.log)?;
+    fs::copy(entry.join("ca.pem"), build.tree.join(CA_IN_TREE))?;
+    let objects = build.compile(cache.last_objects()?.unwrap_or(TYPICAL_OBJECTS), progress)?;
+    build.collect(&entry)?;
+
+    let about = Entry {
+        version: build.read("include/config/kernel.release")?.trim().to_owned(),
+        config_sha256: hex::encode(Sha256::digest(build.read(".config")?)),
+        patches_sha256: recipe.series.sha256(),
+        objects,
+    };
+    cache.put(&entry, recipe.variant, &recipe.key, &about)
+}
+
+fn check_space(path: &Path) -> Result<()> {
+    let stat = statvfs(path).with_context(|| format!("cannot tell the free space of {}", path.display()))?;
+    // Their types are not u64 everywhere.
+    let free = u64::from(stat.blocks_available()) * u64::from(stat.fragment_size());
+    if free < SPACE_GIB << 30 {
+        bail!(
+            "building the kernel takes about {SPACE_GIB} GiB, {} has {:.1} GiB left; BPFSIG_CACHE names another place",
+            path.display(),
+            free as f64 / (1u64 << 30) as f64
+        );
+    }
+    Ok(())
+}
+
+struct Build {
+    tree: PathBuf,
+    ccache: PathBuf,
+    log: Log,
+}
+
+impl Build {
+    fn configure(&self, recipe: &Recipe, progress: &Progress) -> Result<()> {
+        let task = progress.task("Configuring", Total::Unknown);
+        process::run(self.make().arg("tinyconfig"), &self.log, |_| {})?;
+        let mut dot_config = self.read(".config")?;
+        for fragment in &recipe.fragments {
+            dot_config += &fragment.text;
+        }
+        fs::write(self.tree.join(".config"), dot_config)?;
+        process::run(self.make().arg("olddefconfig"), &self.log, |_| {})?;
+        config::check_survived(&recipe.fragments, &self.read(".config")?)?;
+        task.done();
+        Ok(())
+    }
+
+    /// Returns the number of objects that were compiled.
+    fn compile(&self, expected: u64, progress: &Progress) -> Result<u64> {
+        let mut task = progress.task("Building the kernel", Total::AboutItems(expected));
+        let jobs = thread::available_parallelism().map_or(1, |n| n.get());
+        let mut make = self.make();
+        make.arg(format!("-j{jobs}")).args(["bzImage", "modules"]);
+        process::run(&mut make, &self.log, |event| {
+            let Event::Line(line) = event else { return };
+            // Such as `  CC      kernel/fork.o`, `  CC [M]  net/ipv4/tcp_dctcp.o`, `  BTF     .btf.vmlinux.bin.o`.
+            let mut words = line.split_whitespace();
+            match (words.next(), words.last()) {
+                (Some("CC" | "AS"), Some(_)) => task.advance(),
+                (Some(step @ ("LD" | "BTF" | "BTFIDS" | "GZIP" | "KSYMS")), Some(file)) => {
+                    task.note(&format!("{step} {file}"));
+                }
+                _ => {}
+            }
+        })?;
+        let objects = task.position();
+        task.done();
+        Ok(objects)
+    }
+
+    /// Copies what the cache keeps into its entry.
+    fn collect(&self, entry: &Path) -> Result<()> {
+        fs::copy(self.tree.join("arch/x86/boot/bzImage"), entry.join("bzImage"))?;
+        fs::copy(self.tree.join(".config"), entry.join("config"))?;
+
+        let mut objcopy = Command::new("objcopy");
+        objcopy.arg("--strip-debug").arg(self.tree.join("vmlinux")).arg(entry.join("vmlinux"));
+        process::run(&mut objcopy, &self.log, |_| {})?;
+
+        // Kbuild builds it only for kernels with signed modules.
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-O2", "-o"]).arg(entry.join("sign-file"));
+        gcc.arg(self.tree.join("scripts/sign-file.c")).arg("-lcrypto");
+        process::run(&mut gcc, &self.log, |_| {})?;
+
+        let mut install = self.make();
+        install.arg("modules_install").arg("INSTALL_MOD_STRIP=1");
+        install.arg(format!("INSTALL_MOD_PATH={}", entry.display()));
+        if let Some(depmod) = tools::find("depmod") {
+            install.arg(format!("DEPMOD={}", depmod.display()));
+        }
+        process::run(&mut install, &self.log, |_| {})?;
+        let version = self.read("include/config/kernel.release")?;
+        // Leads to the build tree, which goes away.
+        fs::remove_file(entry.join("lib/modules").join(version.trim()).join("build"))?;
+        Ok(())
+    }
+
+    /// `make` in the tree, set up so that the image depends on nothing but the recipe and the CA.
+    fn make(&self) -> Command {
+        let mut make = Command::new("make");
+        make.current_dir(&self.tree);
+        for variable in FOREIGN_VARIABLES {
+            make.env_remove(variable);
+        }
+        make.env("LC_ALL", "C")
+            .env("KBUILD_BUILD_TIMESTAMP", "Thu Jan  1 00:00:00 UTC 1970")
+            .env("KBUILD_BUILD_VERSION", "1")
+            .env("KBUILD_BUILD_USER", "bpfsig")
+            .env("KBUILD_BUILD_HOST", "bpfsig");
+        if tools::find("ccache").is_some() {
+            make.arg("CC=ccache gcc").env("CCACHE_DIR", &self.ccache).env("CCACHE_MAXSIZE", "2G");
+        }
+        make
+    }
+
+    fn read(&self, path: &str) -> Result<String> {
+        let path = self.tree.join(path);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+}

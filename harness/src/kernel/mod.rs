@@ -1,0 +1,129 @@
+//! Kernels to boot: built from source, patches and configuration fragments, kept in a cache.
+//!
+//! ```text
+//! source + patches + config + tools ── key ──> cache entry, or build ──> cache entry ──> Kernel
+//! ```
+
+mod build;
+mod ca;
+mod cache;
+mod config;
+mod patches;
+mod process;
+mod source;
+mod tools;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use self::cache::{Cache, Inputs};
+use self::config::Fragment;
+use self::patches::Series;
+use self::source::Source;
+use crate::progress::Progress;
+
+pub use self::cache::Kernel;
+
+/// `kernel-patch/` of the repository that this program was built from.
+const KERNEL_PATCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kernel-patch");
+
+/// The release that the patches are made for.
+const BASE: &str = "6.12";
+
+/// Which kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Variant {
+    /// With the patches that check signatures.
+    Patched,
+    /// The same source and configuration without them.
+    Baseline,
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Patched => "patched",
+            Self::Baseline => "baseline",
+        })
+    }
+}
+
+/// The kernel of this variant: from the cache, otherwise built first, which takes minutes.
+///
+/// `source` is a directory or a tarball; without it Debian's `linux-source-6.12` is used, downloaded if it is not
+/// installed. Fails without leaving anything in the cache if a tool is missing, a patch does not apply, a requested
+/// config symbol is lost, the compiler fails, the disk is full, or the user interrupts.
+pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Kernel> {
+    let cache = Cache::open()?;
+    let source = match Source::find(source)? {
+        Some(source) => source,
+        None => source::download(&cache.sources(), progress)?,
+    };
+    let recipe = Recipe::new(variant, source, progress)?;
+    if let Some(kernel) = cache.get(variant, &recipe.key)? {
+        return Ok(kernel);
+    }
+    let lock = cache.lock(progress)?;
+    // Whoever held the lock may have built this very kernel.
+    if let Some(kernel) = cache.get(variant, &recipe.key)? {
+        return Ok(kernel);
+    }
+    build::build(&recipe, &cache, &lock, progress)
+}
+
+/// The kernel of this variant if it is in the cache.
+pub fn cached(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Option<Kernel>> {
+    let cache = Cache::open()?;
+    let Some(source) = Source::find(source)?.or_else(|| source::downloaded(&cache.sources())) else {
+        return Ok(None);
+    };
+    let recipe = Recipe::new(variant, source, progress)?;
+    cache.get(variant, &recipe.key)
+}
+
+/// Everything that decides what the built kernel is.
+struct Recipe {
+    variant: Variant,
+    source: Source,
+    series: Series,
+    fragments: Vec<Fragment>,
+    key: String,
+}
+
+impl Recipe {
+    fn new(variant: Variant, source: Source, progress: &Progress) -> Result<Self> {
+        let directory = Path::new(KERNEL_PATCH);
+        let (series, fragments) = match variant {
+            Variant::Patched => {
+                let series = Series::read(&series_directory())?;
+                if series.is_empty() {
+                    bail!(
+                        "there are no patches in {}; `--variant baseline` builds the kernel without them",
+                        series_directory().display()
+                    );
+                }
+                (series, config::read(&directory.join("config"))?)
+            }
+            Variant::Baseline => {
+                let mut fragments = config::read(&directory.join("config"))?;
+                fragments.retain(|fragment| fragment.name != config::PATCHED_ONLY);
+                (Series::default(), fragments)
+            }
+        };
+        tools::check()?;
+        let inputs = Inputs {
+            source: source.digest(progress)?,
+            patches: series.iter().map(|patch| patch.text.clone()).collect(),
+            fragments: fragments.iter().map(|fragment| fragment.text.clone()).collect(),
+            tools: tools::versions()?,
+        };
+        Ok(Self { variant, source, series, fragments, key: inputs.key() })
+    }
+}
+
+fn series_directory() -> PathBuf {
+    Path::new(KERNEL_PATCH).join(format!("linux-{BASE}"))
+}
