@@ -5,27 +5,52 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::Result;
+use serde::Serialize;
 
-use crate::engine::{Engine, qemu_version};
+use crate::engine::{Engine, Unit, qemu_version};
 use crate::kernel::Kernel;
-use crate::report::Environment;
 
-/// Describes the engine, the kernel (`running`: what it says of itself), the host and the sources.
-///
-/// # Errors
-/// QEMU is missing.
-pub fn describe(engine: Engine, kernel: &Kernel, running: String) -> Result<Environment> {
-    Ok(Environment {
-        engine: engine.to_string(),
-        unit: engine.unit(),
-        kernel: running,
-        config_sha256: kernel.config_sha256.clone(),
-        patches_sha256: kernel.patches_sha256.clone(),
-        qemu: qemu_version()?,
-        cpu: cpu().unwrap_or_else(|| "unknown".to_owned()),
-        commit: commit(),
-        date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-    })
+/// Where something was measured.
+#[derive(Debug, Serialize)]
+pub struct Environment {
+    /// What executed the guest.
+    pub engine: String,
+    /// What all figures count.
+    pub unit: Unit,
+    /// Release and version of the measured kernel.
+    pub kernel: String,
+    /// SHA-256 of its configuration.
+    pub config_sha256: String,
+    /// SHA-256 of its patches; none: it is not patched.
+    pub patches_sha256: Option<String>,
+    /// QEMU's version.
+    pub qemu: String,
+    /// The host's processor.
+    pub cpu: String,
+    /// This project's commit, with `-dirty` if the sources have been changed since; none if that is not known.
+    pub commit: Option<String>,
+    /// When, in UTC.
+    pub date: String,
+}
+
+impl Environment {
+    /// Describes the engine, the kernel (`running`: what it says of itself), the host and the sources.
+    ///
+    /// # Errors
+    /// QEMU is missing.
+    pub(super) fn of(engine: Engine, kernel: &Kernel, running: String) -> Result<Environment> {
+        Ok(Environment {
+            engine: engine.to_string(),
+            unit: engine.unit(),
+            kernel: running,
+            config_sha256: kernel.config_sha256.clone(),
+            patches_sha256: kernel.patches_sha256.clone(),
+            qemu: qemu_version()?,
+            cpu: cpu().unwrap_or_else(|| "unknown".to_owned()),
+            commit: commit(),
+            date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        })
+    }
 }
 
 /// The model of the host's processor.

@@ -1,43 +1,44 @@
 //! The main job: measures what a signature check costs, next to what verification costs.
 //!
 //! ```text
-//! corpus → subjects → plan (signed) ──VM──> measured → verdicts checked → report
+//! corpus → subjects → plan (signed) ──VM──> measured → verdicts checked → results
 //! ```
 
+mod cost;
 mod environment;
 mod matrix;
 mod mode;
 mod plan;
 mod signers;
+mod summary;
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
 
 use crate::engine::{self, Choice, Event, Vm};
 use crate::guest::{self, Measured, Outcome, Plan};
 use crate::kernel::{self, Variant};
 use crate::progress::{Progress, Total};
-use crate::report::{Cost, Destination, Report};
 
 use plan::Subject;
 use signers::Signers;
 
+pub use cost::{Cost, SignatureCost, display_option};
+pub use environment::Environment;
 pub use matrix::Selection;
 pub use mode::Mode;
+pub use summary::{Summary, median};
 
-/// What the user asked for.
-pub struct Options {
-    /// What to measure.
-    pub selection: Selection,
-    /// Where to measure it.
-    pub engine: Choice,
-    /// Where to write the report as JSON.
-    pub json: PathBuf,
-    /// Where to write the report as CSV.
-    pub csv: PathBuf,
+/// Everything that a run of the bench has found.
+#[derive(Debug, Serialize)]
+pub struct Results {
+    /// Where it was measured.
+    pub environment: Environment,
+    /// What was measured.
+    pub cost: Vec<Cost>,
 }
 
 /// In the shared directory.
@@ -48,37 +49,27 @@ const PROGRAM: &str = "bpfsig";
 /// Far more than a run takes: a guest that is still at it hangs.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// Runs the bench and prints and writes its report.
+/// Runs the bench.
 ///
 /// # Errors
-/// Nothing matches, a file can't be written, the kernel can't be built or booted, the guest dies, the kernel gives a
-/// wrong verdict, or the user interrupts. No report is written then.
-pub fn run(options: Options, progress: &Progress) -> Result<()> {
-    let subjects: Vec<Subject> = options
-        .selection
+/// Nothing matches, the kernel can't be built or booted, the guest dies, the kernel gives a wrong verdict, or the user
+/// interrupts.
+pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
+    let subjects: Vec<Subject> = selection
         .entries()?
         .into_iter()
-        .map(|entry| Subject { cells: options.selection.cells(&entry.name), entry })
+        .map(|entry| Subject { cells: selection.cells(&entry.name), entry })
         .collect();
-    let json = Destination::new(&options.json)?;
-    let csv = Destination::new(&options.csv)?;
-
     let kernel = kernel::obtain(Variant::Patched, None, progress)?;
-    let engine = options.engine.engine(&kernel.image, progress)?;
+    let engine = engine.engine(&kernel.image, progress)?;
     let signers = signers(&subjects, &kernel, progress)?;
     let plan = plan::plan(&subjects, &signers)?;
     let outcome = measure(&Vm::new(engine, &kernel.image)?, &plan, progress)?;
     plan::check(&subjects, &outcome.groups)?;
-
-    let report = Report {
-        environment: environment::describe(engine, &kernel, outcome.kernel)?,
+    Ok(Results {
+        environment: Environment::of(engine, &kernel, outcome.kernel)?,
         cost: costs(&subjects, &outcome.groups),
-    };
-    report.write_json(json)?;
-    report.write_csv(csv)?;
-    report.print();
-    progress.line(&format!("Written: {} and {}", options.json.display(), options.csv.display()));
-    Ok(())
+    })
 }
 
 /// Signers for each algorithm that occurs.
@@ -144,7 +135,7 @@ fn measure(vm: &Vm, plan: &Plan, progress: &Progress) -> Result<Outcome> {
 }
 
 /// A partial result must not pass for a whole one.
-fn is_whole(plan: &Plan, outcome: &Outcome) -> Result<(), Error> {
+fn is_whole(plan: &Plan, outcome: &Outcome) -> Result<()> {
     let planned = plan.groups.iter().map(Vec::len);
     let measured = outcome.groups.iter().map(Vec::len);
     let sampled = outcome.groups.iter().flatten().all(|measured| !measured.samples.is_empty());

@@ -9,6 +9,7 @@ use clap::Args;
 use crate::bench::{self, Selection};
 use crate::engine::Choice;
 use crate::progress::Progress;
+use crate::report::{self, Destination};
 
 /// Measure what a signature check costs, next to what verification costs
 ///
@@ -44,5 +45,14 @@ pub struct Options {
 pub fn run(options: Options) -> Result<()> {
     let Options { quick, engine, only, algorithm: algorithms, json, csv } = options;
     let selection = Selection { quick, only, algorithms };
-    bench::run(bench::Options { selection, engine, json, csv }, &Progress::new())
+    // Before the work is done that would be lost.
+    let (json_file, csv_file) = (Destination::new(&json)?, Destination::new(&csv)?);
+
+    let progress = Progress::new();
+    let results = bench::run(&selection, engine, &progress)?;
+    report::write_json(&results, json_file)?;
+    report::write_csv(&results, csv_file)?;
+    report::print(&results);
+    progress.line(&format!("Written: {} and {}", json.display(), csv.display()));
+    Ok(())
 }

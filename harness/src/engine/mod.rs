@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use serde::Serialize;
 
 use crate::interrupt::Interrupted;
 use crate::progress::Progress;
-use crate::report::Unit;
 
 pub use qemu::version as qemu_version;
 pub use vm::{Event, GUEST_SHARE, Vm, quote};
@@ -69,6 +69,17 @@ impl fmt::Display for Engine {
             Engine::Kvm => "kvm",
         })
     }
+}
+
+/// What figures count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Unit {
+    /// Instructions that the guest executed, in kernel and system call alike.
+    #[serde(rename = "guest instructions")]
+    Instructions,
+    /// Real nanoseconds.
+    #[serde(rename = "ns")]
+    Nanoseconds,
 }
 
 /// The engine that the user asked for.

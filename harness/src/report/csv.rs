@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::{Cost, Report, Summary};
+use crate::bench::{Cost, Results, Summary};
 
 /// As `veristat -o csv` names them. Its `duration` is the verifier's, in microseconds.
 const VERISTAT_COLUMNS: [&str; 12] = [
@@ -39,12 +39,12 @@ const COLUMNS: [&str; 14] = [
     "verifier_mad",
 ];
 
-/// Writes the report.
-pub(super) fn write(report: &Report, file: &mut dyn Write) -> Result<()> {
+/// Writes a line per cost.
+pub(super) fn write(results: &Results, file: &mut dyn Write) -> Result<()> {
     let mut csv = csv::Writer::from_writer(file);
     csv.write_record(VERISTAT_COLUMNS.iter().chain(&COLUMNS))?;
-    let unit = serde_json::to_value(report.environment.unit)?;
-    for cost in &report.cost {
+    let unit = serde_json::to_value(results.environment.unit)?;
+    for cost in &results.cost {
         csv.write_record(
             veristat_fields(cost).into_iter().chain(fields(cost, unit.as_str().unwrap_or_default())),
         )?;

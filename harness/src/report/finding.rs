@@ -3,10 +3,9 @@
 use bpfsig_signing::key::Algorithm;
 use serde::Serialize;
 
-use super::quantity::{Unit, number};
-use super::summary::median;
-use super::{Cost, SignatureCost, display_option};
-use crate::bench::Mode;
+use super::quantity::number;
+use crate::bench::{Cost, Mode, SignatureCost, display_option, median};
+use crate::engine::Unit;
 
 /// The generated programs that differ in size alone, and those that differ in the verifier's effort alone.
 const BY_SIZE: &str = "straight-";

@@ -1,174 +1,38 @@
-//! What was measured, and what it means. Knows nothing of virtual machines.
+//! What the bench has found, for people and for programs.
 
 mod csv;
 mod destination;
 mod finding;
 mod json;
 mod quantity;
-mod summary;
 mod table;
 
 use anyhow::Result;
-use bpfsig_signing::key::Algorithm;
-use serde::{Serialize, Serializer};
 
-use crate::bench::Mode;
-use crate::guest::{Measured, Sample, SignatureTimes, VerifierStats};
+use crate::bench::Results;
 
 pub use destination::Destination;
-pub use quantity::Unit;
-pub use summary::Summary;
 
-/// Everything that a run of the bench has found.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// Where it was measured.
-    pub environment: Environment,
-    /// What was measured.
-    pub cost: Vec<Cost>,
-}
-
-/// Where something was measured.
-#[derive(Debug, Serialize)]
-pub struct Environment {
-    /// What executed the guest.
-    pub engine: String,
-    /// What all figures count.
-    pub unit: Unit,
-    /// Release and version of the measured kernel.
-    pub kernel: String,
-    /// SHA-256 of its configuration.
-    pub config_sha256: String,
-    /// SHA-256 of its patches; none: it is not patched.
-    pub patches_sha256: Option<String>,
-    /// QEMU's version.
-    pub qemu: String,
-    /// The host's processor.
-    pub cpu: String,
-    /// This project's commit, with `-dirty` if the sources have been changed since; none if that is not known.
-    pub commit: Option<String>,
-    /// When, in UTC.
-    pub date: String,
-}
-
-/// What it takes to hand one program to the kernel in one way.
-#[derive(Clone, Debug, Serialize)]
-pub struct Cost {
-    /// The program.
-    pub program: String,
-    /// Where the program comes from.
-    pub source: String,
-    /// Its size in instructions.
-    pub insns: u32,
-    /// How it was presented.
-    pub mode: Mode,
-    /// What it was signed with.
-    #[serde(serialize_with = "display_option")]
-    pub algorithm: Option<Algorithm>,
-    /// What the kernel answered, 0 if it accepted the program.
-    pub errno: i32,
-    /// The same in veristat's words: `success` or `failure`.
-    pub verdict: &'static str,
-    /// The whole system call.
-    pub total: Option<Summary>,
-    /// The signature check.
-    pub signature: Option<SignatureCost>,
-    /// The verifier.
-    pub verifier: Option<Summary>,
-    /// What the verifier counted, if it came to its end.
-    pub verifier_stats: Option<VerifierStats>,
-    /// Bytes of native code.
-    pub jited_size: u32,
-}
-
-/// What a signature check takes.
-#[derive(Clone, Debug, Serialize)]
-pub struct SignatureCost {
-    /// All of it.
-    #[serde(flatten)]
-    pub total: Summary,
-    /// Parsing the CMS message and finding the signer's key.
-    pub message: Summary,
-    /// The public key operation.
-    pub public_key: Summary,
-    /// Building the manifest and looking for it in the statement.
-    pub manifest: Summary,
-}
-
-impl Cost {
-    /// Summarizes what the guest has measured.
-    pub fn new(
-        (program, source, insns): (String, String, u32),
-        mode: Mode,
-        algorithm: Option<Algorithm>,
-        measured: &Measured,
-    ) -> Cost {
-        let summary =
-            |of: fn(&Sample) -> Option<u64>| Summary::of(measured.samples.iter().filter_map(of).collect());
-        Cost {
-            program,
-            source,
-            insns,
-            mode,
-            algorithm,
-            errno: measured.errno,
-            verdict: if measured.errno == 0 { "success" } else { "failure" },
-            total: summary(|sample| Some(sample.total)),
-            signature: SignatureCost::new(
-                measured.samples.iter().filter_map(|sample| sample.signature).collect(),
-            ),
-            verifier: summary(|sample| sample.verifier),
-            verifier_stats: VerifierStats::parse(&measured.log),
-            jited_size: measured.jited_size,
-        }
+/// Prints the table, and what follows from it in words.
+pub fn print(results: &Results) {
+    println!("{}", table::render(results));
+    for finding in finding::findings(&results.cost) {
+        println!("{}", finding.in_words(results.environment.unit));
     }
 }
 
-impl SignatureCost {
-    fn new(times: Vec<SignatureTimes>) -> Option<SignatureCost> {
-        let summary = |of: fn(&SignatureTimes) -> u64| Summary::of(times.iter().map(of).collect());
-        Some(SignatureCost {
-            total: summary(|times| times.total)?,
-            message: summary(|times| times.message)?,
-            public_key: summary(|times| times.public_key)?,
-            manifest: summary(|times| times.manifest)?,
-        })
-    }
+/// Writes everything, with each sample.
+///
+/// # Errors
+/// The file can't be written; what was there before is still there then.
+pub fn write_json(results: &Results, destination: Destination) -> Result<()> {
+    destination.write(|file| json::write(results, file))
 }
 
-impl Report {
-    /// Prints the table and the finding.
-    pub fn print(&self) {
-        println!("{}", table::render(self));
-        for finding in finding::findings(&self.cost) {
-            println!("{}", finding.in_words(self.environment.unit));
-        }
-    }
-
-    /// Writes everything, with each sample.
-    ///
-    /// # Errors
-    /// The file can't be written; what was there before is still there then.
-    pub fn write_json(&self, destination: Destination) -> Result<()> {
-        destination.write(|file| json::write(self, file))
-    }
-
-    /// Writes a line per program and mode, in veristat's columns and more.
-    ///
-    /// # Errors
-    /// The file can't be written; what was there before is still there then.
-    pub fn write_csv(&self, destination: Destination) -> Result<()> {
-        destination.write(|file| csv::write(self, file))
-    }
-}
-
-/// Serializes as the type is displayed.
-fn display_option<T: std::fmt::Display, S: Serializer>(
-    value: &Option<T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.collect_str(value),
-        None => serializer.serialize_none(),
-    }
+/// Writes a line per program and mode, in veristat's columns and more.
+///
+/// # Errors
+/// The file can't be written; what was there before is still there then.
+pub fn write_csv(results: &Results, destination: Destination) -> Result<()> {
+    destination.write(|file| csv::write(results, file))
 }

@@ -1,17 +1,6 @@
 //! Figures for people.
 
-use serde::Serialize;
-
-/// What figures count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Unit {
-    /// Instructions that the guest executed, in kernel and system call alike.
-    #[serde(rename = "guest instructions")]
-    Instructions,
-    /// Real nanoseconds.
-    #[serde(rename = "ns")]
-    Nanoseconds,
-}
+use crate::engine::Unit;
 
 impl Unit {
     /// A figure of this unit: `1.21 M`, or `1.21 ms`.

@@ -2,9 +2,9 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::quantity::{Unit, number};
-use super::{Cost, Report, Summary};
-use crate::bench::Mode;
+use super::quantity::number;
+use crate::bench::{Cost, Mode, Results, Summary};
+use crate::engine::Unit;
 
 const HEADER: [&str; 11] = [
     "program",
@@ -24,17 +24,17 @@ const HEADER: [&str; 11] = [
 const TEXT: [usize; 2] = [0, 3];
 
 /// One row per program and algorithm, with the median of each mode.
-pub(super) fn render(report: &Report) -> String {
+pub(super) fn render(results: &Results) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(HEADER);
-    let mut rest = &report.cost[..];
+    let mut rest = &results.cost[..];
     while let Some(first) = rest.first() {
         let end = rest.iter().position(|cost| cost.program != first.program).unwrap_or(rest.len());
         let (program, others) = rest.split_at(end);
-        for row in rows(program, report.environment.unit) {
+        for row in rows(program, results.environment.unit) {
             table.add_row(row);
         }
         rest = others;
@@ -43,7 +43,7 @@ pub(super) fn render(report: &Report) -> String {
         let number = !TEXT.contains(&index);
         column.set_cell_alignment(if number { CellAlignment::Right } else { CellAlignment::Left });
     }
-    format!("{}\n\n{}\n", table.trim_fmt(), caption(report))
+    format!("{}\n\n{}\n", table.trim_fmt(), caption(results))
 }
 
 /// The rows of one program.
@@ -82,15 +82,15 @@ fn rows(costs: &[Cost], unit: Unit) -> Vec<Vec<String>> {
 }
 
 /// How the figures came about.
-fn caption(report: &Report) -> String {
-    let totals: Vec<&Summary> = report.cost.iter().filter_map(|cost| cost.total.as_ref()).collect();
+fn caption(results: &Results) -> String {
+    let totals: Vec<&Summary> = results.cost.iter().filter_map(|cost| cost.total.as_ref()).collect();
     let most = totals.iter().map(|total| total.samples.len()).max().unwrap_or_default();
     let fewer = totals.iter().filter(|total| total.samples.len() < most).count();
     let least = totals.iter().map(|total| total.samples.len()).min().unwrap_or_default();
     let worst = totals.iter().map(|total| total.relative_mad()).fold(0.0, f64::max);
     let mut text = format!(
         "Medians of {most} samples, in {} of a whole load; `check` and `verifier` are parts of `signed`.",
-        report.environment.unit.plural()
+        results.environment.unit.plural()
     );
     if fewer > 0 {
         text += &format!(
