@@ -1,12 +1,7 @@
-//! `bpfsig`: builds, boots and measures a kernel that checks the signature of eBPF programs.
-
-mod cli;
-mod interrupt;
-mod kernel;
-mod progress;
+//! `bpfsig`, see [`bpfsig::cli`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::run()
+    bpfsig::cli::run()
 }

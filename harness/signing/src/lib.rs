@@ -9,5 +9,17 @@
 //! The formats are specified in `kernel-patch/README.md`; the Linux kernel builds the same manifest from what
 //! `BPF_PROG_LOAD` hands it. Nothing in this crate uses a Unix API or libbpf.
 
+pub mod certificate;
+pub mod cms;
+mod digest;
+mod error;
+pub mod insn;
+pub mod key;
 pub mod manifest;
+pub mod object;
+mod pem;
 pub mod program;
+pub mod statement;
+
+pub use digest::Digest;
+pub use error::{Error, Result};

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 /// Fixed-size records that accompany the instructions, as the kernel takes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Records {
     /// Bytes per record; 0 if there are none.
     pub record_size: u32,
     /// The records, one after the other.
+    #[cfg_attr(feature = "serde", serde(with = "serde_bytes"))]
     pub bytes: Vec<u8>,
 }
 
@@ -20,6 +22,7 @@ impl Records {
 
 /// What a program attaches to, by name, since type ids differ from kernel to kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Attach {
     /// Nothing that is known when the program is loaded.
     #[default]
@@ -44,6 +47,7 @@ pub enum Attach {
 
 /// One program in load-invariant form (see `kernel-patch/README.md`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Program {
     /// The name as the compiler wrote it; the kernel keeps the first 15 bytes.
     pub name: String,
@@ -58,6 +62,7 @@ pub struct Program {
     /// The attach target.
     pub attach: Attach,
     /// Instructions, 8 bytes each, subprograms appended.
+    #[cfg_attr(feature = "serde", serde(with = "serde_bytes"))]
     pub insns: Vec<u8>,
     /// The BTF as it is given to `BPF_BTF_LOAD`, shared by all programs of an object.
     pub btf: Option<Arc<[u8]>>,

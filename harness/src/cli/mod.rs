@@ -1,6 +1,14 @@
 //! The command line: one file per command, each with its arguments and a `run`.
 
+mod bench;
+mod files;
+mod guest;
+mod inspect;
 mod kernel;
+mod keygen;
+mod sign;
+mod verify;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -18,8 +26,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Options),
     #[command(subcommand)]
     Kernel(kernel::Command),
+    #[command(subcommand)]
+    Keygen(keygen::Command),
+    Sign(sign::Options),
+    Verify(verify::Options),
+    Inspect(inspect::Options),
+    Vm(vm::Options),
+    #[command(subcommand, hide = true)]
+    Guest(guest::Command),
 }
 
 /// Runs the command that the arguments name.
@@ -28,7 +45,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     match execute(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if error.is::<Interrupted>() => {
             eprintln!("bpfsig: interrupted");
             ExitCode::from(interrupt::EXIT_CODE)
@@ -40,9 +57,17 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn execute(command: Command) -> Result<()> {
+fn execute(command: Command) -> Result<ExitCode> {
     interrupt::install().context("cannot listen for Ctrl-C")?;
     match command {
-        Command::Kernel(command) => kernel::run(command),
+        Command::Bench(options) => bench::run(options)?,
+        Command::Kernel(command) => kernel::run(command)?,
+        Command::Keygen(command) => keygen::run(command)?,
+        Command::Sign(options) => sign::run(options)?,
+        Command::Verify(options) => verify::run(options)?,
+        Command::Inspect(options) => inspect::run(options)?,
+        Command::Vm(options) => return vm::run(options),
+        Command::Guest(command) => guest::run(command)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,136 @@
+//! What can go wrong.
+
+use crate::key::KeyId;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something was refused. The text says what to do where that isn't obvious; which file it was about is for the
+/// caller to add.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A program that no manifest can describe.
+    #[error("program `{name}`: {problem}")]
+    Program {
+        /// The program's name.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// A statement whose size is not what its header says.
+    #[error("the statement has {actual} bytes instead of {expected}")]
+    StatementSize {
+        /// Bytes that it should have.
+        expected: u64,
+        /// Bytes that it has.
+        actual: u64,
+    },
+    /// Something that is no statement.
+    #[error("not a statement: it does not begin with `BPFSIGST`")]
+    StatementMagic,
+    /// A statement of another version.
+    #[error("statement version {0} is not supported")]
+    StatementVersion(u16),
+    /// A statement with another digest algorithm.
+    #[error("digest algorithm {0} of the statement is not supported")]
+    StatementAlgorithm(u16),
+    /// A statement whose reserved bytes are not 0.
+    #[error("reserved bytes of the statement are not 0")]
+    StatementReserved,
+    /// A statement that states nothing.
+    #[error("the statement has no entries")]
+    StatementEmpty,
+    /// More entries than the count field can hold.
+    #[error("{0} entries are too many for one statement")]
+    StatementTooLong(usize),
+
+    /// Something that is no DER encoded CMS SignedData.
+    #[error("not a DER encoded CMS message: {0}")]
+    CmsEncoding(#[source] der::Error),
+    /// A CMS message outside of the profile.
+    #[error("CMS message: {0}")]
+    CmsProfile(&'static str),
+    /// A CMS message that `BPF_PROG_LOAD` does not take.
+    #[error("the CMS message has {0} bytes; the kernel takes at most {max}", max = crate::cms::MAX_SIZE)]
+    CmsSize(usize),
+    /// Content in the message when it should be apart from it, or the other way around.
+    #[error("the CMS message {}", if *.attached { "has its content attached" } else { "is detached: it has no content" })]
+    CmsContent {
+        /// Whether it is in the message.
+        attached: bool,
+    },
+    /// A message that another key signed.
+    #[error("signed by key {signer}, but the certificate is for key {certificate}")]
+    UnknownSigner {
+        /// The subject key identifier in the message.
+        signer: KeyId,
+        /// The subject key identifier in the certificate.
+        certificate: KeyId,
+    },
+    /// A signature that is not by this key or not over this content.
+    #[error("wrong signature: not made by this key over this content")]
+    WrongSignature,
+
+    /// Something that is no private key.
+    #[error("not a private key: neither PKCS#8, PKCS#1 nor SEC1, in PEM or DER")]
+    KeyFormat,
+    /// A private key that is damaged.
+    #[error("the private key is malformed: {0}")]
+    KeyMalformed(String),
+    /// A private key that needs a passphrase.
+    #[error("the private key is encrypted; set KBUILD_SIGN_PIN to its passphrase")]
+    KeyEncrypted,
+    /// A private key that does not open with the passphrase.
+    #[error("can't decrypt the private key with the passphrase in KBUILD_SIGN_PIN: {0}")]
+    KeyPassphrase(#[source] pkcs8::Error),
+    /// OpenSSL's old PEM encryption.
+    #[error(
+        "the private key is encrypted in a way that OpenSSL has given up; convert it with `openssl pkcs8 -topk8`"
+    )]
+    KeyLegacyEncryption,
+    /// A key of a kind that the kernel does not take.
+    #[error("{0} is not supported; use RSA with 2048 to 4096 bits, ECDSA P-256 or ECDSA P-384")]
+    KeyUnsupported(String),
+    /// No such algorithm.
+    #[error("unknown algorithm `{0}`; there are rsa-2048, rsa-3072, rsa-4096, p-256 and p-384")]
+    UnknownAlgorithm(String),
+    /// A private key that could not be made.
+    #[error("can't generate a key: {0}")]
+    KeyGeneration(String),
+    /// A private key that could not be written.
+    #[error("can't encode the private key: {0}")]
+    KeyEncoding(#[source] pkcs8::Error),
+    /// A signature that could not be made.
+    #[error("can't sign: {0}")]
+    Signing(#[source] signature::Error),
+
+    /// Something that is no X.509 certificate.
+    #[error("not an X.509 certificate in PEM or DER: {0}")]
+    CertificateEncoding(#[source] der::Error),
+    /// A certificate that names no key.
+    #[error("the certificate has no subject key identifier, by which the kernel finds a key")]
+    CertificateKeyId,
+    /// A certificate for another key.
+    #[error("the certificate of `{subject}` is not for this private key")]
+    CertificateMismatch {
+        /// The certificate's subject.
+        subject: String,
+    },
+    /// An issuer that may not issue.
+    #[error("`{subject}` can't issue certificates: it is no CA")]
+    CertificateIssuer {
+        /// The issuer's subject.
+        subject: String,
+    },
+    /// A subject that X.509 does not allow.
+    #[error("a common name has 1 to 64 characters, not {0}")]
+    CommonName(usize),
+    /// A time that X.509 can't express.
+    #[error("a certificate can't be valid for {0} days")]
+    Validity(u32),
+    /// A certificate that could not be made.
+    #[error("can't make a certificate: {0}")]
+    CertificateBuild(#[from] x509_cert::builder::Error),
+}

@@ -1,0 +1,115 @@
+//! Appends to a program the subprograms that it uses.
+
+use std::collections::HashMap;
+
+use super::ObjectError;
+use super::btf_ext::BtfExt;
+use super::functions::{Function, Reference, Target};
+use crate::insn::{Insn, LD_IMM64, PSEUDO_FUNC};
+use crate::program::{INSN_SIZE, Records};
+
+/// Instructions per program, as many as a kernel accepts (`BPF_COMPLEXITY_LIMIT_INSNS`).
+const MAX_INSNS: usize = 1_000_000;
+
+/// A program's instructions and the records about them.
+#[derive(Default)]
+pub(super) struct Linked {
+    pub insns: Vec<u8>,
+    pub func_info: Records,
+    pub line_info: Records,
+    pub core_relos: Records,
+}
+
+impl Linked {
+    /// In bytes.
+    pub fn size(&self) -> usize {
+        let records = [&self.func_info, &self.line_info, &self.core_relos];
+        self.insns.len() + records.map(|records| records.bytes.len()).iter().sum::<usize>()
+    }
+}
+
+/// Links the program `functions[main]`.
+///
+/// A subprogram is appended where it is first referred to, its own subprograms right after it: the order of libbpf.
+pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) -> Result<Linked, ObjectError> {
+    let mut linker = Linker { functions, main, ext, linked: Linked::default(), starts: HashMap::new() };
+    linker.append(main)?;
+    let mut stack = vec![(main, functions[main].references.iter())];
+    while let Some((index, references)) = stack.last_mut() {
+        let Some(reference) = references.next() else {
+            stack.pop();
+            continue;
+        };
+        let position = linker.starts[index] + reference.insn;
+        let callee = linker.function(reference)?;
+        if !linker.starts.contains_key(&callee) {
+            linker.append(callee)?;
+            stack.push((callee, functions[callee].references.iter()));
+        }
+        linker.patch(position, callee);
+    }
+    Ok(linker.linked)
+}
+
+struct Linker<'l, 'a> {
+    functions: &'l [Function<'a>],
+    main: usize,
+    ext: &'l BtfExt<'a>,
+    linked: Linked,
+    /// The first instruction of each function in the program.
+    starts: HashMap<usize, usize>,
+}
+
+impl Linker<'_, '_> {
+    fn append(&mut self, index: usize) -> Result<(), ObjectError> {
+        let (function, main) = (&self.functions[index], &self.functions[self.main]);
+        let start = self.linked.insns.len();
+        if (start + function.code.len()) / INSN_SIZE > MAX_INSNS {
+            return Err(main.problem("has more than 1,000,000 instructions"));
+        }
+        self.starts.insert(index, start / INSN_SIZE);
+        self.linked.insns.extend_from_slice(function.code);
+
+        let Linked { func_info, line_info, core_relos, .. } = &mut self.linked;
+        // The kernel wants them for every function or for none.
+        if self.ext.func_info.covers(main) {
+            if !self.ext.func_info.covers(function) {
+                return Err(function.problem("has no func_info, but the program that uses it has"));
+            }
+            self.ext.func_info.append(func_info, function, start, INSN_SIZE);
+        }
+        if self.ext.line_info.covers(main) {
+            self.ext.line_info.append(line_info, function, start, INSN_SIZE);
+        }
+        self.ext.core_relos.append(core_relos, function, start, 1);
+        Ok(())
+    }
+
+    /// The function that is referred to; anything else is beyond what a signature covers.
+    fn function(&self, reference: &Reference<'_>) -> Result<usize, ObjectError> {
+        let (what, symbol) = match reference.target {
+            Target::Call(callee) | Target::Callback(callee) => return Ok(callee),
+            Target::Map(name) => ("map", name),
+            Target::Data(name) => ("global data", name),
+            Target::KernelFunction(name) => ("kernel function", name),
+            Target::KernelVariable(name) => ("kernel variable", name),
+        };
+        Err(ObjectError::Reference {
+            program: self.functions[self.main].name.to_owned(),
+            what,
+            symbol: symbol.to_owned(),
+        })
+    }
+
+    /// Makes the call or address load at `position` refer to a function that has been appended.
+    fn patch(&mut self, position: usize, callee: usize) {
+        let (insns, _) = self.linked.insns.as_chunks_mut();
+        let mut insn = Insn::decode(insns[position]);
+        if insn.code == LD_IMM64 {
+            insn.src = PSEUDO_FUNC;
+        }
+        // Both are below MAX_INSNS.
+        insn.imm = self.starts[&callee] as i32 - position as i32 - 1;
+        insns[position] = insn.encode();
+    }
+}

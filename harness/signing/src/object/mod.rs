@@ -1,0 +1,182 @@
+//! Brings an ELF object into load-invariant form.
+//!
+//! What libbpf does between reading an object and loading it, as far as it does not depend on the host:
+//! each program gets the subprograms that it uses and the records about its instructions; the section's name says
+//! what it is and where it attaches. What depends on the host (CO-RE, type ids) stays as the compiler left it.
+
+mod btf;
+mod btf_ext;
+mod elf;
+mod functions;
+mod link;
+mod section;
+mod struct_ops;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::program::Program;
+use btf::Btf;
+use btf_ext::BtfExt;
+use elf::Elf;
+
+/// Bytes of instructions and records that an object's programs may have together: subprograms are counted once for
+/// each program that uses them.
+const MAX_SIZE: usize = 256 << 20;
+
+/// An eBPF object: one or more programs.
+#[derive(Debug)]
+pub struct Object {
+    programs: Vec<Program>,
+}
+
+/// Why a file is not an object that can be signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObjectError {
+    /// Some other kind of file.
+    #[error("not a 64-bit ELF file")]
+    NotElf,
+    /// Built with `-target bpfeb`.
+    #[error("an object for big-endian machines, which is not supported")]
+    BigEndian,
+    /// For a CPU.
+    #[error("not an eBPF object: it is for ELF machine {0}")]
+    Machine(u16),
+    /// Damaged.
+    #[error("damaged ELF file: {0}")]
+    Elf(#[from] ::object::read::Error),
+    /// A name that is not UTF-8.
+    #[error("damaged object: it has a name that is not UTF-8")]
+    Text,
+    /// A symbol in a section that does not exist.
+    #[error("damaged object: symbol `{symbol}` is in a section that does not exist")]
+    SymbolSection {
+        /// The symbol's name.
+        symbol: String,
+    },
+    /// A section that makes no sense.
+    #[error("section `{section}` {problem}")]
+    Section {
+        /// The section's name.
+        section: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Type information that makes no sense.
+    #[error(".BTF {0}")]
+    Btf(&'static str),
+    /// Type information about instructions that makes no sense.
+    #[error(".BTF.ext {0}")]
+    BtfExt(&'static str),
+    /// A function that makes no sense.
+    #[error("function `{function}`: {problem}")]
+    Function {
+        /// The function's name.
+        function: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A section name that is not one of libbpf's.
+    #[error("program `{program}`: section name `{section}` does not say what kind of program it is")]
+    UnknownSection {
+        /// The program's name.
+        program: String,
+        /// The section's name.
+        section: String,
+    },
+    /// `SEC("fentry")` and the like without the name of a function.
+    #[error("program `{program}`: section name `{section}` does not say what it attaches to")]
+    NoTarget {
+        /// The program's name.
+        program: String,
+        /// The section's name.
+        section: String,
+    },
+    /// A program that uses something that a signature does not cover.
+    #[error("program `{program}` refers to {what} `{symbol}`: signing such programs is not supported")]
+    Reference {
+        /// The program's name.
+        program: String,
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        symbol: String,
+    },
+    /// Its programs are too large together.
+    #[error("the object's programs take more than {} MiB together", MAX_SIZE >> 20)]
+    TooLarge,
+    /// No function outside of `.text`.
+    #[error("the object has no programs")]
+    NoPrograms,
+}
+
+impl Object {
+    /// Reads an object as clang or `bpftool gen object` writes it.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ObjectError> {
+        let elf = Elf::parse(bytes)?;
+        let functions = functions::functions(&elf)?;
+        let mut btf = elf.section(".BTF").map(|section| Btf::parse(section.data)).transpose()?;
+        let ext = match (&btf, elf.section(".BTF.ext")) {
+            (Some(btf), Some(section)) => BtfExt::parse(section.data, btf, &elf)?,
+            _ => BtfExt::default(),
+        };
+        if let Some(btf) = &mut btf {
+            btf.complete(&elf)?;
+        }
+        let struct_ops = match &btf {
+            Some(btf) => struct_ops::targets(&elf, btf, &functions)?,
+            None => HashMap::new(),
+        };
+        let btf: Option<Arc<[u8]>> = btf.map(|btf| btf.into_bytes().into());
+        let license = license(&elf)?;
+
+        let mut size = 0;
+        let mut programs = Vec::new();
+        for (main, function) in functions.iter().enumerate() {
+            if Some(function.section) == elf.text {
+                continue;
+            }
+            let load = section::load(elf.sections[function.section].name, function.name)?;
+            let attach = match (load.is_struct_ops, struct_ops.get(&main)) {
+                (false, _) => load.attach,
+                (true, Some(attach)) => attach.clone(),
+                (true, None) => return Err(function.problem("is in no variable of a struct_ops type")),
+            };
+            let linked = link::link(&functions, main, &ext)?;
+            size += linked.size();
+            if size > MAX_SIZE {
+                return Err(ObjectError::TooLarge);
+            }
+            programs.push(Program {
+                name: function.name.to_owned(),
+                prog_type: load.prog_type,
+                expected_attach_type: load.expected_attach_type,
+                flags: load.flags,
+                license: license.clone(),
+                attach,
+                insns: linked.insns,
+                btf: btf.clone(),
+                func_info: linked.func_info,
+                line_info: linked.line_info,
+                core_relos: linked.core_relos,
+            });
+        }
+        if programs.is_empty() {
+            return Err(ObjectError::NoPrograms);
+        }
+        Ok(Self { programs })
+    }
+
+    /// The programs, in the order of the object's sections.
+    pub fn programs(&self) -> &[Program] {
+        &self.programs
+    }
+}
+
+/// The string in the section `license`; empty if there is none.
+fn license(elf: &Elf<'_>) -> Result<String, ObjectError> {
+    let bytes = elf.section("license").map_or(&[][..], |section| section.data);
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8(text.to_vec()).map_err(|_| ObjectError::Text)
+}

@@ -1,0 +1,307 @@
+//! What a section's name says about its programs.
+//!
+//! The names are libbpf's ("Program Types and ELF Sections" in its documentation).
+
+use super::ObjectError;
+use crate::program::Attach;
+
+const BPF_F_SLEEPABLE: u32 = 1 << 4;
+const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
+
+/// `enum bpf_prog_type`.
+mod prog_type {
+    pub const SOCKET_FILTER: u32 = 1;
+    pub const KPROBE: u32 = 2;
+    pub const SCHED_CLS: u32 = 3;
+    pub const SCHED_ACT: u32 = 4;
+    pub const TRACEPOINT: u32 = 5;
+    pub const XDP: u32 = 6;
+    pub const PERF_EVENT: u32 = 7;
+    pub const CGROUP_SKB: u32 = 8;
+    pub const CGROUP_SOCK: u32 = 9;
+    pub const LWT_IN: u32 = 10;
+    pub const LWT_OUT: u32 = 11;
+    pub const LWT_XMIT: u32 = 12;
+    pub const SOCK_OPS: u32 = 13;
+    pub const SK_SKB: u32 = 14;
+    pub const CGROUP_DEVICE: u32 = 15;
+    pub const SK_MSG: u32 = 16;
+    pub const RAW_TRACEPOINT: u32 = 17;
+    pub const CGROUP_SOCK_ADDR: u32 = 18;
+    pub const LWT_SEG6LOCAL: u32 = 19;
+    pub const LIRC_MODE2: u32 = 20;
+    pub const SK_REUSEPORT: u32 = 21;
+    pub const FLOW_DISSECTOR: u32 = 22;
+    pub const CGROUP_SYSCTL: u32 = 23;
+    pub const RAW_TRACEPOINT_WRITABLE: u32 = 24;
+    pub const CGROUP_SOCKOPT: u32 = 25;
+    pub const TRACING: u32 = 26;
+    pub const STRUCT_OPS: u32 = 27;
+    pub const EXT: u32 = 28;
+    pub const LSM: u32 = 29;
+    pub const SK_LOOKUP: u32 = 30;
+    pub const SYSCALL: u32 = 31;
+    pub const NETFILTER: u32 = 32;
+}
+
+/// What the part of the name after the slash says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// There is no such part.
+    None,
+    /// It is for attaching, after the load.
+    Later,
+    /// A type in a kernel's BTF, with this prefix.
+    Kernel(&'static str),
+    /// A function of another program.
+    Program,
+    /// It is for the reader; a struct_ops variable names the type and the member.
+    StructOps,
+}
+
+struct Definition {
+    name: &'static str,
+    prog_type: u32,
+    attach_type: u32,
+    flags: u32,
+    target: Target,
+}
+
+const fn plain(name: &'static str, prog_type: u32, attach_type: u32) -> Definition {
+    Definition { name, prog_type, attach_type, flags: 0, target: Target::None }
+}
+
+const fn probe(name: &'static str, prog_type: u32, attach_type: u32) -> Definition {
+    Definition { target: Target::Later, ..plain(name, prog_type, attach_type) }
+}
+
+const fn kernel(name: &'static str, prog_type: u32, attach_type: u32, prefix: &'static str) -> Definition {
+    Definition { target: Target::Kernel(prefix), ..plain(name, prog_type, attach_type) }
+}
+
+const fn sleepable(definition: Definition) -> Definition {
+    Definition { flags: BPF_F_SLEEPABLE, ..definition }
+}
+
+const fn frags(definition: Definition) -> Definition {
+    Definition { flags: BPF_F_XDP_HAS_FRAGS, ..definition }
+}
+
+// The numbers are `enum bpf_attach_type`.
+const DEFINITIONS: &[Definition] = {
+    use prog_type::*;
+    &[
+        plain("socket", SOCKET_FILTER, 0),
+        plain("sk_reuseport/migrate", SK_REUSEPORT, 40),
+        plain("sk_reuseport", SK_REUSEPORT, 39),
+        probe("kprobe", KPROBE, 0),
+        probe("kretprobe", KPROBE, 0),
+        probe("uprobe", KPROBE, 0),
+        sleepable(probe("uprobe.s", KPROBE, 0)),
+        probe("uretprobe", KPROBE, 0),
+        sleepable(probe("uretprobe.s", KPROBE, 0)),
+        probe("kprobe.multi", KPROBE, 42),
+        probe("kretprobe.multi", KPROBE, 42),
+        probe("kprobe.session", KPROBE, 56),
+        probe("uprobe.multi", KPROBE, 48),
+        sleepable(probe("uprobe.multi.s", KPROBE, 48)),
+        probe("uretprobe.multi", KPROBE, 48),
+        sleepable(probe("uretprobe.multi.s", KPROBE, 48)),
+        probe("uprobe.session", KPROBE, 57),
+        sleepable(probe("uprobe.session.s", KPROBE, 57)),
+        probe("ksyscall", KPROBE, 0),
+        probe("kretsyscall", KPROBE, 0),
+        probe("usdt", KPROBE, 0),
+        sleepable(probe("usdt.s", KPROBE, 0)),
+        plain("tc/ingress", SCHED_CLS, 46),
+        plain("tc/egress", SCHED_CLS, 47),
+        plain("tcx/ingress", SCHED_CLS, 46),
+        plain("tcx/egress", SCHED_CLS, 47),
+        plain("tc", SCHED_CLS, 0),
+        plain("classifier", SCHED_CLS, 0),
+        plain("action", SCHED_ACT, 0),
+        plain("netkit/primary", SCHED_CLS, 54),
+        plain("netkit/peer", SCHED_CLS, 55),
+        probe("tracepoint", TRACEPOINT, 0),
+        probe("tp", TRACEPOINT, 0),
+        probe("raw_tracepoint", RAW_TRACEPOINT, 0),
+        probe("raw_tp", RAW_TRACEPOINT, 0),
+        probe("raw_tracepoint.w", RAW_TRACEPOINT_WRITABLE, 0),
+        probe("raw_tp.w", RAW_TRACEPOINT_WRITABLE, 0),
+        kernel("tp_btf", TRACING, 23, "btf_trace_"),
+        kernel("fentry", TRACING, 24, ""),
+        sleepable(kernel("fentry.s", TRACING, 24, "")),
+        kernel("fexit", TRACING, 25, ""),
+        sleepable(kernel("fexit.s", TRACING, 25, "")),
+        kernel("fmod_ret", TRACING, 26, ""),
+        sleepable(kernel("fmod_ret.s", TRACING, 26, "")),
+        kernel("fsession", TRACING, 58, ""),
+        sleepable(kernel("fsession.s", TRACING, 58, "")),
+        Definition { target: Target::Program, ..plain("freplace", EXT, 0) },
+        kernel("lsm", LSM, 27, "bpf_lsm_"),
+        sleepable(kernel("lsm.s", LSM, 27, "bpf_lsm_")),
+        kernel("lsm_cgroup", LSM, 43, "bpf_lsm_"),
+        kernel("iter", TRACING, 28, "bpf_iter_"),
+        sleepable(kernel("iter.s", TRACING, 28, "bpf_iter_")),
+        sleepable(plain("syscall", SYSCALL, 0)),
+        frags(plain("xdp.frags/devmap", XDP, 33)),
+        plain("xdp/devmap", XDP, 33),
+        frags(plain("xdp.frags/cpumap", XDP, 35)),
+        plain("xdp/cpumap", XDP, 35),
+        frags(plain("xdp.frags", XDP, 37)),
+        plain("xdp", XDP, 37),
+        plain("perf_event", PERF_EVENT, 0),
+        plain("lwt_in", LWT_IN, 0),
+        plain("lwt_out", LWT_OUT, 0),
+        plain("lwt_xmit", LWT_XMIT, 0),
+        plain("lwt_seg6local", LWT_SEG6LOCAL, 0),
+        plain("sockops", SOCK_OPS, 3),
+        plain("sk_skb/stream_parser", SK_SKB, 4),
+        plain("sk_skb/stream_verdict", SK_SKB, 5),
+        plain("sk_skb/verdict", SK_SKB, 38),
+        plain("sk_skb", SK_SKB, 0),
+        plain("sk_msg", SK_MSG, 7),
+        plain("lirc_mode2", LIRC_MODE2, 16),
+        plain("flow_dissector", FLOW_DISSECTOR, 17),
+        plain("cgroup_skb/ingress", CGROUP_SKB, 0),
+        plain("cgroup_skb/egress", CGROUP_SKB, 1),
+        plain("cgroup/skb", CGROUP_SKB, 0),
+        plain("cgroup/sock_create", CGROUP_SOCK, 2),
+        plain("cgroup/sock_release", CGROUP_SOCK, 34),
+        plain("cgroup/sock", CGROUP_SOCK, 2),
+        plain("cgroup/post_bind4", CGROUP_SOCK, 12),
+        plain("cgroup/post_bind6", CGROUP_SOCK, 13),
+        plain("cgroup/bind4", CGROUP_SOCK_ADDR, 8),
+        plain("cgroup/bind6", CGROUP_SOCK_ADDR, 9),
+        plain("cgroup/connect4", CGROUP_SOCK_ADDR, 10),
+        plain("cgroup/connect6", CGROUP_SOCK_ADDR, 11),
+        plain("cgroup/connect_unix", CGROUP_SOCK_ADDR, 49),
+        plain("cgroup/sendmsg4", CGROUP_SOCK_ADDR, 14),
+        plain("cgroup/sendmsg6", CGROUP_SOCK_ADDR, 15),
+        plain("cgroup/sendmsg_unix", CGROUP_SOCK_ADDR, 50),
+        plain("cgroup/recvmsg4", CGROUP_SOCK_ADDR, 19),
+        plain("cgroup/recvmsg6", CGROUP_SOCK_ADDR, 20),
+        plain("cgroup/recvmsg_unix", CGROUP_SOCK_ADDR, 51),
+        plain("cgroup/getpeername4", CGROUP_SOCK_ADDR, 29),
+        plain("cgroup/getpeername6", CGROUP_SOCK_ADDR, 30),
+        plain("cgroup/getpeername_unix", CGROUP_SOCK_ADDR, 52),
+        plain("cgroup/getsockname4", CGROUP_SOCK_ADDR, 31),
+        plain("cgroup/getsockname6", CGROUP_SOCK_ADDR, 32),
+        plain("cgroup/getsockname_unix", CGROUP_SOCK_ADDR, 53),
+        plain("cgroup/sysctl", CGROUP_SYSCTL, 18),
+        plain("cgroup/getsockopt", CGROUP_SOCKOPT, 21),
+        plain("cgroup/setsockopt", CGROUP_SOCKOPT, 22),
+        plain("cgroup/dev", CGROUP_DEVICE, 6),
+        Definition { target: Target::StructOps, ..plain("struct_ops", STRUCT_OPS, 0) },
+        sleepable(Definition { target: Target::StructOps, ..plain("struct_ops.s", STRUCT_OPS, 0) }),
+        plain("sk_lookup", SK_LOOKUP, 36),
+        plain("netfilter", NETFILTER, 45),
+    ]
+};
+
+/// What a section's name says about how its programs are loaded.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Load {
+    pub prog_type: u32,
+    pub expected_attach_type: u32,
+    pub flags: u32,
+    pub attach: Attach,
+    /// Type and member are named by a struct_ops variable, not by the section.
+    pub is_struct_ops: bool,
+}
+
+/// Interprets the name of a section that holds programs. `program` is for the error.
+pub(super) fn load(section: &str, program: &str) -> Result<Load, ObjectError> {
+    // A leading question mark: not to be loaded unless asked for.
+    let name = section.strip_prefix('?').unwrap_or(section);
+    let (base, rest) = match name.split_once('/') {
+        Some((base, rest)) => (base, Some(rest)),
+        None => (name, None),
+    };
+    let definition = DEFINITIONS
+        .iter()
+        .find(|definition| match definition.target {
+            Target::None => definition.name == name,
+            _ => definition.name == base,
+        })
+        .ok_or_else(|| ObjectError::UnknownSection {
+            program: program.to_owned(),
+            section: section.to_owned(),
+        })?;
+    let target = || {
+        rest.filter(|rest| !rest.is_empty())
+            .ok_or_else(|| ObjectError::NoTarget { program: program.to_owned(), section: section.to_owned() })
+    };
+    let attach = match definition.target {
+        Target::None | Target::Later | Target::StructOps => Attach::None,
+        Target::Kernel(prefix) => {
+            let (object, name) = target()?.split_once(':').unwrap_or(("vmlinux", target()?));
+            Attach::KernelType {
+                object: object.to_owned(),
+                name: format!("{prefix}{name}"),
+                member: String::new(),
+            }
+        }
+        Target::Program => Attach::Program { object: String::new(), name: target()?.to_owned() },
+    };
+    Ok(Load {
+        prog_type: definition.prog_type,
+        expected_attach_type: definition.attach_type,
+        flags: definition.flags,
+        attach,
+        is_struct_ops: definition.target == Target::StructOps,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernel_type(object: &str, name: &str) -> Attach {
+        Attach::KernelType { object: object.to_owned(), name: name.to_owned(), member: String::new() }
+    }
+
+    #[test]
+    fn kernel_targets_have_the_kernels_prefix() {
+        for (section, object, name) in [
+            ("fentry/tcp_connect", "vmlinux", "tcp_connect"),
+            ("fexit.s/nf_tables:nft_init", "nf_tables", "nft_init"),
+            ("lsm.s/bprm_check_security", "vmlinux", "bpf_lsm_bprm_check_security"),
+            ("tp_btf/sched_switch", "vmlinux", "btf_trace_sched_switch"),
+            ("?iter/task", "vmlinux", "bpf_iter_task"),
+        ] {
+            assert_eq!(load(section, "p").unwrap().attach, kernel_type(object, name), "{section}");
+        }
+    }
+
+    #[test]
+    fn a_program_target_has_no_object_yet() {
+        let attach = Attach::Program { object: String::new(), name: "f".to_owned() };
+        assert_eq!(load("freplace/f", "p").unwrap().attach, attach);
+    }
+
+    #[test]
+    fn flags_follow_the_suffix() {
+        for (section, flags) in [
+            ("lsm.s/file_open", BPF_F_SLEEPABLE),
+            ("iter.s/task", BPF_F_SLEEPABLE),
+            ("uprobe.multi.s/path:f", BPF_F_SLEEPABLE),
+            ("syscall", BPF_F_SLEEPABLE),
+            ("xdp.frags", BPF_F_XDP_HAS_FRAGS),
+            ("xdp.frags/cpumap", BPF_F_XDP_HAS_FRAGS),
+            ("lsm/file_open", 0),
+            ("xdp", 0),
+            ("xdp/cpumap", 0),
+        ] {
+            assert_eq!(load(section, "p").unwrap().flags, flags, "{section}");
+        }
+    }
+
+    #[test]
+    fn a_section_that_says_too_little_is_an_error() {
+        assert!(matches!(load("xdp/me", "p"), Err(ObjectError::UnknownSection { .. })));
+        assert!(matches!(load("kprobes/f", "p"), Err(ObjectError::UnknownSection { .. })));
+        assert!(matches!(load("fentry", "p"), Err(ObjectError::NoTarget { .. })));
+        assert!(matches!(load("lsm/", "p"), Err(ObjectError::NoTarget { .. })));
+    }
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Prints the manifest of the program in tests/it/manifest.rs, as kernel-patch/README.md specifies it."""
+
+from hashlib import sha256
+from struct import pack
+
+insns = pack("<BBhi", 0xB7, 0, 0, 0) + pack("<BBhi", 0x95, 0, 0, 0)
+names = b"GPL\0" + b"vmlinux\0" + b"tcp_connect\0" + b"\0"
+
+manifest = b"BPFSIGMF" + pack(
+    "<11I",
+    1,  # version
+    26,  # prog_type: BPF_PROG_TYPE_TRACING
+    24,  # expected_attach_type: BPF_TRACE_FENTRY
+    1 << 4,  # prog_flags: BPF_F_SLEEPABLE
+    1,  # attach_kind: a type in a kernel BTF
+    2,  # insn_cnt
+    5,  # btf_size
+    8,  # func_info_rec_size
+    2,  # func_info_cnt
+    16,  # core_relo_rec_size
+    1,  # core_relo_cnt
+)
+manifest += pack("<I16s", 0, b"a_rather_long_n")  # slot_cnt, prog_name
+for bound in names, insns, b"types", bytes(range(16)), bytes(range(100, 116)):
+    manifest += sha256(bound).digest()
+manifest += bytes(32)  # slots_sha256
+
+assert len(manifest) == 264
+print(manifest.hex())

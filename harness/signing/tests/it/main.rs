@@ -1,0 +1,8 @@
+//! Known answers that other tools agree with, and bad input. Needs the `openssl` command.
+
+mod certificate;
+mod cms;
+mod key;
+mod manifest;
+mod openssl;
+mod statement;

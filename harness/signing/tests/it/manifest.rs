@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use bpfsig_signing::program::{Attach, Program, Records};
+use bpfsig_signing::{Digest, Error, manifest::Manifest};
+
+use crate::openssl::Dir;
+
+/// `r0 = 0; exit`
+const INSNS: [u8; 16] = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+
+fn program() -> Program {
+    Program {
+        name: "a_rather_long_name".into(),
+        prog_type: 26,
+        expected_attach_type: 24,
+        flags: 1 << 4,
+        license: "GPL".into(),
+        attach: Attach::KernelType {
+            object: "vmlinux".into(),
+            name: "tcp_connect".into(),
+            member: String::new(),
+        },
+        insns: INSNS.into(),
+        btf: Some(Arc::from(*b"types")),
+        func_info: Records { record_size: 8, bytes: (0..16).collect() },
+        line_info: Records { record_size: 16, bytes: vec![1; 16] },
+        core_relos: Records { record_size: 16, bytes: (100..116).collect() },
+    }
+}
+
+fn manifest_of(change: impl FnOnce(&mut Program)) -> Manifest {
+    let mut program = program();
+    change(&mut program);
+    Manifest::of(&program).unwrap()
+}
+
+fn sha256(data: &[u8]) -> Digest {
+    let dir = Dir::new();
+    dir.write("data", data);
+    dir.openssl("dgst -sha256 -binary -out digest data");
+    Digest(dir.read("digest").try_into().unwrap())
+}
+
+/// `tests/data/manifest.py` lays out the same program by itself.
+#[test]
+fn layout_is_the_one_that_python_makes() {
+    let bytes = Manifest::of(&program()).unwrap().to_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, include_str!("../data/manifest.hex").trim());
+}
+
+#[test]
+fn digests_are_those_that_openssl_computes() {
+    let manifest = Manifest::of(&program()).unwrap();
+    assert_eq!(manifest.insns_sha256, sha256(&INSNS));
+    assert_eq!(manifest.names_sha256, sha256(b"GPL\0vmlinux\0tcp_connect\0\0"));
+    assert_eq!(manifest.btf_sha256, sha256(b"types"));
+    assert_eq!(manifest.digest(), sha256(&manifest.to_bytes()));
+}
+
+#[test]
+fn what_is_absent_is_zero() {
+    let manifest =
+        Manifest::of(&Program { prog_type: 6, insns: INSNS.into(), ..Program::default() }).unwrap();
+    for digest in [manifest.btf_sha256, manifest.func_info_sha256, manifest.core_relos_sha256] {
+        assert_eq!(digest, Digest::ZERO);
+    }
+    assert_eq!((manifest.attach_kind, manifest.btf_size, manifest.slot_cnt), (0, 0, 0));
+    assert_eq!(manifest.names_sha256, sha256(&[0; 4]));
+    assert_eq!(manifest.slots_sha256, Digest::ZERO);
+
+    let empty = manifest_of(|program| program.core_relos = Records { record_size: 16, bytes: vec![] });
+    assert_eq!((empty.core_relo_rec_size, empty.core_relo_cnt), (0, 0));
+}
+
+#[test]
+fn names_are_cut_as_the_kernel_cuts_them() {
+    assert_eq!(&manifest_of(|_| ()).prog_name, b"a_rather_long_n\0");
+    let license = |length| manifest_of(|program| program.license = "x".repeat(length)).names_sha256;
+    assert_eq!(license(127), license(128));
+    assert_ne!(license(126), license(127));
+}
+
+#[test]
+fn what_a_host_decides_is_left_out() {
+    assert_eq!(manifest_of(|program| program.flags |= 1 << 16), manifest_of(|_| ()));
+    assert_eq!(manifest_of(|program| program.line_info = Records::default()), manifest_of(|_| ()));
+    let struct_ops = |index| {
+        manifest_of(|program| {
+            program.prog_type = 27;
+            program.expected_attach_type = index;
+        })
+    };
+    assert_eq!(struct_ops(3), struct_ops(0));
+}
+
+#[test]
+fn the_attach_target_is_bound() {
+    let to = |attach: Attach| manifest_of(|program| program.attach = attach);
+    let function = |name: &str| Attach::Program { object: "prog".into(), name: name.into() };
+    let member = |member: &str| Attach::KernelType {
+        object: "vmlinux".into(),
+        name: "tcp_congestion_ops".into(),
+        member: member.into(),
+    };
+    assert_eq!(
+        [to(Attach::None), to(member("init")), to(function("main"))].map(|m| m.attach_kind),
+        [0, 1, 2]
+    );
+    assert_eq!(to(member("init")).names_sha256, sha256(b"GPL\0vmlinux\0tcp_congestion_ops\0init\0"));
+    assert_eq!(to(function("main")).names_sha256, sha256(b"GPL\0prog\0main\0\0"));
+}
+
+#[test]
+fn programs_that_could_not_be_loaded_are_refused() {
+    let refuse = |change: fn(&mut Program)| {
+        let mut program = program();
+        change(&mut program);
+        assert!(matches!(Manifest::of(&program), Err(Error::Program { .. })), "{program:?}");
+    };
+    refuse(|program| program.insns.clear());
+    refuse(|program| program.insns.truncate(15));
+    refuse(|program| program.func_info.bytes.truncate(15));
+    refuse(|program| program.core_relos.record_size = 0);
+    refuse(|program| program.license = "GPL\0v2".into());
+    refuse(|program| program.name = "a\0b".into());
+    refuse(|program| program.attach = Attach::Program { object: "a".into(), name: "b\0c".into() });
+}

@@ -1,0 +1,106 @@
+//! What loading a program costs.
+
+use std::fmt;
+
+use bpfsig_signing::key::Algorithm;
+use serde::{Serialize, Serializer};
+
+use super::mode::Mode;
+use super::summary::Summary;
+use crate::guest::{Measured, Sample, SignatureTimes, VerifierStats};
+
+/// What it takes to hand one program to the kernel in one way.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cost {
+    /// The program.
+    pub program: String,
+    /// Where the program comes from.
+    pub source: String,
+    /// Its size in instructions.
+    pub insns: u32,
+    /// How it was presented.
+    pub mode: Mode,
+    /// What it was signed with.
+    #[serde(serialize_with = "display_option")]
+    pub algorithm: Option<Algorithm>,
+    /// What the kernel answered, 0 if it accepted the program.
+    pub errno: i32,
+    /// The same in veristat's words: `success` or `failure`.
+    pub verdict: &'static str,
+    /// The whole system call.
+    pub total: Option<Summary>,
+    /// The signature check.
+    pub signature: Option<SignatureCost>,
+    /// The verifier.
+    pub verifier: Option<Summary>,
+    /// What the verifier counted, if it came to its end.
+    pub verifier_stats: Option<VerifierStats>,
+    /// Bytes of native code.
+    pub jited_size: u32,
+}
+
+/// What a signature check takes.
+#[derive(Clone, Debug, Serialize)]
+pub struct SignatureCost {
+    /// All of it.
+    #[serde(flatten)]
+    pub total: Summary,
+    /// Parsing the CMS message and finding the signer's key.
+    pub message: Summary,
+    /// The public key operation.
+    pub public_key: Summary,
+    /// Building the manifest and looking for it in the statement.
+    pub manifest: Summary,
+}
+
+impl Cost {
+    /// Summarizes what the guest has measured.
+    pub fn new(
+        (program, source, insns): (String, String, u32),
+        mode: Mode,
+        algorithm: Option<Algorithm>,
+        measured: &Measured,
+    ) -> Cost {
+        let summary =
+            |of: fn(&Sample) -> Option<u64>| Summary::of(measured.samples.iter().filter_map(of).collect());
+        Cost {
+            program,
+            source,
+            insns,
+            mode,
+            algorithm,
+            errno: measured.errno,
+            verdict: if measured.errno == 0 { "success" } else { "failure" },
+            total: summary(|sample| Some(sample.total)),
+            signature: SignatureCost::new(
+                measured.samples.iter().filter_map(|sample| sample.signature).collect(),
+            ),
+            verifier: summary(|sample| sample.verifier),
+            verifier_stats: VerifierStats::parse(&measured.log),
+            jited_size: measured.jited_size,
+        }
+    }
+}
+
+impl SignatureCost {
+    fn new(times: Vec<SignatureTimes>) -> Option<SignatureCost> {
+        let summary = |of: fn(&SignatureTimes) -> u64| Summary::of(times.iter().map(of).collect());
+        Some(SignatureCost {
+            total: summary(|times| times.total)?,
+            message: summary(|times| times.message)?,
+            public_key: summary(|times| times.public_key)?,
+            manifest: summary(|times| times.manifest)?,
+        })
+    }
+}
+
+/// Serializes as the type is displayed.
+pub fn display_option<T: fmt::Display, S: Serializer>(
+    value: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
+}

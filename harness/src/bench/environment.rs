@@ -1,0 +1,79 @@
+//! Where figures come from.
+
+use std::fs;
+use std::process::Command;
+use std::time::SystemTime;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::engine::{Engine, Unit, qemu_version};
+use crate::kernel::Kernel;
+
+/// Where something was measured.
+#[derive(Debug, Serialize)]
+pub struct Environment {
+    /// What executed the guest.
+    pub engine: String,
+    /// What all figures count.
+    pub unit: Unit,
+    /// Release and version of the measured kernel.
+    pub kernel: String,
+    /// SHA-256 of its configuration.
+    pub config_sha256: String,
+    /// SHA-256 of its patches; none: it is not patched.
+    pub patches_sha256: Option<String>,
+    /// QEMU's version.
+    pub qemu: String,
+    /// The host's processor.
+    pub cpu: String,
+    /// This project's commit, with `-dirty` if the sources have been changed since; none if that is not known.
+    pub commit: Option<String>,
+    /// When, in UTC.
+    pub date: String,
+}
+
+impl Environment {
+    /// Describes the engine, the kernel (`running`: what it says of itself), the host and the sources.
+    ///
+    /// # Errors
+    /// QEMU is missing.
+    pub(super) fn of(engine: Engine, kernel: &Kernel, running: String) -> Result<Environment> {
+        Ok(Environment {
+            engine: engine.to_string(),
+            unit: engine.unit(),
+            kernel: running,
+            config_sha256: kernel.config_sha256.clone(),
+            patches_sha256: kernel.patches_sha256.clone(),
+            qemu: qemu_version()?,
+            cpu: cpu().unwrap_or_else(|| "unknown".to_owned()),
+            commit: commit(),
+            date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        })
+    }
+}
+
+/// The model of the host's processor.
+fn cpu() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let (_, model) = text.lines().find(|line| line.starts_with("model name"))?.split_once(':')?;
+    Some(model.trim().to_owned())
+}
+
+/// The commit of the sources that this program was built from.
+fn commit() -> Option<String> {
+    let output = Command::new("git")
+        .args([
+            "-C",
+            env!("CARGO_MANIFEST_DIR"),
+            "describe",
+            "--always",
+            "--abbrev=40",
+            "--dirty",
+            "--exclude=*",
+        ])
+        .output()
+        .ok()?;
+    let commit = String::from_utf8(output.stdout).ok()?;
+    Some(commit.trim().to_owned()).filter(|commit| output.status.success() && !commit.is_empty())
+}

@@ -1,0 +1,184 @@
+//! The main job: measures what a signature check costs, next to what verification costs.
+//!
+//! ```text
+//! corpus → subjects → plan (signed) ──VM──> measured → verdicts checked → results
+//! ```
+
+mod cost;
+mod environment;
+mod matrix;
+mod mode;
+mod plan;
+mod signers;
+mod summary;
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+use crate::engine::{self, Choice, Event, Vm};
+use crate::guest::{self, Measured, Outcome, Plan};
+use crate::kernel::{self, Variant};
+use crate::progress::{Progress, Total};
+
+use plan::Subject;
+use signers::Signers;
+
+pub use cost::{Cost, SignatureCost, display_option};
+pub use environment::Environment;
+pub use matrix::Selection;
+pub use mode::Mode;
+pub use summary::{Summary, median};
+
+/// Everything that a run of the bench has found.
+#[derive(Debug, Serialize)]
+pub struct Results {
+    /// Where it was measured.
+    pub environment: Environment,
+    /// What was measured.
+    pub cost: Vec<Cost>,
+}
+
+/// In the shared directory.
+const PLAN: &str = "plan";
+const RESULT: &str = "result.json";
+const PROGRAM: &str = "bpfsig";
+
+/// Far more than a run takes: a guest that is still at it hangs.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// Runs the bench.
+///
+/// # Errors
+/// Nothing matches, the kernel can't be built or booted, the guest dies, the kernel gives a wrong verdict, or the user
+/// interrupts.
+pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
+    let subjects: Vec<Subject> = selection
+        .entries()?
+        .into_iter()
+        .map(|entry| Subject { cells: selection.cells(&entry.name), entry })
+        .collect();
+    let kernel = kernel::obtain(Variant::Patched, None, progress)?;
+    let engine = engine.engine(&kernel.image, progress)?;
+    let signers = signers(&subjects, &kernel, progress)?;
+    let plan = plan::plan(&subjects, &signers)?;
+    let outcome = measure(&Vm::new(engine, &kernel.image)?, &plan, progress)?;
+    plan::check(&subjects, &outcome.groups)?;
+    Ok(Results {
+        environment: Environment::of(engine, &kernel, outcome.kernel)?,
+        cost: costs(&subjects, &outcome.groups),
+    })
+}
+
+/// Signers for each algorithm that occurs.
+fn signers(subjects: &[Subject], kernel: &kernel::Kernel, progress: &Progress) -> Result<Vec<Signers>> {
+    let mut algorithms = Vec::new();
+    for algorithm in subjects.iter().flat_map(|subject| &subject.cells).filter_map(|cell| cell.algorithm) {
+        if !algorithms.contains(&algorithm) {
+            algorithms.push(algorithm);
+        }
+    }
+    let mut task = progress.task("Keys", Total::Items(algorithms.len() as u64));
+    let signers = algorithms
+        .into_iter()
+        .map(|algorithm| {
+            task.note(&algorithm.to_string());
+            let signers = Signers::obtain(kernel, algorithm)?;
+            task.advance();
+            Ok(signers)
+        })
+        .collect();
+    task.done();
+    signers
+}
+
+/// Has the plan carried out in the machine.
+fn measure(vm: &Vm, plan: &Plan, progress: &Progress) -> Result<Outcome> {
+    let share = vm.share();
+    fs::write(share.join(PLAN), postcard::to_stdvec(plan)?).context("writing the plan")?;
+    // The guest may not see the directory that this program lies in: it mounts its own /run and /mnt.
+    let program = std::env::current_exe().context("finding this program")?;
+    fs::copy(&program, share.join(PROGRAM)).with_context(|| format!("copying {}", program.display()))?;
+    let command = format!("{at}/{PROGRAM} guest run {at}/{PLAN} {at}/{RESULT}", at = engine::GUEST_SHARE);
+
+    let loads = plan.groups.iter().flatten().count();
+    let mut task = Some(progress.task("Boot", Total::Unknown));
+    let mut messages = Vec::new();
+    let code = vm.run(&command, Some(LIMIT), |event| match event {
+        Event::Console(_) => (),
+        Event::Booted => {
+            if let Some(boot) = task.take() {
+                boot.done();
+            }
+            task = Some(progress.task("Measure", Total::Items(loads as u64)));
+        }
+        Event::Output(line) => match (line.strip_prefix(guest::PROGRESS), &mut task) {
+            (Some(load), Some(task)) => {
+                task.note(load);
+                task.advance();
+            }
+            _ => messages.push(line.to_owned()),
+        },
+    })?;
+    if code != 0 {
+        bail!("the guest failed with exit status {code}:\n{}", messages.join("\n"));
+    }
+    if let Some(task) = task {
+        task.done();
+    }
+    let result = fs::read(share.join(RESULT)).context("the guest has left no result")?;
+    let outcome: Outcome = serde_json::from_slice(&result).context("the guest's result is malformed")?;
+    is_whole(plan, &outcome)?;
+    Ok(outcome)
+}
+
+/// A partial result must not pass for a whole one.
+fn is_whole(plan: &Plan, outcome: &Outcome) -> Result<()> {
+    let planned = plan.groups.iter().map(Vec::len);
+    let measured = outcome.groups.iter().map(Vec::len);
+    let sampled = outcome.groups.iter().flatten().all(|measured| !measured.samples.is_empty());
+    if !planned.eq(measured) || !sampled {
+        bail!("the guest has not measured everything");
+    }
+    Ok(())
+}
+
+fn costs(subjects: &[Subject], measured: &[Vec<Measured>]) -> Vec<Cost> {
+    let cost = |(subject, group): (&Subject, &Vec<Measured>)| -> Vec<Cost> {
+        let entry = &subject.entry;
+        let program = (entry.name.clone(), entry.source.to_string(), entry.program.insn_count());
+        let cells = subject.cells.iter().zip(group);
+        cells
+            .map(|(cell, measured)| Cost::new(program.clone(), cell.mode, cell.algorithm, measured))
+            .collect()
+    };
+    subjects.iter().zip(measured).flat_map(cost).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::{Load, Sample};
+
+    #[test]
+    fn a_result_is_whole_if_each_load_has_samples() {
+        let load = || Load { name: String::new(), program: 0, signature: None, replacement: None };
+        let plan = Plan { groups: vec![vec![load(), load()], vec![load()]], ..Plan::default() };
+        let sample = Sample { total: 1, signature: None, verifier: None };
+        let measured = Measured { samples: vec![sample], ..Measured::default() };
+        let outcome = |groups| Outcome { kernel: String::new(), groups };
+
+        let whole = outcome(vec![vec![measured.clone(), measured.clone()], vec![measured.clone()]]);
+        is_whole(&plan, &whole).unwrap();
+        let partial = [
+            outcome(vec![vec![measured.clone(), measured.clone()]]),
+            outcome(vec![vec![measured.clone()], vec![measured.clone()]]),
+            outcome(vec![vec![measured.clone(), Measured::default()], vec![measured.clone()]]),
+        ];
+        for outcome in partial {
+            is_whole(&plan, &outcome).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What the guest is told to do, and whether it got the answers that it should.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use anyhow::{Context, Result, bail};
+use bpfsig_signing::cms;
+use bpfsig_signing::insn::{AluOp, Insn};
+use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::manifest::Manifest;
+use bpfsig_signing::program::{INSN_SIZE, Program};
+use bpfsig_signing::statement::{self, Kind, Statement};
+use nix::errno::Errno;
+
+use super::matrix::Cell;
+use super::mode::Mode;
+use super::signers::Signers;
+use crate::corpus::Entry;
+use crate::guest::{Load, Measured, Plan};
+
+/// A program and what is measured of it.
+pub struct Subject {
+    /// The program.
+    pub entry: Entry,
+    /// What is measured.
+    pub cells: Vec<Cell>,
+}
+
+/// Signs everything and writes it down for the guest: one group of loads for each subject, in order.
+///
+/// # Errors
+/// A program can't be signed.
+pub fn plan(subjects: &[Subject], signers: &[Signers]) -> Result<Plan> {
+    let mut plan = Plan {
+        certificates: signers.iter().map(|signers| signers.known.certificate().to_der().to_vec()).collect(),
+        ..Plan::default()
+    };
+    let signers: HashMap<Algorithm, &Signers> = signers.iter().map(|s| (s.algorithm, s)).collect();
+    for (index, subject) in subjects.iter().enumerate() {
+        let program = &subject.entry.program;
+        let statement = statement_for(program)?;
+        let load = |cell: &Cell| -> Result<Load> {
+            let signature = match cell.algorithm {
+                None => None,
+                Some(algorithm) => {
+                    let signers = signers.get(&algorithm).context("an algorithm without signers")?;
+                    Some(sign(&statement, signers, cell.mode)?)
+                }
+            };
+            Ok(Load {
+                name: name(&subject.entry, cell),
+                program: index,
+                signature,
+                replacement: (cell.mode == Mode::Altered).then(|| alteration(program)).transpose()?,
+            })
+        };
+        let group: Result<Vec<_>> = subject.cells.iter().map(load).collect();
+        plan.groups.push(group.with_context(|| format!("signing {}", subject.entry.name))?);
+        plan.programs.push(program.clone());
+    }
+    Ok(plan)
+}
+
+/// What a load is called in messages.
+fn name(entry: &Entry, cell: &Cell) -> String {
+    match cell.algorithm {
+        Some(algorithm) => format!("{} {} {algorithm}", entry.name, cell.mode.name()),
+        None => format!("{} {}", entry.name, cell.mode.name()),
+    }
+}
+
+fn statement_for(program: &Program) -> Result<Vec<u8>> {
+    let entry = statement::Entry { kind: Kind::PROGRAM, digest: Manifest::of(program)?.digest() };
+    Ok(Statement { expiry: 0, entries: vec![entry] }.encode()?)
+}
+
+/// The CMS message for a mode.
+fn sign(statement: &[u8], signers: &Signers, mode: Mode) -> Result<Vec<u8>> {
+    let signer = if mode == Mode::UnknownSigner { &signers.unknown } else { &signers.known };
+    let mut message = cms::sign_attached(statement, signer)?;
+    if mode == Mode::Forged {
+        // The signature's value is what the message ends with.
+        *message.last_mut().context("an empty message")? ^= 1;
+    }
+    Ok(message)
+}
+
+/// Another first instruction for the program: `r0 = 1`, or `r0 = 2` if that is what it was.
+fn alteration(program: &Program) -> Result<(usize, [u8; INSN_SIZE])> {
+    let first = program.insns.first_chunk().context("an empty program")?;
+    let [one, two] = [1, 2].map(|value| Insn::alu64_imm(AluOp::Mov, 0, value).encode());
+    Ok((0, if one == *first { two } else { one }))
+}
+
+/// Fails if the kernel accepted what it must refuse, or refused what it must accept, or gave another reason.
+///
+/// # Errors
+/// Names each program, mode, errno and what the kernel's log says.
+pub fn check(subjects: &[Subject], measured: &[Vec<Measured>]) -> Result<()> {
+    let mut wrong = String::new();
+    for (subject, group) in subjects.iter().zip(measured) {
+        for (cell, measured) in subject.cells.iter().zip(group) {
+            let expected = cell.mode.errno();
+            if measured.errno != expected {
+                let _ = write!(
+                    wrong,
+                    "\n  {}: {} instead of {}; the kernel's log: {}",
+                    name(&subject.entry, cell),
+                    verdict(measured.errno),
+                    verdict(expected),
+                    log_line(&measured.log),
+                );
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("the kernel gave wrong verdicts:{wrong}");
+    }
+    Ok(())
+}
+
+fn verdict(errno: i32) -> String {
+    if errno == 0 { "accepted".to_owned() } else { Errno::from_raw(errno).to_string() }
+}
+
+/// The reason that a log gives: the last line that is no statistics.
+fn log_line(log: &str) -> &str {
+    const STATISTICS: [&str; 4] = ["processed ", "verification time ", "stack depth ", "signature check "];
+    log.lines()
+        .rev()
+        .find(|line| !line.is_empty() && !STATISTICS.iter().any(|prefix| line.starts_with(prefix)))
+        .unwrap_or("(empty)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus;
+
+    fn subject(name: &str, modes: &[Mode]) -> Subject {
+        let entry = corpus::select(Some(name)).unwrap().remove(0);
+        let cells = modes.iter().map(|mode| Cell { mode: *mode, algorithm: None }).collect();
+        Subject { entry, cells }
+    }
+
+    fn measured(errno: i32, log: &str) -> Measured {
+        Measured { errno, log: log.to_owned(), ..Measured::default() }
+    }
+
+    #[test]
+    fn an_alteration_changes_the_program() {
+        for entry in corpus::select(None).unwrap() {
+            let (index, insn) = alteration(&entry.program).unwrap();
+            assert_ne!(entry.program.insns[index * INSN_SIZE..][..INSN_SIZE], insn, "{}", entry.name);
+        }
+        let program =
+            Program { insns: Insn::alu64_imm(AluOp::Mov, 0, 1).encode().to_vec(), ..Program::default() };
+        assert_ne!(program.insns, alteration(&program).unwrap().1);
+    }
+
+    #[test]
+    fn expected_verdicts_pass() {
+        let subjects = [subject("straight-2", &[Mode::Unsigned, Mode::UnknownSigner])];
+        check(&subjects, &[vec![measured(0, ""), measured(libc::ENOKEY, "")]]).unwrap();
+    }
+
+    #[test]
+    fn a_wrong_verdict_is_named_with_the_reason_of_the_kernel() {
+        let subjects = [subject("straight-2", &[Mode::Signed, Mode::Forged])];
+        let refused = measured(libc::ENOKEY, "signature: no such signer\nsignature check 1 nsec: 1, 0, 0\n");
+        let error = check(&subjects, &[vec![refused, measured(0, "")]]).unwrap_err().to_string();
+        for part in
+            ["straight-2 signed", "ENOKEY", "no such signer", "straight-2 forged", "EKEYREJECTED", "accepted"]
+        {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

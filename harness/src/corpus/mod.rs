@@ -1,0 +1,104 @@
+//! What is measured: real programs and generated ones.
+
+mod ladder;
+mod objects;
+
+use std::fmt;
+
+use anyhow::{Context as _, Result, bail};
+use bpfsig_signing::program::Program;
+use glob::Pattern;
+
+/// A program to measure.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Unique in the corpus.
+    pub name: String,
+    /// In load-invariant form.
+    pub program: Program,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a program comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A C file in `progs/`, by its path in the repository.
+    File(&'static str),
+    /// Generated.
+    Ladder,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.write_str(path),
+            Self::Ladder => f.write_str("generated"),
+        }
+    }
+}
+
+/// The programs in `progs/`, ordered by file and section.
+pub fn programs() -> Result<Vec<Entry>> {
+    objects::programs()
+}
+
+/// Generated programs that cost the verifier a known effort.
+pub fn ladders() -> Vec<Entry> {
+    ladder::ladders()
+}
+
+/// All programs of the corpus, or those whose name matches a glob pattern.
+pub fn select(only: Option<&str>) -> Result<Vec<Entry>> {
+    let mut entries = programs()?;
+    entries.extend(ladders());
+    match only {
+        Some(pattern) => filter(entries, pattern),
+        None => Ok(entries),
+    }
+}
+
+fn filter(mut entries: Vec<Entry>, pattern: &str) -> Result<Vec<Entry>> {
+    let glob = Pattern::new(pattern).with_context(|| format!("`{pattern}` is no glob pattern"))?;
+    let names: Vec<_> = entries.iter().map(|entry| entry.name.clone()).collect();
+    entries.retain(|entry| glob.matches(&entry.name));
+    if entries.is_empty() {
+        bail!("no program matches `{pattern}`; there are: {}", names.join(", "));
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// The kernel keeps 15 bytes of a name, and a result is found by name.
+    #[test]
+    fn names_are_unique_in_the_kernel_too() {
+        let mut seen = HashSet::new();
+        for entry in select(None).unwrap() {
+            assert!(seen.insert(entry.name.chars().take(15).collect::<String>()), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn selects_by_glob() {
+        let names = |pattern| -> Vec<_> {
+            select(Some(pattern)).unwrap().into_iter().map(|entry| entry.name).collect()
+        };
+        assert_eq!(names("tc_vlan_*"), ["tc_vlan_ingress", "tc_vlan_egress"]);
+        assert_eq!(names("straight-64"), ["straight-64"]);
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_lists_what_there_is() {
+        let error = select(Some("nothing*")).unwrap_err().to_string();
+        assert!(
+            error.contains("nothing*") && error.contains("xdp_acl") && error.contains("loop-1024"),
+            "{error}"
+        );
+        assert!(select(Some("[")).unwrap_err().to_string().contains("no glob pattern"));
+    }
+}

@@ -1,0 +1,69 @@
+//! The QEMU process: found, tied to our own life, and killed.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const PROGRAM: &str = "qemu-system-x86_64";
+
+/// The first line of `qemu-system-x86_64 --version`.
+///
+/// # Errors
+/// QEMU is not installed.
+pub fn version() -> Result<String> {
+    let output = match Command::new(PROGRAM).arg("--version").output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("{PROGRAM} is missing; install the package qemu-system-x86 (scripts/setup.sh does)")
+        }
+        Err(error) => return Err(error).context(PROGRAM),
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// A QEMU that vmtest starts, and that we can end.
+pub(super) struct Qemu {
+    launcher: PathBuf,
+    pid_file: PathBuf,
+}
+
+impl Qemu {
+    /// Prepares the launcher in `directory`.
+    ///
+    /// vmtest hands out neither the process nor its id. So it starts this script instead, which asks the kernel to
+    /// kill QEMU when the thread that started it ends, in whatever way; and QEMU writes down its id.
+    pub(super) fn new(directory: &Path) -> Result<Qemu> {
+        let launcher = directory.join("qemu");
+        let script = format!("#!/bin/sh\nexec setpriv --pdeathsig KILL {PROGRAM} \"$@\"\n");
+        fs::write(&launcher, script)
+            .and_then(|()| fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)))
+            .with_context(|| format!("writing {}", launcher.display()))?;
+        Ok(Qemu { launcher, pid_file: directory.join("qemu.pid") })
+    }
+
+    /// What vmtest is to start.
+    pub(super) fn launcher(&self) -> &Path {
+        &self.launcher
+    }
+
+    /// Arguments that QEMU needs for [`Qemu::kill`].
+    pub(super) fn args(&self) -> [String; 2] {
+        ["-pidfile".to_owned(), self.pid_file.display().to_string()]
+    }
+
+    /// Kills QEMU if it has started and not ended.
+    pub(super) fn kill(&self) {
+        let pid = fs::read_to_string(&self.pid_file).ok().and_then(|text| text.trim().parse().ok());
+        if let Some(pid) = pid {
+            // It may just have ended by itself: nothing left to do then.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}

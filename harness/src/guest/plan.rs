@@ -1,0 +1,92 @@
+//! What host and guest say to each other.
+
+use bpfsig_signing::program::Program;
+use serde::{Deserialize, Serialize};
+
+/// What the guest is to do.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// Certificates (DER) for the secondary trusted keyring.
+    pub certificates: Vec<Vec<u8>>,
+    /// The programs that [`Load::program`] refers to.
+    pub programs: Vec<Program>,
+    /// Groups of loads. The loads of a group take turns, so that whatever drifts in the kernel's state hits all of
+    /// them alike.
+    pub groups: Vec<Vec<Load>>,
+}
+
+/// One thing to measure.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Load {
+    /// What to call it in messages.
+    pub name: String,
+    /// Index into [`Plan::programs`].
+    pub program: usize,
+    /// A CMS message; none: an unsigned load.
+    pub signature: Option<Vec<u8>>,
+    /// An instruction that replaces one of the program's: index and encoding.
+    pub replacement: Option<(usize, [u8; 8])>,
+}
+
+/// What the guest found.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Release and version of the running kernel.
+    pub kernel: String,
+    /// For each load of each group.
+    pub groups: Vec<Vec<Measured>>,
+}
+
+/// What one load was found to do and to take.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// 0, or why the kernel refused the program.
+    pub errno: i32,
+    /// The verifier log of the last load.
+    pub log: String,
+    /// Bytes of JITed code; 0 if the program was refused or not JITed.
+    pub jited_size: u32,
+    /// Each measured load, in order.
+    pub samples: Vec<Sample>,
+}
+
+/// One load. Nanoseconds of the guest's clock; with the TCG engine that is instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The whole system call.
+    pub total: u64,
+    /// The signature check, if there was one.
+    pub signature: Option<SignatureTimes>,
+    /// The verifier, if it ran to the end; whole microseconds.
+    pub verifier: Option<u64>,
+}
+
+/// Where the time of a signature check went, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureTimes {
+    /// All of it.
+    pub total: u64,
+    /// Parsing the CMS message and finding the signer's key.
+    pub message: u64,
+    /// The public key operation.
+    pub public_key: u64,
+    /// Building the manifest and looking for it in the statement.
+    pub manifest: u64,
+}
+
+/// The verifier's figures on its own work, in veristat's terms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifierStats {
+    /// Instructions processed, each as often as it was visited.
+    pub total_insns: u64,
+    /// States kept, all told.
+    pub total_states: u64,
+    /// States kept at the same time.
+    pub peak_states: u64,
+    /// States kept at one instruction.
+    pub max_states_per_insn: u64,
+    /// Longest chain of states that liveness marks travelled.
+    pub max_mark_read_len: u64,
+    /// Bytes of stack, summed over the subprograms.
+    pub stack_depth: u64,
+}

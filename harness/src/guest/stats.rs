@@ -1,0 +1,100 @@
+//! Figures in the verifier's log (`BPF_LOG_STATS`).
+
+use super::{SignatureTimes, VerifierStats};
+
+/// The verifier's time in nanoseconds: `verification time 42 usec`.
+pub(super) fn verifier_time(log: &str) -> Option<u64> {
+    let [microseconds] = line(log, "verification time ")?;
+    Some(microseconds * 1000)
+}
+
+/// `signature check 1234 nsec: message 1000, public key 200, manifest 34`.
+pub(super) fn signature_times(log: &str) -> Option<SignatureTimes> {
+    let [total, message, public_key, manifest] = line(log, "signature check ")?;
+    Some(SignatureTimes { total, message, public_key, manifest })
+}
+
+impl VerifierStats {
+    /// Reads what the verifier wrote when it was done; none if it did not get that far.
+    ///
+    /// `processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0`
+    pub fn parse(log: &str) -> Option<VerifierStats> {
+        let [total_insns, _limit, max_states_per_insn, total_states, peak_states, max_mark_read_len] =
+            line(log, "processed ")?;
+        // One figure a subprogram: `stack depth 8+16`.
+        let stack_depth = rest(log, "stack depth ").map_or(0, |depths| numbers(depths).sum());
+        Some(VerifierStats {
+            total_insns,
+            total_states,
+            peak_states,
+            max_states_per_insn,
+            max_mark_read_len,
+            stack_depth,
+        })
+    }
+}
+
+/// The numbers in the last line that begins with `prefix`, if there are exactly `N`.
+fn line<const N: usize>(log: &str, prefix: &str) -> Option<[u64; N]> {
+    numbers(rest(log, prefix)?).collect::<Vec<_>>().try_into().ok()
+}
+
+/// What follows `prefix` in the last line that begins with it.
+fn rest<'a>(log: &'a str, prefix: &str) -> Option<&'a str> {
+    log.lines().rev().find_map(|line| line.strip_prefix(prefix))
+}
+
+fn numbers(text: &str) -> impl Iterator<Item = u64> {
+    text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "\
+signature check 1210034 nsec: message 20911, public key 1180000, manifest 9123
+verification time 121 usec
+stack depth 8+16
+processed 524291 insns (limit 1000000) max_states_per_insn 4 total_states 9 peak_states 7 mark_read 3
+";
+
+    #[test]
+    fn figures_of_an_accepted_load() {
+        assert_eq!(verifier_time(LOG), Some(121_000));
+        assert_eq!(
+            signature_times(LOG),
+            Some(SignatureTimes {
+                total: 1_210_034,
+                message: 20_911,
+                public_key: 1_180_000,
+                manifest: 9_123
+            })
+        );
+        assert_eq!(
+            VerifierStats::parse(LOG),
+            Some(VerifierStats {
+                total_insns: 524_291,
+                total_states: 9,
+                peak_states: 7,
+                max_states_per_insn: 4,
+                max_mark_read_len: 3,
+                stack_depth: 24,
+            })
+        );
+    }
+
+    #[test]
+    fn a_refused_load_has_no_verifier_figures() {
+        let log = "signature: unknown signer\nsignature check 20911 nsec: message 20911, public key 0, manifest 0\n";
+        assert_eq!(verifier_time(log), None);
+        assert_eq!(VerifierStats::parse(log), None);
+        assert_eq!(signature_times(log).map(|times| times.total), Some(20_911));
+    }
+
+    #[test]
+    fn a_line_in_another_form_is_not_guessed_at() {
+        assert_eq!(signature_times("signature check 12 nsec"), None);
+        assert_eq!(VerifierStats::parse("processed 2 insns (limit 1000000)"), None);
+    }
+}

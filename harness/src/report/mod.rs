@@ -1,0 +1,38 @@
+//! What the bench has found, for people and for programs.
+
+mod csv;
+mod destination;
+mod finding;
+mod json;
+mod quantity;
+mod table;
+
+use anyhow::Result;
+
+use crate::bench::Results;
+
+pub use destination::Destination;
+
+/// Prints the table, and what follows from it in words.
+pub fn print(results: &Results) {
+    println!("{}", table::render(results));
+    for finding in finding::findings(&results.cost) {
+        println!("{}", finding.in_words(results.environment.unit));
+    }
+}
+
+/// Writes everything, with each sample.
+///
+/// # Errors
+/// The file can't be written; what was there before is still there then.
+pub fn write_json(results: &Results, destination: Destination) -> Result<()> {
+    destination.write(|file| json::write(results, file))
+}
+
+/// Writes a line per program and mode, in veristat's columns and more.
+///
+/// # Errors
+/// The file can't be written; what was there before is still there then.
+pub fn write_csv(results: &Results, destination: Destination) -> Result<()> {
+    destination.write(|file| csv::write(results, file))
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The fields of kernel structures that these programs read.
+ *
+ * Every access is recorded as a CO-RE relocation, so that neither the order
+ * nor the position of the fields matters here.
+ */
+#ifndef KERNEL_TYPES_H
+#define KERNEL_TYPES_H
+
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+	kuid_t euid;
+};
+
+struct pid_namespace {
+	unsigned int level;
+};
+
+struct nsproxy {
+	struct pid_namespace *pid_ns_for_children;
+};
+
+struct task_struct {
+	int pid;
+	int tgid;
+	unsigned int flags;
+	const struct cred *cred;
+	struct task_struct *real_parent;
+	struct nsproxy *nsproxy;
+	char comm[16];
+};
+
+struct inode {
+	unsigned short i_mode;
+	kuid_t i_uid;
+};
+
+struct file {
+	unsigned int f_mode;
+	struct inode *f_inode;
+};
+
+struct linux_binprm {
+	struct file *file;
+	const struct cred *cred;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 session_id;
+	__u64 seq_num;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+#endif /* KERNEL_TYPES_H */
