@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
-use nix::sys::statvfs::statvfs;
+use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use super::cache::{Cache, Entry, Kernel, Lock};
+use super::cache::{Cache, Entry, Kernel, Lock, Workspace, free_space};
 use super::process::{self, Event, Log};
 use super::{Recipe, ca, config, source, tools};
 use crate::progress::{Progress, Total};
 
-/// What a build takes on disk at its end, in GiB: the source 1.7, its objects 1.3, ccache 0.3.
-const SPACE_GIB: u64 = 4;
+/// What a build takes on disk at its end, in bytes: the source 1.7 GiB, its objects 1.3, ccache 0.3.
+const SPACE: u64 = 4 << 30;
+
+/// A disk with fewer free bytes is full: a build that fails there has failed because of that.
+const SPACE_FULL: u64 = 16 << 20;
 
 /// Objects that a build compiles if no earlier build tells: 6.12.117 with the fragments of this repository.
 const TYPICAL_OBJECTS: u64 = 1760;
@@ -38,8 +40,21 @@ const FOREIGN_VARIABLES: [&str; 9] = [
 
 /// Builds the kernel and puts it into the cache.
 pub fn build(recipe: &Recipe, cache: &Cache, lock: &Lock, progress: &Progress) -> Result<Kernel> {
-    let workspace = cache.workspace(lock, progress)?;
-    check_space(workspace.path())?;
+    let workspace = cache.workspace(lock, SPACE, progress)?;
+    let result = build_in(&workspace, recipe, cache, progress);
+    // Nothing that ran says so where the log is on that disk too.
+    if result.is_err() && free_space(workspace.path())? < SPACE_FULL {
+        return result.with_context(|| format!("the disk that holds {} is full", workspace.path().display()));
+    }
+    result
+}
+
+fn build_in(
+    workspace: &Workspace<'_>,
+    recipe: &Recipe,
+    cache: &Cache,
+    progress: &Progress,
+) -> Result<Kernel> {
     let entry = workspace.path().join("entry");
     fs::create_dir(&entry)?;
     let build = Build {
@@ -54,13 +69,13 @@ pub fn build(recipe: &Recipe, cache: &Cache, lock: &Lock, progress: &Progress) -
             let unpacked = workspace.path().join("source");
             recipe.source.unpack(&unpacked, &build.log, progress)?;
             source::check_release(&unpacked)?;
-            cache.put_source_tree(&unpacked, &recipe.source_digest)?
+            cache.put_source_tree(&unpacked, &recipe.source_digest, workspace)?
         }
     };
     build.link(&source)?;
     recipe.series.apply(&build.tree, &build.log)?;
     build.configure(recipe, progress)?;
-    ca::create(&entry.join("ca.key"), &entry.join("ca.pem"), &build.log)?;
+    ca::create(&entry.join("ca.key"), &entry.join("ca.pem"))?;
     fs::copy(entry.join("ca.pem"), build.tree.join(CA_IN_TREE))?;
     let objects = build.compile(cache.last_objects()?.unwrap_or(TYPICAL_OBJECTS), progress)?;
     build.collect(&entry)?;
@@ -72,19 +87,6 @@ pub fn build(recipe: &Recipe, cache: &Cache, lock: &Lock, progress: &Progress) -
         objects,
     };
     cache.put(&entry, recipe.variant, &recipe.key, &about)
-}
-
-fn check_space(path: &Path) -> Result<()> {
-    let stat = statvfs(path).with_context(|| format!("cannot tell the free space of {}", path.display()))?;
-    let free = stat.blocks_available() * stat.fragment_size();
-    if free < SPACE_GIB << 30 {
-        bail!(
-            "building the kernel takes about {SPACE_GIB} GiB, {} has {:.1} GiB left; BPFSIG_CACHE names another place",
-            path.display(),
-            free as f64 / (1u64 << 30) as f64
-        );
-    }
-    Ok(())
 }
 
 struct Build {

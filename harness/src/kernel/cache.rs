@@ -19,8 +19,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use indicatif::BinaryBytes;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::statvfs::statvfs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -194,10 +196,21 @@ impl Cache {
         }
     }
 
-    /// An empty directory to build in, always at the same path: ccache finds its objects again. Needs the lock.
-    pub fn workspace<'a>(&self, _lock: &Lock, progress: &'a Progress) -> Result<Workspace<'a>> {
+    /// An empty directory to build in, on a disk with `space` bytes left. Needs the lock.
+    ///
+    /// It is always at the same path, so that ccache finds its objects again.
+    pub fn workspace<'a>(&self, _lock: &Lock, space: u64, progress: &'a Progress) -> Result<Workspace<'a>> {
         let workspace = Workspace { path: self.kernels().join("build"), progress };
         workspace.remove().context("cannot remove what the last build left")?;
+        let free = free_space(&self.root)?;
+        if free < space {
+            bail!(
+                "building the kernel takes about {}, {} has {} left; BPFSIG_CACHE names another place",
+                BinaryBytes(space),
+                self.root.display(),
+                BinaryBytes(free)
+            );
+        }
         fs::create_dir(&workspace.path)
             .with_context(|| format!("cannot write {}", workspace.path.display()))?;
         Ok(workspace)
@@ -209,11 +222,13 @@ impl Cache {
     }
 
     /// Keeps `tree`, which must be on the cache's file system, as the unpacked source with this digest, and no other.
-    pub fn put_source_tree(&self, tree: &Path, digest: &str) -> Result<PathBuf> {
+    pub fn put_source_tree(&self, tree: &Path, digest: &str, workspace: &Workspace<'_>) -> Result<PathBuf> {
         for entry in fs::read_dir(self.sources())? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
-                fs::remove_dir_all(entry.path()).context("cannot remove an older kernel source")?;
+                // Not removed where it is: a tree that is there is whole.
+                fs::rename(entry.path(), workspace.path().join(entry.file_name()))
+                    .context("cannot remove an older kernel source")?;
             }
         }
         let place = self.sources().join(&digest[..16]);
@@ -262,6 +277,12 @@ impl Drop for Workspace<'_> {
             self.progress.line(&format!("bpfsig: warning: cannot remove {}: {error}", self.path.display()));
         }
     }
+}
+
+/// Bytes left for us on the disk that holds `path`.
+pub fn free_space(path: &Path) -> Result<u64> {
+    let stat = statvfs(path).with_context(|| format!("cannot tell the free space of {}", path.display()))?;
+    Ok(stat.blocks_available() * stat.fragment_size())
 }
 
 fn read_entry(place: &Path) -> Result<Option<Entry>> {
@@ -341,7 +362,7 @@ mod tests {
 
         let lock = cache.lock(&Progress::new()).unwrap();
         let progress = Progress::new();
-        let workspace = cache.workspace(&lock, &progress).unwrap();
+        let workspace = cache.workspace(&lock, 0, &progress).unwrap();
         let new = workspace.path().join("entry");
         fs::create_dir(&new).unwrap();
         fs::write(new.join("bzImage"), "image").unwrap();
@@ -363,8 +384,18 @@ mod tests {
         fs::create_dir_all(cache.kernels().join("build/linux")).unwrap();
         let lock = cache.lock(&Progress::new()).unwrap();
         let progress = Progress::new();
-        let workspace = cache.workspace(&lock, &progress).unwrap();
+        let workspace = cache.workspace(&lock, 0, &progress).unwrap();
         assert_eq!(fs::read_dir(workspace.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_disk_that_is_too_small_is_refused_before_anything_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::at(directory.path().join("cache")).unwrap();
+        let (lock, progress) = (cache.lock(&Progress::new()).unwrap(), Progress::new());
+        let Err(error) = cache.workspace(&lock, 1 << 60, &progress) else { panic!("it was accepted") };
+        assert!(error.to_string().starts_with("building the kernel takes about 1.00 EiB, "), "{error}");
+        assert!(!cache.kernels().join("build").exists());
     }
 
     #[test]
@@ -372,9 +403,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::at(directory.path().join("cache")).unwrap();
         fs::write(cache.sources().join("linux-source-6.12.tar.xz"), "").unwrap();
+        let (lock, progress) = (cache.lock(&Progress::new()).unwrap(), Progress::new());
+        let workspace = cache.workspace(&lock, 0, &progress).unwrap();
         for (digest, other) in [("a".repeat(64), "b".repeat(64)), ("b".repeat(64), "a".repeat(64))] {
-            fs::create_dir(directory.path().join("tree")).unwrap();
-            let place = cache.put_source_tree(&directory.path().join("tree"), &digest).unwrap();
+            let tree = workspace.path().join("source");
+            fs::create_dir(&tree).unwrap();
+            let place = cache.put_source_tree(&tree, &digest, &workspace).unwrap();
             assert_eq!(cache.source_tree(&digest), Some(place));
             assert_eq!(cache.source_tree(&other), None);
         }

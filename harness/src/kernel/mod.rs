@@ -57,7 +57,7 @@ pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> R
     let cache = Cache::open()?;
     let source = match Source::find(source)? {
         Some(source) => source,
-        None => source::download(&cache.sources(), progress)?,
+        None => source::download(&cache.sources(), &cache.lock(progress)?, progress)?,
     };
     let recipe = Recipe::new(variant, source, progress)?;
     if let Some(kernel) = cache.get(variant, &recipe.key)? {

@@ -11,10 +11,9 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::{
-    BASE,
-    process::{self, Log},
-};
+use super::BASE;
+use super::cache::Lock;
+use super::process::{self, Log};
 use crate::interrupt;
 use crate::progress::{Progress, Total};
 
@@ -79,15 +78,18 @@ pub fn downloaded(directory: &Path) -> Option<Source> {
     tarball_in(directory)
 }
 
-/// Takes the source out of Debian's package, into `directory`, without installing the package.
-pub fn download(directory: &Path, progress: &Progress) -> Result<Source> {
+/// Takes the source out of Debian's package, into `directory`, without installing the package. Needs the lock.
+pub fn download(directory: &Path, _lock: &Lock, progress: &Progress) -> Result<Source> {
     if let Some(source) = downloaded(directory) {
         return Ok(source);
     }
     let package = format!("linux-source-{BASE}");
     progress.line(&format!("The package {package} is not installed: downloading it, about 150 MB"));
-    let scratch = directory.join(format!(".download-{}", std::process::id()));
-    fs::create_dir_all(&scratch).with_context(|| format!("cannot write {}", scratch.display()))?;
+    let scratch = directory.join("download");
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).context("cannot remove what the last download left")?;
+    }
+    fs::create_dir(&scratch).with_context(|| format!("cannot write {}", scratch.display()))?;
     let result = download_into(&scratch, directory, &package, progress);
     let cleaned = fs::remove_dir_all(&scratch);
     let source = result.with_context(|| {
@@ -98,7 +100,7 @@ pub fn download(directory: &Path, progress: &Progress) -> Result<Source> {
 }
 
 fn download_into(scratch: &Path, directory: &Path, package: &str, progress: &Progress) -> Result<Source> {
-    let log = Log::create(&scratch.join("log"))?;
+    let log = Log::create(&directory.join("download.log"))?;
     let task = progress.task(&format!("Downloading {package}"), Total::Unknown);
     let mut apt_get = Command::new("apt-get");
     process::run(apt_get.args(["download", package]).current_dir(scratch), &log, |_| {})?;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Programs and the Debian packages that they come in.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("gcc", "gcc"),
     ("ld", "binutils"),
     ("make", "make"),
@@ -20,7 +20,6 @@ const PROGRAMS: [(&str, &str); 13] = [
     ("xz", "xz-utils"),
     ("bash", "bash"),
     ("depmod", "kmod"),
-    ("openssl", "openssl"),
 ];
 
 /// C headers and the Debian packages that they come in.
