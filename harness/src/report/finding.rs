@@ -145,20 +145,23 @@ impl Finding {
                 unit.short(unknown)
             );
         }
-        text += "It is ";
-        text += &self.break_even_insns.in_words("straight-line instructions");
-        text += ", and ";
-        text += &self.break_even_processed.in_words("instructions processed by the verifier");
-        text + "."
+        let comparisons = [
+            self.break_even_insns.in_words("straight-line instructions"),
+            self.break_even_processed.in_words("instructions processed by the verifier"),
+        ];
+        let comparisons: Vec<String> = comparisons.into_iter().flatten().collect();
+        if comparisons.is_empty() {
+            text + "No ladder of programs was measured to compare it to verification."
+        } else {
+            text + &format!("The check is {}.", comparisons.join(", and "))
+        }
     }
 }
 
 impl BreakEven {
-    fn in_words(self, what: &str) -> String {
-        match self {
-            BreakEven::Unknown => {
-                format!("not known how it compares to verification in {what}: too little was measured")
-            }
+    fn in_words(self, what: &str) -> Option<String> {
+        Some(match self {
+            BreakEven::Unknown => return None,
             BreakEven::From(size) => format!("cheaper than verification from {} {what} on", number(size)),
             BreakEven::BelowSmallest(size) => {
                 format!("cheaper than verification already at {} {what}", number(size))
@@ -166,7 +169,7 @@ impl BreakEven {
             BreakEven::AboveLargest(size) => {
                 format!("not yet cheaper than verification at {} {what}", number(size))
             }
-        }
+        })
     }
 }
 
