@@ -66,5 +66,6 @@ fn clang_args(root: &Path) -> Result<Vec<String>> {
         format!("-I/usr/include/{arch}-linux-gnu"),
         // The same object wherever it is built: the BTF names the source files.
         format!("-ffile-prefix-map={}/=", root.display()),
+        "-fdebug-compilation-dir=.".to_owned(),
     ])
 }

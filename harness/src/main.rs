@@ -1,17 +1,7 @@
-//! `bpfsig`: builds, boots and measures a kernel that checks the signature of eBPF programs.
-
-mod bench;
-mod cli;
-mod corpus;
-mod engine;
-mod guest;
-mod interrupt;
-mod kernel;
-mod progress;
-mod report;
+//! `bpfsig`, see [`bpfsig::cli`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::run()
+    bpfsig::cli::run()
 }

@@ -7,7 +7,7 @@ use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data::{EncapsulatedContentInfo, SignedData, SignerIdentifier, SignerInfo, SignerInfos};
 use der::asn1::{Any, OctetString, OctetStringRef, SetOfVec};
 use der::oid::db::rfc5911::{ID_DATA, ID_SIGNED_DATA};
-use der::oid::db::rfc5912::ID_SHA_256;
+use der::oid::db::rfc5912::{ECDSA_WITH_SHA_256, ID_SHA_256, RSA_ENCRYPTION};
 use der::{Decode, Encode};
 use spki::AlgorithmIdentifierOwned;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
@@ -130,6 +130,15 @@ impl Message {
     /// The subject key identifier of the key that is said to have signed.
     pub fn signer(&self) -> &KeyId {
         &self.signer
+    }
+
+    /// The signature algorithm, in words; for one that programs are not signed with, its object identifier.
+    pub fn algorithm(&self) -> String {
+        match self.signature_algorithm.oid {
+            RSA_ENCRYPTION => "RSA with SHA-256".to_owned(),
+            ECDSA_WITH_SHA_256 => "ECDSA with SHA-256".to_owned(),
+            other => other.to_string(),
+        }
     }
 
     /// The attached content, not verified; `None` if the message is detached.

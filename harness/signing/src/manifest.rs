@@ -2,6 +2,8 @@
 //!
 //! The kernel builds the same bytes from what `BPF_PROG_LOAD` hands it and looks for their digest in the statement.
 
+use std::fmt;
+
 use crate::program::{Attach, INSN_SIZE, Program, Records};
 use crate::{Digest, Error, Result};
 
@@ -169,6 +171,32 @@ impl Manifest {
     /// What a statement lists for the program.
     pub fn digest(&self) -> Digest {
         Digest::of(self.to_bytes())
+    }
+}
+
+/// One field a line, named as in the specification.
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = String::from_utf8_lossy(&self.prog_name);
+        let mut field = |name: &str, value: &dyn fmt::Display| writeln!(f, "  {name:<20} {value}");
+        field("prog_type", &self.prog_type)?;
+        field("expected_attach_type", &self.expected_attach_type)?;
+        field("prog_flags", &format_args!("{:#x}", self.prog_flags))?;
+        field("attach_kind", &self.attach_kind)?;
+        field("prog_name", &name.trim_end_matches('\0'))?;
+        field("names_sha256", &self.names_sha256)?;
+        field("insn_cnt", &self.insn_cnt)?;
+        field("insns_sha256", &self.insns_sha256)?;
+        field("btf_size", &self.btf_size)?;
+        field("btf_sha256", &self.btf_sha256)?;
+        field("func_info_rec_size", &self.func_info_rec_size)?;
+        field("func_info_cnt", &self.func_info_cnt)?;
+        field("func_info_sha256", &self.func_info_sha256)?;
+        field("core_relo_rec_size", &self.core_relo_rec_size)?;
+        field("core_relo_cnt", &self.core_relo_cnt)?;
+        field("core_relos_sha256", &self.core_relos_sha256)?;
+        field("slot_cnt", &self.slot_cnt)?;
+        field("slots_sha256", &self.slots_sha256)
     }
 }
 

@@ -1,8 +1,13 @@
 //! The command line: one file per command, each with its arguments and a `run`.
 
 mod bench;
+mod files;
 mod guest;
+mod inspect;
 mod kernel;
+mod keygen;
+mod sign;
+mod verify;
 mod vm;
 
 use std::process::ExitCode;
@@ -24,6 +29,11 @@ enum Command {
     Bench(bench::Options),
     #[command(subcommand)]
     Kernel(kernel::Command),
+    #[command(subcommand)]
+    Keygen(keygen::Command),
+    Sign(sign::Options),
+    Verify(verify::Options),
+    Inspect(inspect::Options),
     Vm(vm::Options),
     #[command(subcommand, hide = true)]
     Guest(guest::Command),
@@ -52,6 +62,10 @@ fn execute(command: Command) -> Result<ExitCode> {
     match command {
         Command::Bench(options) => bench::run(options)?,
         Command::Kernel(command) => kernel::run(command)?,
+        Command::Keygen(command) => keygen::run(command)?,
+        Command::Sign(options) => sign::run(options)?,
+        Command::Verify(options) => verify::run(options)?,
+        Command::Inspect(options) => inspect::run(options)?,
         Command::Vm(options) => return vm::run(options),
         Command::Guest(command) => guest::run(command)?,
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nix::sys::utsname::uname;
 
-use super::bpf::{self, PreparedLoad};
-use super::{Load, Measured, Outcome, PROGRESS, Plan, Sample, kernel_btf, keyring, stats};
+use super::{Load, Measured, Outcome, PROGRESS, Plan, Sample, stats};
+use crate::bpf::{self, PreparedLoad, kernel_btf, keyring};
 
 /// How often a load is repeated that costs this much at most (nanoseconds, or instructions).
 const CHEAP: Duration = Duration::from_millis(10);

@@ -3,9 +3,6 @@
 //! Host and guest run the same binary. The host writes a [`Plan`] into the shared directory, the guest carries it out
 //! and leaves a [`Outcome`] there.
 
-mod bpf;
-mod kernel_btf;
-mod keyring;
 mod measure;
 mod plan;
 mod stats;

@@ -9,9 +9,15 @@ use super::elf::Elf;
 pub(super) const MAGIC: u16 = 0xeb9f;
 const HEADER_SIZE: usize = 24;
 const TYPE_SIZE: usize = 12;
+/// Of an entry of a struct or a data section.
+const ENTRY_SIZE: usize = 12;
 
 /// `BTF_KIND_*`, those that are looked at.
 mod kind {
+    pub const STRUCT: u32 = 4;
+    pub const TYPEDEF: u32 = 8;
+    pub const VOLATILE: u32 = 9;
+    pub const CONST: u32 = 10;
     pub const FUNC: u32 = 12;
     pub const VAR: u32 = 14;
     pub const DATASEC: u32 = 15;
@@ -21,6 +27,14 @@ mod kind {
 mod linkage {
     pub const STATIC: u32 = 0;
     pub const GLOBAL: u32 = 1;
+}
+
+/// A variable of a data section, or a member of a struct.
+pub(super) struct Field<'b> {
+    pub name: &'b str,
+    pub type_id: u32,
+    /// In the section or in the struct, in bytes.
+    pub offset: usize,
 }
 
 /// BTF whose types and strings are known to be in range.
@@ -69,6 +83,68 @@ impl Btf {
         std::str::from_utf8(bytes).map_err(|_| ObjectError::Text)
     }
 
+    /// The variables of a data section; none if the BTF does not describe it. To be read once it is complete.
+    pub fn variables(&self, section: &str) -> Result<Vec<Field<'_>>, ObjectError> {
+        for &at in &self.types {
+            if self.kind(at) == kind::DATASEC && self.string(self.word(at))? == section {
+                return self.entries(at).map(|entry| self.variable(entry)).collect();
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Name and members of the struct that a type is, but for qualifiers.
+    pub fn structure(&self, type_id: u32) -> Result<(&str, Vec<Field<'_>>), ObjectError> {
+        let at = self
+            .unqualified(type_id)
+            .filter(|at| self.kind(*at) == kind::STRUCT)
+            .ok_or(ObjectError::Btf("has another type where a struct is needed"))?;
+        let members = self.entries(at).map(|entry| {
+            Ok(Field {
+                name: self.string(self.word(entry))?,
+                type_id: self.word(entry + 4),
+                // With bit fields, the upper byte is their size.
+                offset: (self.word(entry + 8) & 0xff_ffff) as usize / 8,
+            })
+        });
+        Ok((self.string(self.word(at))?, members.collect::<Result<_, ObjectError>>()?))
+    }
+
+    fn variable(&self, entry: usize) -> Result<Field<'_>, ObjectError> {
+        let var = self.var(entry)?;
+        Ok(Field {
+            name: self.string(self.word(var))?,
+            type_id: self.word(var + 8),
+            offset: self.word(entry + 4) as usize,
+        })
+    }
+
+    /// Where the type behind typedefs and qualifiers starts.
+    fn unqualified(&self, mut type_id: u32) -> Option<usize> {
+        // A chain that is longer than that is a circle.
+        for _ in 0..32 {
+            let at = self.type_offset(type_id)?;
+            match self.kind(at) {
+                kind::TYPEDEF | kind::VOLATILE | kind::CONST => type_id = self.word(at + 8),
+                _ => return Some(at),
+            }
+        }
+        None
+    }
+
+    /// Where the variable of an entry of a data section starts.
+    fn var(&self, entry: usize) -> Result<usize, ObjectError> {
+        self.type_offset(self.word(entry))
+            .filter(|var| self.kind(*var) == kind::VAR)
+            .ok_or(ObjectError::Btf("has a data section with something else than variables"))
+    }
+
+    /// Where the entries of a struct or a data section start.
+    fn entries(&self, at: usize) -> impl Iterator<Item = usize> + use<> {
+        let entries = at + TYPE_SIZE;
+        (entries..entries + ENTRY_SIZE * self.vlen(at) as usize).step_by(ENTRY_SIZE)
+    }
+
     /// Fills in what the compiler leaves to the loader, as libbpf does: the sizes of data sections and the offsets
     /// of their variables, and the linkage of functions and variables that are hidden.
     pub fn complete(&mut self, elf: &Elf<'_>) -> Result<(), ObjectError> {
@@ -103,7 +179,6 @@ impl Btf {
         elf: &Elf<'_>,
         symbols: &HashMap<&str, &super::elf::Symbol<'_>>,
     ) -> Result<(), ObjectError> {
-        const VARIABLE_SIZE: usize = 12;
         let name = self.string(self.word(at))?;
         // Externs have no symbol in a section: they are laid out when they are resolved.
         if matches!(name, ".ksyms" | ".kconfig") {
@@ -118,12 +193,8 @@ impl Btf {
                 .ok_or(ObjectError::Btf("describes a data section that the object does not have"))?;
             self.set_word(at + 8, size);
         }
-        let variables = at + TYPE_SIZE..at + TYPE_SIZE + VARIABLE_SIZE * self.vlen(at) as usize;
-        for entry in variables.clone().step_by(VARIABLE_SIZE) {
-            let var = self
-                .type_offset(self.word(entry))
-                .filter(|var| self.kind(*var) == kind::VAR)
-                .ok_or(ObjectError::Btf("has a data section with something else than variables"))?;
+        for entry in self.entries(at) {
+            let var = self.var(entry)?;
             if self.word(var + TYPE_SIZE) != linkage::GLOBAL {
                 continue;
             }
@@ -140,7 +211,8 @@ impl Btf {
             }
         }
         // The kernel wants the variables in order.
-        let (entries, _) = self.bytes[variables].as_chunks_mut::<VARIABLE_SIZE>();
+        let variables = at + TYPE_SIZE..at + TYPE_SIZE + ENTRY_SIZE * self.vlen(at) as usize;
+        let (entries, _) = self.bytes[variables].as_chunks_mut::<ENTRY_SIZE>();
         entries.sort_by_key(|entry| word(entry, 4));
         Ok(())
     }

@@ -10,7 +10,9 @@ mod elf;
 mod functions;
 mod link;
 mod section;
+mod struct_ops;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::program::Program;
@@ -122,6 +124,10 @@ impl Object {
         if let Some(btf) = &mut btf {
             btf.complete(&elf)?;
         }
+        let struct_ops = match &btf {
+            Some(btf) => struct_ops::targets(&elf, btf, &functions)?,
+            None => HashMap::new(),
+        };
         let btf: Option<Arc<[u8]>> = btf.map(|btf| btf.into_bytes().into());
         let license = license(&elf)?;
 
@@ -132,6 +138,11 @@ impl Object {
                 continue;
             }
             let load = section::load(elf.sections[function.section].name, function.name)?;
+            let attach = match (load.is_struct_ops, struct_ops.get(&main)) {
+                (false, _) => load.attach,
+                (true, Some(attach)) => attach.clone(),
+                (true, None) => return Err(function.problem("is in no variable of a struct_ops type")),
+            };
             let linked = link::link(&functions, main, &ext)?;
             size += linked.size();
             if size > MAX_SIZE {
@@ -143,7 +154,7 @@ impl Object {
                 expected_attach_type: load.expected_attach_type,
                 flags: load.flags,
                 license: license.clone(),
-                attach: load.attach,
+                attach,
                 insns: linked.insns,
                 btf: btf.clone(),
                 func_info: linked.func_info,

@@ -252,3 +252,56 @@ pub(super) fn load(section: &str, program: &str) -> Result<Load, ObjectError> {
         is_struct_ops: definition.target == Target::StructOps,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernel_type(object: &str, name: &str) -> Attach {
+        Attach::KernelType { object: object.to_owned(), name: name.to_owned(), member: String::new() }
+    }
+
+    #[test]
+    fn kernel_targets_have_the_kernels_prefix() {
+        for (section, object, name) in [
+            ("fentry/tcp_connect", "vmlinux", "tcp_connect"),
+            ("fexit.s/nf_tables:nft_init", "nf_tables", "nft_init"),
+            ("lsm.s/bprm_check_security", "vmlinux", "bpf_lsm_bprm_check_security"),
+            ("tp_btf/sched_switch", "vmlinux", "btf_trace_sched_switch"),
+            ("?iter/task", "vmlinux", "bpf_iter_task"),
+        ] {
+            assert_eq!(load(section, "p").unwrap().attach, kernel_type(object, name), "{section}");
+        }
+    }
+
+    #[test]
+    fn a_program_target_has_no_object_yet() {
+        let attach = Attach::Program { object: String::new(), name: "f".to_owned() };
+        assert_eq!(load("freplace/f", "p").unwrap().attach, attach);
+    }
+
+    #[test]
+    fn flags_follow_the_suffix() {
+        for (section, flags) in [
+            ("lsm.s/file_open", BPF_F_SLEEPABLE),
+            ("iter.s/task", BPF_F_SLEEPABLE),
+            ("uprobe.multi.s/path:f", BPF_F_SLEEPABLE),
+            ("syscall", BPF_F_SLEEPABLE),
+            ("xdp.frags", BPF_F_XDP_HAS_FRAGS),
+            ("xdp.frags/cpumap", BPF_F_XDP_HAS_FRAGS),
+            ("lsm/file_open", 0),
+            ("xdp", 0),
+            ("xdp/cpumap", 0),
+        ] {
+            assert_eq!(load(section, "p").unwrap().flags, flags, "{section}");
+        }
+    }
+
+    #[test]
+    fn a_section_that_says_too_little_is_an_error() {
+        assert!(matches!(load("xdp/me", "p"), Err(ObjectError::UnknownSection { .. })));
+        assert!(matches!(load("kprobes/f", "p"), Err(ObjectError::UnknownSection { .. })));
+        assert!(matches!(load("fentry", "p"), Err(ObjectError::NoTarget { .. })));
+        assert!(matches!(load("lsm/", "p"), Err(ObjectError::NoTarget { .. })));
+    }
+}

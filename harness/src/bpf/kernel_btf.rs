@@ -20,7 +20,7 @@ const ATTACH_TYPE_RAW_TP: u32 = 23;
 ///
 /// # Errors
 /// The target is not in the kernel's BTF.
-pub(super) fn attach_id(program: &Program) -> Result<u32> {
+pub fn attach_id(program: &Program) -> Result<u32> {
     let (object, name) = match &program.attach {
         Attach::None => return Ok(0),
         Attach::KernelType { object, name, .. } => (object, name),

@@ -10,14 +10,16 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// There is no such keyring, or the kernel refuses the certificate because no key that it trusts has issued it.
-pub(super) fn trust(certificate: &[u8]) -> Result<()> {
+pub fn trust(certificate: &[u8]) -> Result<()> {
     const NAME: &str = ".secondary_trusted_keys";
     let keyring = find(NAME)?.with_context(|| format!("this kernel has no keyring {NAME}"))?;
-    add_key(c"asymmetric", certificate, keyring).with_context(|| format!("adding a certificate to {NAME}"))
+    add_key(c"asymmetric", certificate, keyring)
+        .with_context(|| format!("adding a certificate to {NAME}"))?;
+    Ok(())
 }
 
 /// The serial number of a keyring that no process links to.
-fn find(name: &str) -> Result<Option<i32>> {
+pub fn find(name: &str) -> Result<Option<i32>> {
     const KEYS: &str = "/proc/keys";
     let keys = fs::read_to_string(KEYS).context(KEYS)?;
     Ok(serial(&keys, name))
@@ -35,8 +37,11 @@ fn serial(keys: &str, name: &str) -> Option<i32> {
     })
 }
 
-/// `add_key(2)`. The key is described by what is in it.
-fn add_key(key_type: &CStr, payload: &[u8], keyring: i32) -> io::Result<()> {
+/// `add_key(2)`. The key is described by what is in it. Returns its serial number.
+///
+/// # Errors
+/// The kernel refuses the key.
+pub fn add_key(key_type: &CStr, payload: &[u8], keyring: i32) -> io::Result<i32> {
     // SAFETY: the kernel reads the type up to its terminating zero and `payload.len()` bytes of payload; a null
     // description is allowed.
     let serial = unsafe {
@@ -49,7 +54,7 @@ fn add_key(key_type: &CStr, payload: &[u8], keyring: i32) -> io::Result<()> {
             keyring,
         )
     };
-    if serial < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if serial < 0 { Err(io::Error::last_os_error()) } else { Ok(serial as i32) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,11 @@
+//! Tests of the patched kernel. They need it, and root: `scripts/vmtest.sh` runs them in a virtual machine.
+//!
+//! `BPFSIG_TEST_KEYS` names a directory with the CA of the running kernel (`ca.key`, `ca.pem`) and a signer for each
+//! algorithm (`rsa-2048.key`, `rsa-2048.pem`, …).
+
+mod accepted;
+mod keys;
+mod load;
+mod refused_message;
+mod refused_program;
+mod refused_signer;

@@ -1,0 +1,129 @@
+//! Programs that are not the ones that were signed, and programs that no signature covers.
+
+use bpfsig_signing::cms;
+use bpfsig_signing::insn::{self, Insn};
+use bpfsig_signing::program::{Attach, Program};
+use libc::{EINVAL, EKEYREJECTED};
+
+use crate::keys::signer;
+use crate::load::{load, load_with, program, sign, small};
+
+/// Signs a program, changes it, and expects that the kernel notices.
+#[track_caller]
+fn notices(mut program: Program, change: impl FnOnce(&mut Program)) {
+    let signature = sign(&program, signer());
+    let signed = program.clone();
+    change(&mut program);
+    assert_ne!(program, signed, "the test changes nothing");
+    load(&program, Some(&signature)).refused(EKEYREJECTED, "statement does not list program");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn changed_instruction() {
+    notices(small(), |program| program.insns[4] = 1);
+    notices(program("straight-4096"), |program| *program.insns[..4095 * 8].last_mut().unwrap() ^= 1);
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn another_number_of_instructions() {
+    notices(small(), |program| program.insns.extend(insn::encode([Insn::exit()])));
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn changed_attributes() {
+    notices(small(), |program| program.name.push('x'));
+    notices(small(), |program| program.license = "Dual MIT/GPL".into());
+    notices(small(), |program| program.license = "Proprietary".into());
+    // BPF_PROG_TYPE_CGROUP_SKB, and BPF_CGROUP_INET_EGRESS there
+    notices(small(), |program| program.prog_type = 8);
+    let mut ingress = small();
+    ingress.prog_type = 8;
+    notices(ingress, |program| program.expected_attach_type = 1);
+    // BPF_F_ANY_ALIGNMENT
+    notices(small(), |program| program.flags = 2);
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn changed_attach_target() {
+    let change = |program: &mut Program| {
+        let Attach::KernelType { name, .. } = &mut program.attach else { panic!("{:?}", program.attach) };
+        *name = "tcp_v4_connect".into();
+    };
+    notices(program("fentry_tcp_connect"), change);
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn changed_records() {
+    // type_id of the last function; kind of the first CO-RE record
+    notices(program("xdp_acl"), |program| *program.func_info.bytes.iter_mut().nth_back(3).unwrap() ^= 1);
+    notices(program("fentry_tcp_connect"), |program| program.core_relos.bytes[12] ^= 1);
+    notices(program("fentry_tcp_connect"), |program| {
+        let whole = program.core_relos.bytes.len() - program.core_relos.record_size as usize;
+        program.core_relos.bytes.truncate(whole);
+    });
+    // Another BTF that is as valid: one letter of the last name.
+    notices(program("xdp_acl"), |program| {
+        let mut btf = program.btf.as_deref().unwrap().to_vec();
+        let letter = btf.iter().rposition(|byte| byte.is_ascii_lowercase()).unwrap();
+        btf[letter] ^= 1;
+        program.btf = Some(btf.into());
+    });
+}
+
+/// Raw references, as libbpf leaves them: a map's file descriptor, a kernel function, a kernel variable.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn references_outside() {
+    let ld_imm64 = |src, imm| [Insn { code: insn::LD_IMM64, dst: 1, src, off: 0, imm }, Insn::decode([0; 8])];
+    let end = [Insn::alu64_imm(insn::AluOp::Mov, 0, 0), Insn::exit()];
+    let with = |insns: Vec<Insn>| Program {
+        prog_type: 1,
+        name: "references".into(),
+        license: "GPL".into(),
+        insns: insn::encode(insns.into_iter().chain(end)),
+        ..Program::default()
+    };
+    for (source, errno, reason) in [
+        (1, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_MAP_FD
+        (2, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_MAP_VALUE
+        (3, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_BTF_ID
+        (5, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_MAP_IDX
+        (6, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_MAP_IDX_VALUE
+    ] {
+        let program = with(ld_imm64(source, 1).into());
+        load(&program, Some(&sign(&program, signer()))).refused(errno, reason);
+        let detached = cms::sign_detached(&program.insns, signer()).unwrap();
+        load(&program, Some(&detached)).refused(errno, reason);
+    }
+    // BPF_PSEUDO_KFUNC_CALL
+    let program = with(vec![Insn { code: insn::CALL, dst: 0, src: 2, off: 0, imm: 1 }]);
+    load(&program, Some(&sign(&program, signer())))
+        .refused(EINVAL, "signature does not cover kernel function 1");
+}
+
+/// A signature over the instructions does not cover what changes them.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn detached_signature_with_core_records() {
+    let program = program("fentry_tcp_connect");
+    let signature = cms::sign_detached(&program.insns, signer()).unwrap();
+    load(&program, Some(&signature)).refused(EINVAL, "over instructions does not cover CO-RE records");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn more_records_than_instructions() {
+    let program = program("xdp_acl");
+    let signature = sign(&program, signer());
+    let count = program.insn_count() + 1;
+    load_with(&program, Some(&signature), |attr| attr.func_info_cnt = count)
+        .refused(EINVAL, "func_info records");
+    load_with(&program, Some(&signature), |attr| attr.core_relo_cnt = count).refused(EINVAL, "CO-RE records");
+    load_with(&program, Some(&signature), |attr| attr.func_info_rec_size = 256)
+        .refused(EINVAL, "func_info records");
+}

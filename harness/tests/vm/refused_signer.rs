@@ -1,0 +1,88 @@
+//! Signers and signatures that the kernel refuses.
+
+use bpfsig_signing::key::Algorithm;
+use libc::{EFAULT, EKEYEXPIRED, EKEYREJECTED, EKEYREVOKED, ENOKEY};
+
+use crate::keys::{self, signer};
+use crate::load::{load, load_with, sign, small};
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn unknown_signer() {
+    load(&small(), Some(&sign(&small(), &keys::stranger()))).refused(ENOKEY, "signer is not in the keyring");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn signer_in_another_keyring() {
+    let signature = sign(&small(), signer());
+    for keyring in [0, 2] {
+        load_with(&small(), Some(&signature), |attr| attr.keyring_id = keyring)
+            .refused(ENOKEY, "signer is not in the keyring");
+    }
+    let key = keys::add(&keys::stranger(), keys::keyring(c"another"));
+    load_with(&small(), Some(&signature), |attr| attr.keyring_id = key)
+        .refused(ENOKEY, "signer is not in the keyring");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn no_keyring() {
+    let signature = sign(&small(), signer());
+    load_with(&small(), Some(&signature), |attr| attr.keyring_id = i32::MAX)
+        .refused(ENOKEY, "no keyring 2147483647");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn revoked_and_expired_keys() {
+    let stranger = keys::stranger();
+    let signature = sign(&small(), &stranger);
+    let keyring = keys::keyring(c"revoked");
+    let key = keys::add(&stranger, keyring);
+    let load = || load_with(&small(), Some(&signature), |attr| attr.keyring_id = keyring);
+    load().accepted();
+    keys::expire_in(key, 1);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    load().refused(EKEYEXPIRED, "signer's key has expired");
+
+    let keyring = keys::keyring(c"expired");
+    let key = keys::add(&stranger, keyring);
+    let load = || load_with(&small(), Some(&signature), |attr| attr.keyring_id = keyring);
+    load().accepted();
+    keys::revoke(key);
+    load().refused(EKEYREVOKED, "signer's key is revoked");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn forged_signature() {
+    for algorithm in Algorithm::ALL {
+        let mut signature = sign(&small(), &keys::signer_of(algorithm));
+        *signature.last_mut().unwrap() ^= 1;
+        load(&small(), Some(&signature)).refused(EKEYREJECTED, "not made by the signer's key");
+    }
+}
+
+/// The content is what is signed.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn changed_content() {
+    let mut signature = sign(&small(), signer());
+    let content = signature.windows(8).position(|bytes| bytes == b"BPFSIGST").unwrap();
+    signature[content + 40] ^= 1;
+    load(&small(), Some(&signature)).refused(EKEYREJECTED, "not made by the signer's key");
+}
+
+/// The signature is checked before the program is looked at: these programs could not even be copied.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn before_the_instructions_are_copied() {
+    let mut forged = sign(&small(), signer());
+    *forged.last_mut().unwrap() ^= 1;
+    load_with(&small(), Some(&forged), |attr| attr.insns = 8).refused(EKEYREJECTED, "");
+    let unknown = sign(&small(), &keys::stranger());
+    load_with(&small(), Some(&unknown), |attr| attr.insns = 8).refused(ENOKEY, "");
+    let good = sign(&small(), signer());
+    load_with(&small(), Some(&good), |attr| attr.insns = 8).refused(EFAULT, "");
+}
