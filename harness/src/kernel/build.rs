@@ -11,14 +11,14 @@ use sha2::{Digest, Sha256};
 
 use super::cache::{Cache, Entry, Kernel, Lock};
 use super::process::{self, Event, Log};
-use super::{Recipe, ca, config, tools};
+use super::{Recipe, ca, config, source, tools};
 use crate::progress::{Progress, Total};
 
 /// What a build takes on disk at its end, in GiB: the source 1.7, its objects 1.3, ccache 0.3.
 const SPACE_GIB: u64 = 4;
 
 /// Objects that a build compiles if no earlier build tells: 6.12.117 with the fragments of this repository.
-const TYPICAL_OBJECTS: u64 = 2000;
+const TYPICAL_OBJECTS: u64 = 1760;
 
 /// Where `CONFIG_SYSTEM_TRUSTED_KEYS` expects the certificate.
 const CA_IN_TREE: &str = "certs/bpfsig-ca.pem";
@@ -38,7 +38,7 @@ const FOREIGN_VARIABLES: [&str; 9] = [
 
 /// Builds the kernel and puts it into the cache.
 pub fn build(recipe: &Recipe, cache: &Cache, lock: &Lock, progress: &Progress) -> Result<Kernel> {
-    let workspace = cache.workspace(lock)?;
+    let workspace = cache.workspace(lock, progress)?;
     check_space(workspace.path())?;
     let entry = workspace.path().join("entry");
     fs::create_dir(&entry)?;
@@ -48,7 +48,16 @@ pub fn build(recipe: &Recipe, cache: &Cache, lock: &Lock, progress: &Progress) -
         log: Log::create(&cache.log(recipe.variant))?,
     };
 
-    recipe.source.unpack(&build.tree, &build.log, progress)?;
+    let source = match cache.source_tree(&recipe.source_digest) {
+        Some(source) => source,
+        None => {
+            let unpacked = workspace.path().join("source");
+            recipe.source.unpack(&unpacked, &build.log, progress)?;
+            source::check_release(&unpacked)?;
+            cache.put_source_tree(&unpacked, &recipe.source_digest)?
+        }
+    };
+    build.link(&source)?;
     recipe.series.apply(&build.tree, &build.log)?;
     build.configure(recipe, progress)?;
     ca::create(&entry.join("ca.key"), &entry.join("ca.pem"), &build.log)?;
@@ -67,8 +76,7 @@ pub fn build(recipe: &Recipe, cache: &Cache, lock: &Lock, progress: &Progress) -
 
 fn check_space(path: &Path) -> Result<()> {
     let stat = statvfs(path).with_context(|| format!("cannot tell the free space of {}", path.display()))?;
-    // Their types are not u64 everywhere.
-    let free = u64::from(stat.blocks_available()) * u64::from(stat.fragment_size());
+    let free = stat.blocks_available() * stat.fragment_size();
     if free < SPACE_GIB << 30 {
         bail!(
             "building the kernel takes about {SPACE_GIB} GiB, {} has {:.1} GiB left; BPFSIG_CACHE names another place",
@@ -86,6 +94,12 @@ struct Build {
 }
 
 impl Build {
+    /// Makes the tree out of hard links to the source: `patch`, and whatever else writes there, makes new files.
+    fn link(&self, source: &Path) -> Result<()> {
+        let mut cp = Command::new("cp");
+        process::run(cp.args(["--archive", "--link"]).args([source, &self.tree]), &self.log, |_| {})
+    }
+
     fn configure(&self, recipe: &Recipe, progress: &Progress) -> Result<()> {
         let task = progress.task("Configuring", Total::Unknown);
         process::run(self.make().arg("tinyconfig"), &self.log, |_| {})?;
@@ -113,7 +127,8 @@ impl Build {
             match (words.next(), words.last()) {
                 (Some("CC" | "AS"), Some(_)) => task.advance(),
                 (Some(step @ ("LD" | "BTF" | "BTFIDS" | "GZIP" | "KSYMS")), Some(file)) => {
-                    task.note(&format!("{step} {file}"));
+                    let name = file.rsplit('/').next().unwrap_or(file);
+                    task.note(&format!("{step} {name}"));
                 }
                 _ => {}
             }

@@ -4,6 +4,7 @@
 //! $BPFSIG_CACHE (otherwise $XDG_CACHE_HOME/bpfsig, otherwise ~/.cache/bpfsig)
 //!   ccache/                     objects of the C compiler
 //!   source/                     a downloaded linux-source package
+//!   source/DIGEST/              the source of the last build, unpacked; a build hard-links its files
 //!   kernel/lock                 held by the process that builds
 //!   kernel/build/               what that process is working on; whatever the last one left is removed
 //!   kernel/build-VARIANT.log    output of the last build
@@ -194,11 +195,31 @@ impl Cache {
     }
 
     /// An empty directory to build in, always at the same path: ccache finds its objects again. Needs the lock.
-    pub fn workspace(&self, _lock: &Lock) -> Result<Workspace> {
-        let workspace = Workspace(self.kernels().join("build"));
+    pub fn workspace<'a>(&self, _lock: &Lock, progress: &'a Progress) -> Result<Workspace<'a>> {
+        let workspace = Workspace { path: self.kernels().join("build"), progress };
         workspace.remove().context("cannot remove what the last build left")?;
-        fs::create_dir(&workspace.0).with_context(|| format!("cannot write {}", workspace.0.display()))?;
+        fs::create_dir(&workspace.path)
+            .with_context(|| format!("cannot write {}", workspace.path.display()))?;
         Ok(workspace)
+    }
+
+    /// The unpacked source with this digest, if it is there.
+    pub fn source_tree(&self, digest: &str) -> Option<PathBuf> {
+        Some(self.sources().join(&digest[..16])).filter(|tree| tree.is_dir())
+    }
+
+    /// Keeps `tree`, which must be on the cache's file system, as the unpacked source with this digest, and no other.
+    pub fn put_source_tree(&self, tree: &Path, digest: &str) -> Result<PathBuf> {
+        for entry in fs::read_dir(self.sources())? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path()).context("cannot remove an older kernel source")?;
+            }
+        }
+        let place = self.sources().join(&digest[..16]);
+        fs::rename(tree, &place)
+            .with_context(|| format!("cannot put the kernel source at {}", place.display()))?;
+        Ok(place)
     }
 
     /// Makes `directory`, which must be on the cache's file system, the entry with this key.
@@ -212,28 +233,33 @@ impl Cache {
 }
 
 /// A directory that is removed when its user is done, well or not.
-pub struct Workspace(PathBuf);
+pub struct Workspace<'a> {
+    path: PathBuf,
+    progress: &'a Progress,
+}
 
-impl Workspace {
+impl Workspace<'_> {
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
-}
 
-impl Workspace {
     fn remove(&self) -> std::io::Result<()> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        if !self.path.exists() {
+            return Ok(());
         }
+        // Minutes on a file system that is mounted with `discard`.
+        let task = self.progress.task("Removing the build tree", Total::Unknown);
+        fs::remove_dir_all(&self.path)?;
+        task.done();
+        Ok(())
     }
 }
 
-impl Drop for Workspace {
+impl Drop for Workspace<'_> {
     fn drop(&mut self) {
         if let Err(error) = self.remove() {
-            eprintln!("bpfsig: warning: cannot remove {}: {error}", self.0.display());
+            self.progress.line(&format!("bpfsig: warning: cannot remove {}: {error}", self.path.display()));
         }
     }
 }
@@ -314,8 +340,9 @@ mod tests {
         assert_eq!(cache.last_objects().unwrap(), None);
 
         let lock = cache.lock(&Progress::new()).unwrap();
-        let workspace = cache.workspace(&lock).unwrap();
-        let new = workspace.0.join("entry");
+        let progress = Progress::new();
+        let workspace = cache.workspace(&lock, &progress).unwrap();
+        let new = workspace.path().join("entry");
         fs::create_dir(&new).unwrap();
         fs::write(new.join("bzImage"), "image").unwrap();
         cache.put(&new, Variant::Patched, &key, &entry(7)).unwrap();
@@ -335,8 +362,23 @@ mod tests {
         let cache = Cache::at(directory.path().join("cache")).unwrap();
         fs::create_dir_all(cache.kernels().join("build/linux")).unwrap();
         let lock = cache.lock(&Progress::new()).unwrap();
-        let workspace = cache.workspace(&lock).unwrap();
-        assert_eq!(fs::read_dir(&workspace.0).unwrap().count(), 0);
+        let progress = Progress::new();
+        let workspace = cache.workspace(&lock, &progress).unwrap();
+        assert_eq!(fs::read_dir(workspace.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_the_last_source_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::at(directory.path().join("cache")).unwrap();
+        fs::write(cache.sources().join("linux-source-6.12.tar.xz"), "").unwrap();
+        for (digest, other) in [("a".repeat(64), "b".repeat(64)), ("b".repeat(64), "a".repeat(64))] {
+            fs::create_dir(directory.path().join("tree")).unwrap();
+            let place = cache.put_source_tree(&directory.path().join("tree"), &digest).unwrap();
+            assert_eq!(cache.source_tree(&digest), Some(place));
+            assert_eq!(cache.source_tree(&other), None);
+        }
+        assert!(cache.sources().join("linux-source-6.12.tar.xz").exists());
     }
 
     #[test]

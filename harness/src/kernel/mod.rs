@@ -27,9 +27,6 @@ use crate::progress::Progress;
 
 pub use self::cache::Kernel;
 
-/// `kernel-patch/` of the repository that this program was built from.
-const KERNEL_PATCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kernel-patch");
-
 /// The release that the patches are made for.
 const BASE: &str = "6.12";
 
@@ -88,6 +85,7 @@ pub fn cached(variant: Variant, source: Option<&Path>, progress: &Progress) -> R
 struct Recipe {
     variant: Variant,
     source: Source,
+    source_digest: String,
     series: Series,
     fragments: Vec<Fragment>,
     key: String,
@@ -95,35 +93,36 @@ struct Recipe {
 
 impl Recipe {
     fn new(variant: Variant, source: Source, progress: &Progress) -> Result<Self> {
-        let directory = Path::new(KERNEL_PATCH);
-        let (series, fragments) = match variant {
+        let kernel_patch = kernel_patch();
+        let mut fragments = config::read(&kernel_patch.join("config"))?;
+        let mut series = Series::default();
+        match variant {
+            Variant::Baseline => fragments.retain(|fragment| fragment.name != config::PATCHED_ONLY),
             Variant::Patched => {
-                let series = Series::read(&series_directory())?;
+                let directory = kernel_patch.join(format!("linux-{BASE}"));
+                series = Series::read(&directory)?;
                 if series.is_empty() {
                     bail!(
                         "there are no patches in {}; `--variant baseline` builds the kernel without them",
-                        series_directory().display()
+                        directory.display()
                     );
                 }
-                (series, config::read(&directory.join("config"))?)
             }
-            Variant::Baseline => {
-                let mut fragments = config::read(&directory.join("config"))?;
-                fragments.retain(|fragment| fragment.name != config::PATCHED_ONLY);
-                (Series::default(), fragments)
-            }
-        };
+        }
         tools::check()?;
+        let source_digest = source.digest(progress)?;
         let inputs = Inputs {
-            source: source.digest(progress)?,
+            source: source_digest.clone(),
             patches: series.iter().map(|patch| patch.text.clone()).collect(),
             fragments: fragments.iter().map(|fragment| fragment.text.clone()).collect(),
             tools: tools::versions()?,
         };
-        Ok(Self { variant, source, series, fragments, key: inputs.key() })
+        Ok(Self { variant, source, source_digest, series, fragments, key: inputs.key() })
     }
 }
 
-fn series_directory() -> PathBuf {
-    Path::new(KERNEL_PATCH).join(format!("linux-{BASE}"))
+/// `kernel-patch/` of the repository that this program was built from.
+fn kernel_patch() -> PathBuf {
+    let harness = Path::new(env!("CARGO_MANIFEST_DIR"));
+    harness.parent().unwrap_or(harness).join("kernel-patch")
 }

@@ -150,6 +150,15 @@ Subject: [PATCH] change two lines
     }
 
     #[test]
+    fn a_file_that_is_linked_elsewhere_is_replaced_not_changed() {
+        let (directory, log) = tree_with(ORIGINAL);
+        let pristine = directory.path().join("pristine.c");
+        fs::hard_link(directory.path().join("linux/kernel/file.c"), &pristine).unwrap();
+        series().apply(&directory.path().join("linux"), &log).unwrap();
+        assert_eq!(fs::read_to_string(pristine).unwrap(), ORIGINAL);
+    }
+
+    #[test]
     fn a_rejected_hunk_is_named() {
         let (directory, log) = tree_with(&ORIGINAL.replace("nine", "other"));
         let error = series().apply(&directory.path().join("linux"), &log).unwrap_err();

@@ -58,18 +58,13 @@ impl Source {
         .with_context(|| format!("cannot read kernel source {}", self.path().display()))
     }
 
-    /// Puts a copy of the source at `tree`, which must not exist. Returns the version, such as `6.12.117`.
-    pub fn unpack(&self, tree: &Path, log: &Log, progress: &Progress) -> Result<String> {
-        fs::create_dir(tree)?;
+    /// Puts a copy of the source at `tree`, which must not exist.
+    pub fn unpack(&self, tree: &Path, log: &Log, progress: &Progress) -> Result<()> {
+        fs::create_dir(tree).with_context(|| format!("cannot write {}", tree.display()))?;
         match self {
-            Self::Tarball(path) => unpack_tarball(path, tree, log, progress)?,
-            Self::Tree(path) => copy_tree(path, tree, log, progress)?,
+            Self::Tarball(path) => unpack_tarball(path, tree, log, progress),
+            Self::Tree(path) => copy_tree(path, tree, log, progress),
         }
-        let version = version(tree).with_context(|| format!("kernel source {}", self.path().display()))?;
-        if !version.starts_with(&format!("{BASE}.")) {
-            bail!("kernel source {}: this is Linux {version}, {BASE}.y is needed", self.path().display());
-        }
-        Ok(version)
     }
 
     fn path(&self) -> &Path {
@@ -130,14 +125,23 @@ fn tarball_in(directory: &Path) -> Option<Source> {
         .map(Source::Tarball)
 }
 
+/// Fails if the tree is not of the release that the patches are made for.
+pub fn check_release(tree: &Path) -> Result<()> {
+    let version = version(tree)?;
+    if !version.starts_with(&format!("{BASE}.")) {
+        bail!("the kernel source is Linux {version}, {BASE}.y is needed");
+    }
+    Ok(())
+}
+
 /// Reads `VERSION`, `PATCHLEVEL` and `SUBLEVEL` from the top of the Makefile.
 fn version(tree: &Path) -> Result<String> {
-    let makefile = fs::read_to_string(tree.join("Makefile")).context("it has no Makefile")?;
+    let makefile = fs::read_to_string(tree.join("Makefile")).context("the kernel source has no Makefile")?;
     let value = |name: &str| {
         makefile
             .lines()
             .find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('=').map(str::trim))
-            .with_context(|| format!("its Makefile has no {name}"))
+            .with_context(|| format!("the Makefile of the kernel source has no {name}"))
     };
     Ok(format!("{}.{}.{}", value("VERSION")?, value("PATCHLEVEL")?, value("SUBLEVEL")?))
 }
@@ -271,7 +275,7 @@ mod tests {
         for (source, copy) in [(directory.path().join("linux"), "copy"), (tarball, "unpacked")] {
             let source = Source::find(Some(&source)).unwrap().unwrap();
             let copy = directory.path().join(copy);
-            assert_eq!(source.unpack(&copy, &log, &Progress::new()).unwrap(), "6.12.117");
+            source.unpack(&copy, &log, &Progress::new()).unwrap();
             assert_eq!(digest(&copy), digest(&directory.path().join("linux")));
         }
     }
@@ -280,11 +284,10 @@ mod tests {
     fn another_release_is_refused() {
         let directory = tree();
         let tree = directory.path().join("linux");
+        check_release(&tree).unwrap();
         fs::write(tree.join("Makefile"), MAKEFILE.replace("12", "1")).unwrap();
-        let log = Log::create(&directory.path().join("log")).unwrap();
-        let source = Source::find(Some(&tree)).unwrap().unwrap();
-        let error = source.unpack(&directory.path().join("copy"), &log, &Progress::new()).unwrap_err();
-        assert!(error.to_string().ends_with("this is Linux 6.1.117, 6.12.y is needed"), "{error}");
+        let error = check_release(&tree).unwrap_err();
+        assert_eq!(error.to_string(), "the kernel source is Linux 6.1.117, 6.12.y is needed");
     }
 
     #[test]
