@@ -170,17 +170,13 @@ impl Finding {
             self.break_even_insns.in_words("straight-line instructions"),
             self.break_even_processed.in_words("instructions processed by the verifier"),
         ];
-        let real = (self.real_programs > 0).then(|| {
-            format!(
-                "cheaper than verification for {} of {} real programs",
-                self.real_programs_cheaper, self.real_programs
-            )
-        });
+        let real = (self.real_programs > 0)
+            .then(|| format!("for {} of {} real programs", self.real_programs_cheaper, self.real_programs));
         let comparisons: Vec<String> = comparisons.into_iter().chain([real]).flatten().collect();
         if comparisons.is_empty() {
             text + "Nothing was measured that it could be compared to."
         } else {
-            text + &format!("The check is {}.", comparisons.join(", "))
+            text + &format!("Cheaper than verification: {}.", comparisons.join("; "))
         }
     }
 }
@@ -189,12 +185,12 @@ impl BreakEven {
     fn in_words(self, what: &str) -> Option<String> {
         Some(match self {
             BreakEven::Unknown => return None,
-            BreakEven::From(size) => format!("cheaper than verification from {} {what} on", number(size)),
+            BreakEven::From(size) => format!("from {} {what} on", number(size)),
             BreakEven::BelowSmallest(size) => {
-                format!("cheaper than verification already at {} {what}", number(size))
+                format!("already at {} {what}", number(size))
             }
             BreakEven::AboveLargest(size) => {
-                format!("not yet cheaper than verification at {} {what}", number(size))
+                format!("not yet at {} {what}", number(size))
             }
         })
     }
