@@ -24,8 +24,8 @@ pub const GUEST_SHARE: &str = "/mnt/vmtest";
 const MEMORY: &str = "2G";
 
 /// * `nokaslr`: the same addresses, hence the same cache and hash behaviour, in every run.
-/// * `oops=panic`: a kernel that has failed must not go on to report figures.
-const KERNEL_ARGS: &str = "nokaslr oops=panic";
+/// * `oops=panic panic_on_warn=1`: a kernel that has failed must not go on to report figures or to pass tests.
+const KERNEL_ARGS: &str = "nokaslr oops=panic panic_on_warn=1";
 
 /// How often the clock and Ctrl-C are looked at.
 const TICK: Duration = Duration::from_millis(100);
