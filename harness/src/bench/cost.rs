@@ -5,8 +5,10 @@ use std::fmt;
 use bpfsig_signing::key::Algorithm;
 use serde::{Serialize, Serializer};
 
+use super::matrix::Cell;
 use super::mode::Mode;
 use super::summary::Summary;
+use crate::corpus::{Entry, Source};
 use crate::guest::{Measured, Sample, SignatureTimes, VerifierStats};
 
 /// What it takes to hand one program to the kernel in one way.
@@ -15,7 +17,8 @@ pub struct Cost {
     /// The program.
     pub program: String,
     /// Where the program comes from.
-    pub source: String,
+    #[serde(serialize_with = "display")]
+    pub source: Source,
     /// Its size in instructions.
     pub insns: u32,
     /// How it was presented.
@@ -55,20 +58,15 @@ pub struct SignatureCost {
 
 impl Cost {
     /// Summarizes what the guest has measured.
-    pub fn new(
-        (program, source, insns): (String, String, u32),
-        mode: Mode,
-        algorithm: Option<Algorithm>,
-        measured: &Measured,
-    ) -> Cost {
+    pub fn new(entry: &Entry, cell: &Cell, measured: &Measured) -> Cost {
         let summary =
             |of: fn(&Sample) -> Option<u64>| Summary::of(measured.samples.iter().filter_map(of).collect());
         Cost {
-            program,
-            source,
-            insns,
-            mode,
-            algorithm,
+            program: entry.name.clone(),
+            source: entry.source,
+            insns: entry.program.insn_count(),
+            mode: cell.mode,
+            algorithm: cell.algorithm,
             errno: measured.errno,
             verdict: if measured.errno == 0 { "success" } else { "failure" },
             total: summary(|sample| Some(sample.total)),
@@ -94,8 +92,12 @@ impl SignatureCost {
     }
 }
 
-/// Serializes as the type is displayed.
-pub fn display_option<T: fmt::Display, S: Serializer>(
+/// Serializes a value as it is displayed.
+pub fn display<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn display_option<T: fmt::Display, S: Serializer>(
     value: &Option<T>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

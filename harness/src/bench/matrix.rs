@@ -40,6 +40,7 @@ const QUICK: &[&str] = &[
     "straight-512",
     "straight-4096",
     "straight-65536",
+    "loop-64",
     "loop-1024",
     "loop-16384",
     "xdp_*",

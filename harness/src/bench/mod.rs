@@ -26,7 +26,7 @@ use crate::progress::{Progress, Total};
 use plan::Subject;
 use signers::Signers;
 
-pub use cost::{Cost, SignatureCost, display_option};
+pub use cost::{Cost, SignatureCost, display};
 pub use environment::Environment;
 pub use matrix::Selection;
 pub use mode::Mode;
@@ -147,12 +147,8 @@ fn is_whole(plan: &Plan, outcome: &Outcome) -> Result<()> {
 
 fn costs(subjects: &[Subject], measured: &[Vec<Measured>]) -> Vec<Cost> {
     let cost = |(subject, group): (&Subject, &Vec<Measured>)| -> Vec<Cost> {
-        let entry = &subject.entry;
-        let program = (entry.name.clone(), entry.source.to_string(), entry.program.insn_count());
         let cells = subject.cells.iter().zip(group);
-        cells
-            .map(|(cell, measured)| Cost::new(program.clone(), cell.mode, cell.algorithm, measured))
-            .collect()
+        cells.map(|(cell, measured)| Cost::new(&subject.entry, cell, measured)).collect()
     };
     subjects.iter().zip(measured).flat_map(cost).collect()
 }

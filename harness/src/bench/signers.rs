@@ -49,8 +49,8 @@ fn obtain(
     algorithm: Algorithm,
     certify: impl FnOnce(&PrivateKey) -> bpfsig_signing::Result<Certificate>,
 ) -> Result<Signer> {
-    let key_file = path.with_added_extension("key");
-    let certificate_file = path.with_added_extension("pem");
+    let key_file = path.with_extension("key");
+    let certificate_file = path.with_extension("pem");
     // The certificate is written last: if it is there, the key is.
     if certificate_file.exists() {
         return read(&key_file, &certificate_file);

@@ -56,10 +56,11 @@ fn find(btf: &[u8], kind: u32, name: &str) -> Option<Option<u32>> {
         id += 1;
         let info = word(types, 4)?;
         let this_kind = info >> 24 & 0x1f;
-        if this_kind == kind
-            && strings.get(word(types, 0)? as usize..)?.strip_prefix(name.as_bytes())?.first() == Some(&0)
-        {
-            return Some(Some(id));
+        if this_kind == kind {
+            let this_name = strings.get(word(types, 0)? as usize..)?;
+            if this_name.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0)) {
+                return Some(Some(id));
+            }
         }
         types = types.get(12 + tail_size(this_kind, info as usize & 0xffff)?..)?;
     }

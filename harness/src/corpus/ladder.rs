@@ -17,7 +17,7 @@ const BPF_FUNC_GET_PRANDOM_U32: i32 = 7;
 
 pub(super) fn ladders() -> Vec<Entry> {
     let straight = [2, 64, 512, 4096, 65_536, 1_000_000].map(straight);
-    let looping = [1024, 16_384, 131_072, 524_288, 999_998].map(looping);
+    let looping = [64, 256, 1024, 16_384, 131_072, 524_288, 999_998].map(looping);
     let branching =
         [(8, 2), (12, 2), (15, 2), (17, 2), (16, 13)].map(|(levels, tail)| branching(levels, tail));
     straight.into_iter().chain(looping).chain(branching).collect()

@@ -24,14 +24,17 @@ pub const GUEST_SHARE: &str = "/mnt/vmtest";
 const MEMORY: &str = "2G";
 
 /// * `nokaslr`: the same addresses, hence the same cache and hash behaviour, in every run.
-/// * `oops=panic`: a kernel that has failed must not go on to report figures.
-const KERNEL_ARGS: &str = "nokaslr oops=panic";
+/// * `oops=panic panic_on_warn=1`: a kernel that has failed must not go on to report figures or to pass tests.
+const KERNEL_ARGS: &str = "nokaslr oops=panic panic_on_warn=1";
 
 /// How often the clock and Ctrl-C are looked at.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Lines of console output shown when something went wrong.
 const TAIL: usize = 20;
+
+/// How a kernel says that it gives up.
+const PANIC: &str = "Kernel panic - not syncing";
 
 /// What happens in a running machine.
 #[derive(Clone, Copy, Debug)]
@@ -173,14 +176,7 @@ impl<F: FnMut(Event<'_>)> Watch<F> {
 
     fn take(&mut self, output: Output) {
         match output {
-            Output::Boot(line) => {
-                let line = line.trim_end();
-                if self.tail.len() == TAIL {
-                    self.tail.pop_front();
-                }
-                self.tail.push_back(line.to_owned());
-                (self.on_event)(Event::Console(line));
-            }
+            Output::Boot(line) => self.take_console(line.trim_end()),
             Output::Command(line) => (self.on_event)(Event::Output(&line)),
             Output::CommandStart => {
                 self.stage = Stage::Command;
@@ -196,6 +192,21 @@ impl<F: FnMut(Event<'_>)> Watch<F> {
             | Output::Setup(_)
             | Output::SetupEnd(Ok(()))
             | Output::CommandEnd(Ok(_)) => (),
+        }
+    }
+
+    fn take_console(&mut self, line: &str) {
+        if line.is_empty() {
+            return;
+        }
+        if self.tail.len() == TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line.to_owned());
+        (self.on_event)(Event::Console(line));
+        // The trace of what led to it has been printed before.
+        if let Some(at) = line.find(PANIC) {
+            self.fail(anyhow!("{}", &line[at..]));
         }
     }
 

@@ -57,7 +57,7 @@ fn veristat_fields(cost: &Cost) -> [String; 12] {
     let stats = cost.verifier_stats.unwrap_or_default();
     let duration = cost.verifier.as_ref().map_or(0.0, |verifier| verifier.median / 1000.0);
     [
-        cost.source.clone(),
+        cost.source.to_string(),
         cost.program.clone(),
         cost.verdict.to_owned(),
         format!("{duration:.0}"),

@@ -4,19 +4,16 @@ use bpfsig_signing::key::Algorithm;
 use serde::Serialize;
 
 use super::quantity::number;
-use crate::bench::{Cost, Mode, SignatureCost, display_option, median};
+use crate::bench::{Cost, Mode, SignatureCost, display, median};
+use crate::corpus::Source;
 use crate::engine::Unit;
-
-/// The generated programs that differ in size alone, and those that differ in the verifier's effort alone.
-const BY_SIZE: &str = "straight-";
-const BY_EFFORT: &str = "loop-";
 
 /// What was found of one algorithm.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Finding {
     /// The algorithm.
-    #[serde(serialize_with = "display_option")]
-    pub algorithm: Option<Algorithm>,
+    #[serde(serialize_with = "display")]
+    pub algorithm: Algorithm,
     /// Parsing the message and finding the key.
     pub message: f64,
     /// The public key operation.
@@ -31,6 +28,10 @@ pub struct Finding {
     pub break_even_insns: BreakEven,
     /// The same in instructions that the verifier processes for a small program.
     pub break_even_processed: BreakEven,
+    /// How many programs were measured that are not generated.
+    pub real_programs: usize,
+    /// For how many of them the check is cheaper than verification.
+    pub real_programs_cheaper: usize,
 }
 
 /// From where on something is cheaper.
@@ -50,9 +51,16 @@ pub enum BreakEven {
 /// Verification and check of one program.
 #[derive(Clone, Copy, Debug)]
 struct Point {
-    size: f64,
+    x: f64,
     verification: f64,
     check: f64,
+}
+
+impl Point {
+    /// What the check saves if it stands in for verification.
+    fn gain(&self) -> f64 {
+        self.verification - self.check
+    }
 }
 
 /// The findings, an algorithm each, in the order in which they were measured.
@@ -76,60 +84,73 @@ fn finding(costs: &[Cost], algorithm: Algorithm) -> Option<Finding> {
     let message = part(|signature| signature.message.median)?;
     let public_key = part(|signature| signature.public_key.median)?;
     let fixed = message + public_key;
+    let real: Vec<Point> =
+        points(costs, |cost| (cost.source != Source::Ladder).then_some(0.0), fixed).collect();
     Some(Finding {
-        algorithm: Some(algorithm),
+        algorithm,
         message,
         public_key,
         manifest_per_insn: manifest_per_insn(costs),
         forged: total(Mode::Forged),
         unknown_signer: total(Mode::UnknownSigner),
-        break_even_insns: break_even(&points(costs, BY_SIZE, fixed, |cost| Some(f64::from(cost.insns)))),
-        break_even_processed: break_even(&points(costs, BY_EFFORT, fixed, |cost| {
-            Some(cost.verifier_stats?.total_insns as f64)
-        })),
+        break_even_insns: break_even(&ladder(points(costs, by_size, fixed))),
+        break_even_processed: break_even(&ladder(points(costs, by_effort, fixed))),
+        real_programs: real.len(),
+        real_programs_cheaper: real.iter().filter(|point| point.gain() > 0.0).count(),
     })
 }
 
-/// A family of programs in ascending order. The manifest's part of a check is the same for all algorithms, and so it
-/// is taken from whichever was measured.
-fn points(costs: &[Cost], family: &str, fixed: f64, size: impl Fn(&Cost) -> Option<f64>) -> Vec<Point> {
-    let mut points: Vec<Point> = costs
-        .iter()
-        .filter(|cost| cost.mode == Mode::Signed && cost.program.starts_with(family))
-        .filter_map(|cost| {
-            let check = fixed + cost.signature.as_ref()?.manifest.median;
-            Some(Point { size: size(cost)?, verification: cost.verifier.as_ref()?.median, check })
-        })
-        .collect();
-    points.sort_by(|a, b| a.size.total_cmp(&b.size));
-    points.dedup_by_key(|point| point.size);
+/// Size, if the program is one of those that differ in nothing else.
+fn by_size(cost: &Cost) -> Option<f64> {
+    cost.program.starts_with("straight-").then_some(f64::from(cost.insns))
+}
+
+/// The verifier's effort, if the program is one of those that differ in nothing else.
+fn by_effort(cost: &Cost) -> Option<f64> {
+    cost.program.starts_with("loop-").then_some(cost.verifier_stats?.total_insns as f64)
+}
+
+/// Signed programs for which there is an `x`, each once. What the manifest takes is the same for all algorithms, and
+/// so it is taken from whichever was measured.
+fn points(costs: &[Cost], x: impl Fn(&Cost) -> Option<f64>, fixed: f64) -> impl Iterator<Item = Point> {
+    let mut signed: Vec<&Cost> = costs.iter().filter(|cost| cost.mode == Mode::Signed).collect();
+    signed.dedup_by_key(|cost| &cost.program);
+    signed.into_iter().filter_map(move |cost| {
+        let check = fixed + cost.signature.as_ref()?.manifest.median;
+        Some(Point { x: x(cost)?, verification: cost.verifier.as_ref()?.median, check })
+    })
+}
+
+/// Points in ascending order.
+fn ladder(points: impl Iterator<Item = Point>) -> Vec<Point> {
+    let mut points: Vec<Point> = points.collect();
+    points.sort_by(|a, b| a.x.total_cmp(&b.x));
     points
 }
 
 /// The slope of the manifest's cost between the smallest and the largest program.
 fn manifest_per_insn(costs: &[Cost]) -> Option<f64> {
-    let manifests = points(costs, BY_SIZE, 0.0, |cost| Some(f64::from(cost.insns)));
+    let manifests = ladder(points(costs, by_size, 0.0));
     let (first, last) = (manifests.first()?, manifests.last()?);
-    (last.size > first.size).then(|| (last.check - first.check) / (last.size - first.size))
+    (last.x > first.x).then(|| (last.check - first.check) / (last.x - first.x))
 }
 
 /// Where the check becomes cheaper for good, linear between two points.
-fn break_even(points: &[Point]) -> BreakEven {
-    let gain = |point: &Point| point.verification - point.check;
-    let Some(last_dearer) = points.iter().rposition(|point| gain(point) < 0.0) else {
-        return points.first().map_or(BreakEven::Unknown, |point| BreakEven::BelowSmallest(point.size));
+fn break_even(ladder: &[Point]) -> BreakEven {
+    let Some(last_dearer) = ladder.iter().rposition(|point| point.gain() < 0.0) else {
+        return ladder.first().map_or(BreakEven::Unknown, |point| BreakEven::BelowSmallest(point.x));
     };
-    let from = &points[last_dearer];
-    let Some(to) = points.get(last_dearer + 1) else { return BreakEven::AboveLargest(from.size) };
-    BreakEven::From(from.size + (to.size - from.size) * gain(from) / (gain(from) - gain(to)))
+    let from = &ladder[last_dearer];
+    let Some(to) = ladder.get(last_dearer + 1) else { return BreakEven::AboveLargest(from.x) };
+    BreakEven::From(from.x + (to.x - from.x) * from.gain() / (from.gain() - to.gain()))
 }
 
 impl Finding {
     /// The finding as sentences.
     pub fn in_words(&self, unit: Unit) -> String {
-        let algorithm = self.algorithm.map_or(String::new(), |algorithm| algorithm.to_string());
         let mut text = format!(
-            "{algorithm}: a check costs {} (message {}, public key {})",
+            "{}: a check costs {} (message {}, public key {})",
+            self.algorithm,
             unit.in_words(self.message + self.public_key),
             unit.short(self.message),
             unit.short(self.public_key),
@@ -145,38 +166,43 @@ impl Finding {
                 unit.short(unknown)
             );
         }
-        text += "It is ";
-        text += &self.break_even_insns.in_words("straight-line instructions");
-        text += ", and ";
-        text += &self.break_even_processed.in_words("instructions processed by the verifier");
-        text + "."
+        let comparisons = [
+            self.break_even_insns.in_words("straight-line instructions"),
+            self.break_even_processed.in_words("instructions processed by the verifier"),
+        ];
+        let real = (self.real_programs > 0)
+            .then(|| format!("for {} of {} real programs", self.real_programs_cheaper, self.real_programs));
+        let comparisons: Vec<String> = comparisons.into_iter().chain([real]).flatten().collect();
+        if comparisons.is_empty() {
+            text + "Nothing was measured that it could be compared to."
+        } else {
+            text + &format!("Cheaper than verification: {}.", comparisons.join("; "))
+        }
     }
 }
 
 impl BreakEven {
-    fn in_words(self, what: &str) -> String {
-        match self {
-            BreakEven::Unknown => {
-                format!("not known how it compares to verification in {what}: too little was measured")
-            }
-            BreakEven::From(size) => format!("cheaper than verification from {} {what} on", number(size)),
+    fn in_words(self, what: &str) -> Option<String> {
+        Some(match self {
+            BreakEven::Unknown => return None,
+            BreakEven::From(size) => format!("from {} {what} on", number(size)),
             BreakEven::BelowSmallest(size) => {
-                format!("cheaper than verification already at {} {what}", number(size))
+                format!("already at {} {what}", number(size))
             }
             BreakEven::AboveLargest(size) => {
-                format!("not yet cheaper than verification at {} {what}", number(size))
+                format!("not yet at {} {what}", number(size))
             }
-        }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::{Measured, Sample, SignatureTimes};
+    use crate::bench::Summary;
 
-    fn point(size: f64, verification: f64, check: f64) -> Point {
-        Point { size, verification, check }
+    fn point(x: f64, verification: f64, check: f64) -> Point {
+        Point { x, verification, check }
     }
 
     #[test]
@@ -194,33 +220,48 @@ mod tests {
         assert_eq!(break_even(&points), BreakEven::From(3.0));
     }
 
-    fn signed(insns: u32, algorithm: Algorithm, public_key: u64, manifest: u64, verifier: u64) -> Cost {
-        let signature =
-            SignatureTimes { total: 10 + public_key + manifest, message: 10, public_key, manifest };
-        let sample = Sample { total: 0, signature: Some(signature), verifier: Some(verifier) };
-        let log = format!(
-            "processed {insns} insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n"
-        );
-        let measured = Measured { samples: vec![sample], log, ..Measured::default() };
-        Cost::new(
-            (format!("straight-{insns}"), "generated".to_owned(), insns),
-            Mode::Signed,
-            Some(algorithm),
-            &measured,
-        )
+    /// A signed program: its size, the parts of its check and its verification.
+    fn signed(
+        name: &str,
+        insns: u32,
+        algorithm: Algorithm,
+        [public_key, manifest, verifier]: [u64; 3],
+    ) -> Cost {
+        let summary = |sample| Summary::of(vec![sample]).unwrap();
+        let generated = name.starts_with("straight-");
+        Cost {
+            program: name.to_owned(),
+            source: if generated { Source::Ladder } else { Source::File("progs/real.bpf.c") },
+            insns,
+            mode: Mode::Signed,
+            algorithm: Some(algorithm),
+            errno: 0,
+            verdict: "success",
+            total: None,
+            signature: Some(SignatureCost {
+                total: summary(10 + public_key + manifest),
+                message: summary(10),
+                public_key: summary(public_key),
+                manifest: summary(manifest),
+            }),
+            verifier: Some(summary(verifier)),
+            verifier_stats: None,
+            jited_size: 0,
+        }
     }
 
     #[test]
     fn an_algorithm_that_was_measured_on_one_program_is_compared_on_all() {
         let costs = [
-            signed(100, Algorithm::Rsa2048, 90, 200, 100),
-            signed(100, Algorithm::P256, 790, 200, 100),
-            signed(1100, Algorithm::Rsa2048, 90, 2200, 5100),
+            signed("straight-100", 100, Algorithm::Rsa2048, [90, 200, 100]),
+            signed("straight-100", 100, Algorithm::P256, [790, 200, 100]),
+            signed("straight-1100", 1100, Algorithm::Rsa2048, [90, 2200, 5100]),
+            signed("filter", 7, Algorithm::Rsa2048, [90, 20, 500]),
         ];
         let findings = findings(&costs);
         assert_eq!(
             findings.iter().map(|finding| finding.algorithm).collect::<Vec<_>>(),
-            [Some(Algorithm::Rsa2048), Some(Algorithm::P256)]
+            [Algorithm::Rsa2048, Algorithm::P256]
         );
         assert_eq!(findings[0].manifest_per_insn, Some(2.0));
         // Check: 100 + 2 n; verification: 5 (n - 80).
@@ -229,6 +270,8 @@ mod tests {
         // Check: 800 + 2 n.
         assert_eq!(findings[1].break_even_insns, BreakEven::From(400.0));
         assert_eq!(findings[1].break_even_processed, BreakEven::Unknown);
+        assert_eq!((findings[0].real_programs_cheaper, findings[0].real_programs), (1, 1));
+        assert_eq!((findings[1].real_programs_cheaper, findings[1].real_programs), (0, 1));
         let text = findings[1].in_words(Unit::Instructions);
         assert!(
             text.starts_with("p-256: a check costs 800 instructions (message 10, public key 790)"),

@@ -94,7 +94,7 @@ fn unbound_attributes() {
     with_lines.line_info.bytes.truncate(kept);
     load(&with_lines, Some(&signature)).accepted();
     load_with(&with_lines, Some(&signature), |attr| attr.line_info_cnt = 0).accepted();
-    load_with(&with_lines, Some(&signature), |attr| attr.log_level = 1).accepted();
+    load_with(&with_lines, Some(&signature), |attr| attr.log_level |= 8).accepted();
     load_with(&with_lines, Some(&signature), |attr| attr.kern_version = 1).accepted();
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::LazyLock;
 
 use bpfsig::bpf::{self, PreparedLoad, ProgLoad, kernel_btf};
 use bpfsig::corpus;
@@ -13,7 +14,9 @@ use bpfsig_signing::statement::{Entry, Kind, Statement};
 
 /// A program of the corpus.
 pub fn program(name: &str) -> Program {
-    corpus::select(Some(name)).unwrap().remove(0).program
+    // Made once: the translated machine takes its time for a million instructions.
+    static CORPUS: LazyLock<Vec<corpus::Entry>> = LazyLock::new(|| corpus::select(None).unwrap());
+    CORPUS.iter().find(|entry| entry.name == name).unwrap().program.clone()
 }
 
 /// Two instructions.

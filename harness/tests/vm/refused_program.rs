@@ -53,7 +53,7 @@ fn changed_attach_target() {
         let Attach::KernelType { name, .. } = &mut program.attach else { panic!("{:?}", program.attach) };
         *name = "tcp_v4_connect".into();
     };
-    notices(program("fentry_tcp_connect"), change);
+    notices(program("fentry_connect"), change);
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn changed_attach_target() {
 fn changed_records() {
     // type_id of the last function; kind of the first CO-RE record
     notices(program("xdp_acl"), |program| *program.func_info.bytes.iter_mut().nth_back(3).unwrap() ^= 1);
-    notices(program("fentry_tcp_connect"), |program| program.core_relos.bytes[12] ^= 1);
-    notices(program("fentry_tcp_connect"), |program| {
+    notices(program("fentry_connect"), |program| program.core_relos.bytes[12] ^= 1);
+    notices(program("fentry_connect"), |program| {
         let whole = program.core_relos.bytes.len() - program.core_relos.record_size as usize;
         program.core_relos.bytes.truncate(whole);
     });
@@ -110,7 +110,7 @@ fn references_outside() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn detached_signature_with_core_records() {
-    let program = program("fentry_tcp_connect");
+    let program = program("fentry_connect");
     let signature = cms::sign_detached(&program.insns, signer()).unwrap();
     load(&program, Some(&signature)).refused(EINVAL, "over instructions does not cover CO-RE records");
 }
