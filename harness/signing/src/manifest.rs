@@ -31,7 +31,7 @@ pub struct Manifest {
     pub expected_attach_type: u32,
     /// `BPF_F_*` flags, without `BPF_F_TOKEN_FD`.
     pub prog_flags: u32,
-    /// 0: attaches to nothing known at load, 1: to a type in a kernel BTF, 2: to a program.
+    /// 0: attaches to nothing known at load, 1: to a type in a kernel BTF.
     pub attach_kind: u32,
     /// Instructions.
     pub insn_cnt: u32,
@@ -85,6 +85,9 @@ impl Manifest {
             }
         }
         let btf = program.btf.as_deref().unwrap_or_default();
+        if program.func_info.bytes.is_empty() && !(btf.is_empty() && program.core_relos.bytes.is_empty()) {
+            return Err(refuse("it has BTF or CO-RE records but no func_info"));
+        }
         for part in [&program.insns, btf, &program.func_info.bytes, &program.core_relos.bytes] {
             if u32::try_from(part.len()).is_err() {
                 return Err(refuse("a part has 4 GiB or more"));
@@ -94,7 +97,9 @@ impl Manifest {
         let (attach_kind, object, name, member) = match &program.attach {
             Attach::None => (0, "", "", ""),
             Attach::KernelType { object, name, member } => (1, &**object, &**name, &**member),
-            Attach::Program { object, name } => (2, &**object, &**name, ""),
+            Attach::Program { .. } => {
+                return Err(refuse("a signature can't cover that it attaches to another program"));
+            }
         };
         let names = [&program.name, &program.license, object, name, member];
         if names.iter().any(|name| name.contains('\0')) {

@@ -3,7 +3,7 @@
 use bpfsig_signing::cms;
 use bpfsig_signing::insn::{self, Insn};
 use bpfsig_signing::program::{Attach, Program};
-use libc::{EINVAL, EKEYREJECTED};
+use libc::{EACCES, EINVAL, EKEYREJECTED};
 
 use crate::keys::signer;
 use crate::load::{load, load_with, program, sign, small};
@@ -126,4 +126,36 @@ fn more_records_than_instructions() {
     load_with(&program, Some(&signature), |attr| attr.core_relo_cnt = count).refused(EINVAL, "CO-RE records");
     load_with(&program, Some(&signature), |attr| attr.func_info_rec_size = 256)
         .refused(EINVAL, "func_info records");
+}
+
+/// Without func_info, line_info would decide whether BTF and CO-RE are used, and it is not covered.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn btf_without_func_info() {
+    let program = program("fentry_connect");
+    let signature = sign(&program, signer());
+    load_with(&program, Some(&signature), |attr| attr.func_info_cnt = 0)
+        .refused(EINVAL, "BTF or CO-RE without func_info");
+}
+
+/// Type information that is not the program's.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn btf_of_the_kernel() {
+    let program = program("xdp_acl");
+    let signature = sign(&program, signer());
+    // SAFETY: the call takes a number.
+    let vmlinux = unsafe { libbpf_rs::libbpf_sys::bpf_btf_get_fd_by_id(1) };
+    assert!(vmlinux > 0);
+    load_with(&program, Some(&signature), |attr| attr.prog_btf_fd = vmlinux as u32)
+        .refused(EACCES, "BTF is the kernel's");
+}
+
+/// An extension can be attached elsewhere than where it was loaded for.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn extension_of_a_program() {
+    const BPF_PROG_TYPE_EXT: u32 = 28;
+    let program = Program { prog_type: BPF_PROG_TYPE_EXT, ..small() };
+    load(&program, Some(&sign(&program, signer()))).refused(EINVAL, "does not cover this attach target");
 }

@@ -156,7 +156,8 @@ impl Object {
                 license: license.clone(),
                 attach,
                 insns: linked.insns,
-                btf: btf.clone(),
+                // Of no use without, and the kernel can't take it as signed.
+                btf: btf.clone().filter(|_| linked.func_info.count() > 0),
                 func_info: linked.func_info,
                 line_info: linked.line_info,
                 core_relos: linked.core_relos,

@@ -97,22 +97,17 @@ fn what_a_host_decides_is_left_out() {
 #[test]
 fn the_attach_target_is_bound() {
     let to = |attach: Attach| manifest_of(|program| program.attach = attach);
-    let function = |name: &str| Attach::Program { object: "prog".into(), name: name.into() };
     let member = |member: &str| Attach::KernelType {
         object: "vmlinux".into(),
         name: "tcp_congestion_ops".into(),
         member: member.into(),
     };
-    assert_eq!(
-        [to(Attach::None), to(member("init")), to(function("main"))].map(|m| m.attach_kind),
-        [0, 1, 2]
-    );
+    assert_eq!([to(Attach::None), to(member("init"))].map(|m| m.attach_kind), [0, 1]);
     assert_eq!(to(member("init")).names_sha256, sha256(b"GPL\0vmlinux\0tcp_congestion_ops\0init\0"));
-    assert_eq!(to(function("main")).names_sha256, sha256(b"GPL\0prog\0main\0\0"));
 }
 
 #[test]
-fn programs_that_could_not_be_loaded_are_refused() {
+fn programs_that_no_signature_covers_are_refused() {
     let refuse = |change: fn(&mut Program)| {
         let mut program = program();
         change(&mut program);
@@ -124,5 +119,6 @@ fn programs_that_could_not_be_loaded_are_refused() {
     refuse(|program| program.core_relos.record_size = 0);
     refuse(|program| program.license = "GPL\0v2".into());
     refuse(|program| program.name = "a\0b".into());
-    refuse(|program| program.attach = Attach::Program { object: "a".into(), name: "b\0c".into() });
+    refuse(|program| program.attach = Attach::Program { object: "a".into(), name: "b".into() });
+    refuse(|program| program.func_info = Records::default());
 }
