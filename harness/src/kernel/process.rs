@@ -203,8 +203,15 @@ mod tests {
             thread::sleep(TICK / 10);
         };
         drop(group);
-        // An orphan that has ended stays a zombie until some init process looks.
-        let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "process {pid}: {state}");
+        // The signal is on its way, and an orphan that has ended stays a zombie until some init process looks.
+        let ended = || {
+            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            state.is_empty() || state.contains(") Z ")
+        };
+        let start = Instant::now();
+        while !ended() {
+            assert!(start.elapsed() < 10 * GRACE, "process {pid} goes on");
+            thread::sleep(TICK / 10);
+        }
     }
 }
