@@ -75,8 +75,9 @@ pub fn load(program: &Program, signature: Option<&[u8]>) -> Outcome {
 pub fn load_with(program: &Program, signature: Option<&[u8]>, change: impl FnOnce(&mut ProgLoad)) -> Outcome {
     let btf = program.btf.as_deref().map(|btf| bpf::load_btf(btf).unwrap());
     let attach_id = kernel_btf::attach_id(program).unwrap();
-    let mut load =
-        PreparedLoad::new(program, btf.as_ref().map(AsFd::as_fd), attach_id, signature, None).unwrap();
+    let btf = btf.as_ref().map(AsFd::as_fd);
+    let maps = bpf::create_maps(program, btf).unwrap();
+    let mut load = PreparedLoad::new(program, btf, &maps, attach_id, signature, None).unwrap();
     let mut attr = load.attr();
     change(&mut attr);
     // SAFETY: no test changes the log.
