@@ -19,8 +19,9 @@ struct acl {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, 1024);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct prefix);
-	__type(value, __u32);
+	/* clang leaves out of the BTF what only an inner map's type names. */
+	__uint(key_size, sizeof(struct prefix));
+	__uint(value_size, sizeof(__u32));
 };
 
 struct {

@@ -30,6 +30,8 @@ struct value {
 	char name[5];
 };
 
+typedef struct value pair[2];
+
 struct inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 3);
@@ -42,9 +44,9 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 100);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(pinning, 1);
+	__uint(pinning, 0);
 	__type(key, struct value);
-	__type(value, struct value[2]);
+	__type(value, pair);
 } hash SEC(".maps");
 
 struct {
