@@ -99,7 +99,7 @@ fn each_type_of_map() {
         MapDefinition { inner: inner(), ..map(12, 4, 4, 0) }, // ARRAY_OF_MAPS
         MapDefinition { inner: inner(), ..map(13, 4, 4, 0) }, // HASH_OF_MAPS
         map(14, 4, 4, 0),                                     // DEVMAP
-        map(16, 4, 4, 0),                                     // CPUMAP
+        MapDefinition { max_entries: 1, ..map(16, 4, 4, 0) }, // CPUMAP
         map(18, 4, 4, 0),                                     // SOCKHASH
         map(22, 0, 4, 0),                                     // QUEUE
         map(23, 0, 4, 0),                                     // STACK
