@@ -6,9 +6,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::{ptr, slice};
 
+use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
+use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::object::Object;
 use bpfsig_signing::program::Program;
 use libbpf_rs::libbpf_sys as sys;
@@ -19,6 +21,7 @@ const OBJECTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/objects.rs
 /// What libbpf would load.
 struct Expected {
     programs: Vec<Program>,
+    maps: Vec<MapDefinition>,
     btf: Vec<u8>,
 }
 
@@ -28,10 +31,25 @@ fn libbpf(bytes: &[u8]) -> Expected {
     unsafe {
         let object = sys::bpf_object__open_mem(bytes.as_ptr().cast(), bytes.len() as _, ptr::null());
         assert!(!object.is_null(), "libbpf does not open the object");
+        // Loading gives up the inner maps.
+        let mut maps = Vec::new();
+        let mut map = sys::bpf_object__next_map(object, ptr::null_mut());
+        while !map.is_null() {
+            maps.push(expected_map(map));
+            map = sys::bpf_object__next_map(object, map);
+        }
         let mut options =
             sys::gen_loader_opts { sz: size_of::<sys::gen_loader_opts>() as _, ..Default::default() };
         assert_eq!(sys::bpf_object__gen_loader(object, &mut options), 0);
         assert_eq!(sys::bpf_object__load(object), 0);
+
+        // For some types of maps, loading gives up the type ids.
+        let mut map = ptr::null_mut();
+        for expected in &mut maps {
+            map = sys::bpf_object__next_map(object, map);
+            expected.btf_key_type_id = sys::bpf_map__btf_key_type_id(map);
+            expected.btf_value_type_id = sys::bpf_map__btf_value_type_id(map);
+        }
 
         let mut programs = Vec::new();
         let mut program = sys::bpf_object__next_program(object, ptr::null_mut());
@@ -43,9 +61,37 @@ fn libbpf(bytes: &[u8]) -> Expected {
         let btf = sys::btf__raw_data(sys::bpf_object__btf(object), &mut size);
         let btf = copy(btf, size as usize);
         sys::bpf_object__close(object);
-        Expected { programs, btf }
+        Expected { programs, maps, btf }
     }
 }
+
+/// # Safety
+/// `map` must belong to an object that is neither loaded nor closed.
+unsafe fn expected_map(map: *mut sys::bpf_map) -> MapDefinition {
+    // SAFETY: as the caller promises; the size is that of the initial value.
+    unsafe {
+        let mut size = 0;
+        let value = sys::bpf_map__initial_value(map, &mut size);
+        let inner = sys::bpf_map__inner_map(map);
+        MapDefinition {
+            name: std::ffi::CStr::from_ptr(sys::bpf_map__name(map)).to_str().unwrap().to_owned(),
+            map_type: sys::bpf_map__type(map),
+            key_size: sys::bpf_map__key_size(map),
+            value_size: sys::bpf_map__value_size(map),
+            max_entries: sys::bpf_map__max_entries(map),
+            flags: sys::bpf_map__map_flags(map),
+            extra: sys::bpf_map__map_extra(map),
+            btf_key_type_id: sys::bpf_map__btf_key_type_id(map),
+            btf_value_type_id: sys::bpf_map__btf_value_type_id(map),
+            inner: (!inner.is_null()).then(|| Box::new(expected_map(inner))),
+            contents: if value.is_null() { Vec::new() } else { copy(value.cast::<u8>(), size as usize) },
+            frozen: sys::bpf_map__is_internal(map) && sys::bpf_map__map_flags(map) & F_RDONLY_PROG != 0,
+        }
+    }
+}
+
+/// `BPF_F_RDONLY_PROG`.
+const F_RDONLY_PROG: u32 = 1 << 7;
 
 /// # Safety
 /// `program` must belong to an object that is loaded and not closed.
@@ -86,12 +132,49 @@ fn compare(name: &str, bytes: &[u8]) {
         assert_eq!(program.name, expected.name, "{label}");
         assert_eq!(program.prog_type, expected.prog_type, "{label}");
         assert_eq!(program.expected_attach_type, expected.expected_attach_type, "{label}");
-        assert_eq!(program.insns, expected.insns, "{label}: instructions");
+        let insns = with_object_indexes(program, object.maps());
+        assert_eq!(insns, expected.insns, "{label}: instructions");
         assert_eq!(program.func_info, expected.func_info, "{label}: func_info");
         assert_eq!(program.line_info, expected.line_info, "{label}: line_info");
     }
+    assert_eq!(object.maps().len(), expected.maps.len(), "{name}");
+    for (map, expected) in object.maps().iter().zip(&expected.maps) {
+        compare_map(map, expected, &format!("{name}: {}", map.name));
+    }
     let btf = object.programs()[0].btf.as_deref().unwrap();
     assert_eq!(btf, expected.btf, "{name}: BTF");
+}
+
+fn compare_map(map: &MapDefinition, expected: &MapDefinition, label: &str) {
+    let mut map = map.clone();
+    let mut expected = expected.clone();
+    // libbpf puts the object's name in front of a section's, and the name of a map in front of its inner one's.
+    assert!(expected.name.starts_with(&map.name) || expected.name.ends_with(&map.name), "{label}");
+    expected.name.clone_from(&map.name);
+    // Zeros need not be said.
+    map.contents.resize(expected.contents.len(), 0);
+    if let (Some(inner), Some(expected)) = (map.inner.take(), expected.inner.take()) {
+        compare_map(&inner, &expected, label);
+    }
+    assert_eq!(map, expected, "{label}");
+}
+
+/// A loader program refers to maps by their index in the object, a signed program by its own slots.
+fn with_object_indexes(program: &Program, maps: &[Arc<MapDefinition>]) -> Vec<u8> {
+    let mut insns = insn::decode(&program.insns);
+    let mut result = Vec::new();
+    while let Some(mut insn) = insns.next() {
+        if insn.code != LD_IMM64 {
+            result.push(insn);
+            continue;
+        }
+        if matches!(insn.src, PSEUDO_MAP_IDX | PSEUDO_MAP_IDX_VALUE) {
+            let slot = &program.slots[insn.imm as usize];
+            insn.imm = maps.iter().position(|map| Arc::ptr_eq(map, slot)).unwrap() as i32;
+        }
+        result.extend([insn, insns.next().unwrap()]);
+    }
+    insn::encode(result)
 }
 
 /// Compiles one program per section name.
@@ -157,6 +240,18 @@ fn subprograms_are_linked_as_libbpf_links_them() {
     let object = Object::parse(&bytes).unwrap();
     let relocations = object.programs().iter().map(|program| program.core_relos.count());
     assert_eq!(relocations.collect::<Vec<_>>(), [0, 1, 0]);
+}
+
+/// The objects of the corpus went through libbpf's linker, too.
+#[test]
+fn maps_are_read_as_libbpf_reads_them() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/maps.bpf.c");
+    let bytes = clang(&source);
+    compare("maps.bpf.c", &bytes);
+
+    let object = Object::parse(&bytes).unwrap();
+    let slots: Vec<_> = object.programs().iter().map(|program| program.slots.len()).collect();
+    assert_eq!(slots, [7, 9, 0]);
 }
 
 #[test]

@@ -13,6 +13,12 @@ pub const PSEUDO_CALL: u8 = 1;
 /// `src` of a [`LD_IMM64`]: the address of a function of the same program (a callback).
 pub const PSEUDO_FUNC: u8 = 4;
 
+/// `src` of a [`LD_IMM64`]: the address of a map, `imm` is its index in `fd_array`.
+pub const PSEUDO_MAP_IDX: u8 = 5;
+/// `src` of a [`LD_IMM64`]: the address of the first value of a map plus the upper half's `imm`; `imm` is its index in
+/// `fd_array`.
+pub const PSEUDO_MAP_IDX_VALUE: u8 = 6;
+
 /// Arithmetic operations (`BPF_OP` of the ALU classes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

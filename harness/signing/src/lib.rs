@@ -16,6 +16,7 @@ mod error;
 pub mod insn;
 pub mod key;
 pub mod manifest;
+pub mod map;
 pub mod object;
 mod pem;
 pub mod program;

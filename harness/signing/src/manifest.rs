@@ -101,8 +101,9 @@ impl Manifest {
                 return Err(refuse("a signature can't cover that it attaches to another program"));
             }
         };
-        let names = [&program.name, &program.license, object, name, member];
-        if names.iter().any(|name| name.contains('\0')) {
+        let names: [&str; 5] = [&program.name, &program.license, object, name, member];
+        let maps = program.slots.iter().map(|map| map.name.as_str());
+        if names.into_iter().chain(maps).any(|name| name.contains('\0')) {
             return Err(refuse("a name has a zero byte"));
         }
 
@@ -124,7 +125,7 @@ impl Manifest {
             func_info_cnt: program.func_info.count(),
             core_relo_rec_size: record_size(&program.core_relos),
             core_relo_cnt: program.core_relos.count(),
-            slot_cnt: 0,
+            slot_cnt: program.slots.len() as u32,
             prog_name,
             names_sha256: names_digest([
                 truncated(&program.license, LICENSE_LEN),
@@ -136,7 +137,9 @@ impl Manifest {
             btf_sha256: digest_or_zero(btf),
             func_info_sha256: digest_or_zero(&program.func_info.bytes),
             core_relos_sha256: digest_or_zero(&program.core_relos.bytes),
-            slots_sha256: Digest::ZERO,
+            slots_sha256: digest_or_zero(
+                &program.slots.iter().flat_map(|map| map.to_slot()).collect::<Vec<_>>(),
+            ),
         })
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::map::MapDefinition;
+
 /// Fixed-size records that accompany the instructions, as the kernel takes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -72,6 +74,8 @@ pub struct Program {
     pub line_info: Records,
     /// `struct bpf_core_relo` records.
     pub core_relos: Records,
+    /// The maps that the instructions refer to by their index here; `fd_array` of `BPF_PROG_LOAD`.
+    pub slots: Vec<Arc<MapDefinition>>,
 }
 
 /// Bytes per instruction (`struct bpf_insn`).

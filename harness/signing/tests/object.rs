@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use bpfsig_signing::insn;
+use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::object::{Object, ObjectError};
 use bpfsig_signing::program::Attach;
 
@@ -42,10 +44,14 @@ fn error(bytes: &[u8]) -> ObjectError {
     Object::parse(bytes).expect_err("the object must be refused")
 }
 
-/// A program with subprograms, a callback, CO-RE and BTF, so that there is something everywhere to damage.
+/// A program with subprograms, a callback, CO-RE, BTF, maps and data, so that there is something everywhere to damage.
 fn sound() -> Vec<u8> {
     compile(
         r#"
+        struct inner { int (*type)[1]; int (*max_entries)[7]; int *key; long *value; };
+        struct { int (*type)[13]; int (*max_entries)[8]; int *key; struct inner *values[]; } outer SEC(".maps");
+        static void *(*lookup)(void *, void *) = (void *)1;
+        int counter = 3;
         static long (*loop)(unsigned, void *, void *, unsigned long long) = (void *)181;
         static NOINLINE int leaf(struct kernel_struct *k) { return k->field; }
         NOINLINE int middle(void *context) { return leaf(context) + 1; }
@@ -53,6 +59,7 @@ fn sound() -> Vec<u8> {
         SEC("fentry/f") int program(void *context)
         {
             loop(3, callback, 0, 0);
+            counter += (long)lookup(&outer, &context);
             return middle(context);
         }
         "#,
@@ -73,15 +80,10 @@ fn other_files_are_named_as_what_they_are() {
 #[test]
 fn what_a_signature_does_not_cover_is_named() {
     let declarations = r#"
-        static void *(*lookup)(void *, void *) = (void *)1;
-        struct { int (*type)[1]; int *key; int *value; int (*max_entries)[1]; } config SEC(".maps");
-        int counter;
         extern int kernel_function(int) SEC(".ksyms");
         extern int kernel_variable SEC(".ksyms");
     "#;
     for (body, what, symbol) in [
-        ("int key = 0; return (long)lookup(&config, &key);", "map", "config"),
-        ("return ++counter;", "global data", "counter"),
         ("return kernel_function(1);", "kernel function", "kernel_function"),
         ("return (long)&kernel_variable;", "kernel variable", "kernel_variable"),
     ] {
@@ -123,13 +125,146 @@ fn a_struct_ops_program_attaches_to_its_member() {
 #[test]
 fn a_subprogram_is_refused_in_the_name_of_the_program() {
     let source = r#"
-        int counter;
-        static NOINLINE int count(void) { return ++counter; }
+        extern int kernel_variable SEC(".ksyms");
+        static NOINLINE int look(void) { return (long)&kernel_variable; }
         SEC("xdp") int harmless(void *context) { return 2; }
-        SEC("xdp") int counting(void *context) { return count(); }
+        SEC("xdp") int looking(void *context) { return look(); }
     "#;
     assert!(
-        error(&compile(source)).to_string().starts_with("program `counting` refers to global data `counter`")
+        error(&compile(source))
+            .to_string()
+            .starts_with("program `looking` refers to kernel variable `kernel_variable`")
+    );
+}
+
+const MAPS: &str = r#"
+    static void *(*lookup)(void *, void *) = (void *)1;
+    struct pair { int a; long b; };
+    struct { int (*type)[9]; int (*max_entries)[512]; int *key; struct pair *value; } recent SEC(".maps");
+    struct { int (*type)[2]; int (*max_entries)[3]; int (*key_size)[4]; int (*value_size)[9]; } unused SEC(".maps");
+    struct { int (*type)[27]; int (*max_entries)[5000]; } events SEC(".maps");
+    struct { int (*type)[4]; int (*key_size)[4]; int (*value_size)[4]; } perf SEC(".maps");
+    struct inner { int (*type)[1]; int (*map_flags)[1]; int (*max_entries)[7]; int *key; long *value; };
+    struct { int (*type)[13]; int (*max_entries)[8]; int *key; struct inner *values[]; } outer SEC(".maps");
+    int counter;
+    static long hidden_counter;
+    long initialised = 5;
+    const volatile int limits[3] = { 1, 2, 3 };
+"#;
+
+#[test]
+fn maps_are_read() {
+    let source = format!(
+        r#"{MAPS} SEC("xdp") int program(void *context)
+        {{
+            int key = 0;
+            hidden_counter += (long)context;
+            counter += hidden_counter;
+            return (long)lookup(&recent, &key) + (long)lookup(&events, &key) + (long)lookup(&perf, &key)
+                + (long)lookup(&outer, &key) + initialised;
+        }}"#
+    );
+    let object = Object::parse(&compile(&source)).unwrap();
+    let map = |name: &str| {
+        let found = object.maps().iter().find(|map| map.name == name);
+        MapDefinition::clone(found.unwrap_or_else(|| panic!("no map {name}")))
+    };
+    let names: Vec<_> = object.maps().iter().map(|map| map.name.as_str()).collect();
+    assert_eq!(names[..5], ["recent", "events", "perf", "outer", "unused"]);
+
+    let recent = map("recent");
+    assert_eq!((recent.map_type, recent.key_size, recent.value_size, recent.max_entries), (9, 4, 16, 512));
+    assert!(recent.btf_key_type_id != 0 && recent.btf_value_type_id != 0);
+    assert_eq!(map("unused").value_size, 9);
+    assert_eq!(map("events").max_entries, 8192, "a power of two pages");
+    assert_eq!(map("perf").max_entries, 0);
+
+    let outer = map("outer");
+    assert_eq!((outer.key_size, outer.value_size, outer.btf_key_type_id), (4, 4, 0));
+    let inner = outer.inner.unwrap();
+    assert_eq!((inner.map_type, inner.flags, inner.value_size, inner.max_entries), (1, 1, 8, 7));
+
+    let rodata = map(".rodata");
+    assert_eq!((rodata.flags, rodata.frozen, rodata.value_size), (0x480, true, 12));
+    assert_eq!(rodata.contents, [1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]);
+    assert_eq!((map(".data").contents, map(".data").flags), (vec![5, 0, 0, 0, 0, 0, 0, 0], 0x400));
+    assert_eq!((map(".bss").contents, map(".bss").frozen), (vec![], false));
+
+    // Each program has what it uses, in the object's order.
+    let program = &object.programs()[0];
+    let slots: Vec<_> = program.slots.iter().map(|map| map.name.as_str()).collect();
+    let used: Vec<_> = names.into_iter().filter(|name| !matches!(*name, "unused" | ".rodata")).collect();
+    assert_eq!(slots, used);
+}
+
+#[test]
+fn instructions_refer_to_slots() {
+    let source = r#"
+        long first = 1, second = 2;
+        static long third = 3;
+        SEC("xdp") int program(void *context) { return second += third++; }
+    "#;
+    let object = Object::parse(&compile(source)).unwrap();
+    let map = &object.maps()[0];
+    let mut insns = insn::decode(&object.programs()[0].insns);
+    let mut values = Vec::new();
+    while let Some(insn) = insns.next() {
+        if insn.code == insn::LD_IMM64 {
+            assert_eq!((insn.src, insn.imm), (insn::PSEUDO_MAP_IDX_VALUE, 0));
+            let at = insns.next().unwrap().imm as usize;
+            values.push(map.contents[at]);
+        }
+    }
+    values.sort();
+    values.dedup();
+    assert_eq!(values, [2, 3]);
+}
+
+#[test]
+fn impossible_maps_are_refused() {
+    for (members, problem) in [
+        ("int *key;", "has no type"),
+        (
+            "int (*type)[1]; int (*key_size)[8]; int *key;",
+            "has sizes that contradict each other: 8 and `key`",
+        ),
+        ("int (*type)[1]; int colour;", "has a member `colour`, which is not supported"),
+        ("int type;", "has a `type` that is no number"),
+        ("int (*type)[1]; void *value;", "has a `value` that is no pointer to a type with a size"),
+        ("int (*type)[1]; int *values[];", "has `values` that do not fit its type"),
+        ("int (*type)[12]; int *values[];", "is not defined by a struct"),
+        (
+            "int (*type)[10]; int (*map_flags)[2];",
+            "has BPF_F_NO_COMMON_LRU: its size depends on the number of CPUs",
+        ),
+    ] {
+        let source = format!(
+            r#"struct {{ {members} }} odd SEC(".maps"); SEC("xdp") int program(void *context) {{ return 2; }}"#
+        );
+        assert_eq!(error(&compile(&source)).to_string(), format!("map `odd` {problem}"));
+    }
+}
+
+#[test]
+fn maps_with_initial_entries_are_refused() {
+    let source = r#"
+        SEC("xdp") int program(void *context) { return 2; }
+        struct {
+            int (*type)[3]; int (*max_entries)[2]; int *key; int (*values[])(void *);
+        } calls SEC(".maps") = { .values = { program } };
+    "#;
+    assert_eq!(
+        error(&compile(source)).to_string(),
+        "map `calls` has initial entries: signing such objects is not supported"
+    );
+}
+
+#[test]
+fn references_to_no_map_are_refused() {
+    let source = r#"SEC("xdp") int program(void *context) { return ((volatile char *)_license)[0]; }"#;
+    assert_eq!(
+        error(&compile(source)).to_string(),
+        "function `program`: instruction 0 refers to `_license` in section `license`, where no map is"
     );
 }
 

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bpfsig_signing::program::Program;
 
-use super::syscall::{ProgLoad, address, prog_load};
+use super::syscall::{ProgLoad, address, number, object_name, prog_load};
 
 /// `BPF_LOG_STATS`: figures only, no trace.
 const LOG_STATS: u32 = 4;
@@ -23,17 +23,21 @@ pub struct PreparedLoad<'a> {
     insns: Cow<'a, [u8]>,
     signature: Option<&'a [u8]>,
     btf: Option<BorrowedFd<'a>>,
+    maps: Vec<BorrowedFd<'a>>,
     attach_btf_id: u32,
     license: CString,
     log: Box<[u8]>,
 }
 
 impl<'a> PreparedLoad<'a> {
+    /// `maps` are the program's, in the order of its slots.
+    ///
     /// # Errors
     /// The program's license has a zero byte, or `replacement` is not one of its instructions.
     pub fn new(
         program: &'a Program,
         btf: Option<BorrowedFd<'a>>,
+        maps: &'a [OwnedFd],
         attach_btf_id: u32,
         signature: Option<&'a [u8]>,
         replacement: Option<(usize, [u8; 8])>,
@@ -50,7 +54,8 @@ impl<'a> PreparedLoad<'a> {
         }
         let license = CString::new(program.license.as_str())?;
         let log = vec![0; 4096].into_boxed_slice();
-        Ok(PreparedLoad { program, insns, signature, btf, attach_btf_id, license, log })
+        let maps = maps.iter().map(AsFd::as_fd).collect();
+        Ok(PreparedLoad { program, insns, signature, btf, maps, attach_btf_id, license, log })
     }
 
     /// Loads the program; also says how long the system call took, and nothing but the system call.
@@ -66,9 +71,6 @@ impl<'a> PreparedLoad<'a> {
     pub fn attr(&mut self) -> ProgLoad {
         self.log[0] = 0;
         let program = self.program;
-        let mut prog_name = [0; 16];
-        let kept = program.name.len().min(prog_name.len() - 1);
-        prog_name[..kept].copy_from_slice(&program.name.as_bytes()[..kept]);
         ProgLoad {
             prog_type: program.prog_type,
             insn_cnt: program.insn_count(),
@@ -78,9 +80,9 @@ impl<'a> PreparedLoad<'a> {
             log_size: self.log.len() as u32,
             log_buf: self.log.as_mut_ptr() as u64,
             prog_flags: program.flags,
-            prog_name,
+            prog_name: object_name(&program.name),
             expected_attach_type: program.expected_attach_type,
-            prog_btf_fd: self.btf.map_or(0, |fd| fd.as_raw_fd() as u32),
+            prog_btf_fd: self.btf.as_ref().map_or(0, number),
             func_info_rec_size: program.func_info.record_size,
             func_info: address(&program.func_info.bytes),
             func_info_cnt: program.func_info.count(),
@@ -89,6 +91,10 @@ impl<'a> PreparedLoad<'a> {
             line_info_cnt: program.line_info.count(),
             attach_btf_id: self.attach_btf_id,
             core_relo_cnt: program.core_relos.count(),
+            // A `BorrowedFd` is the number.
+            fd_array: if self.maps.is_empty() { 0 } else { self.maps.as_ptr() as u64 },
+            // Says what the signature covers.
+            fd_array_cnt: if self.signature.is_some() { self.maps.len() as u32 } else { 0 },
             core_relos: address(&program.core_relos.bytes),
             core_relo_rec_size: program.core_relos.record_size,
             signature: self.signature.map_or(0, address),

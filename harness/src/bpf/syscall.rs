@@ -4,9 +4,12 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// `enum bpf_cmd`.
+const MAP_CREATE: libc::c_int = 0;
+const MAP_UPDATE_ELEM: libc::c_int = 2;
 const PROG_LOAD: libc::c_int = 5;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BTF_LOAD: libc::c_int = 18;
+const MAP_FREEZE: libc::c_int = 22;
 
 /// `union bpf_attr` for `BPF_PROG_LOAD`, up to `keyring_id`, with the kernel's names; `kernel-patch/README.md` has the
 /// offsets of the last four.
@@ -56,6 +59,36 @@ const _: () = {
     assert!(size_of::<ProgLoad>() == 168);
 };
 
+/// `union bpf_attr` for `BPF_MAP_CREATE`, up to `map_extra`.
+#[repr(C)]
+#[derive(Clone, Default)]
+pub(super) struct MapCreate {
+    pub map_type: u32,
+    pub key_size: u32,
+    pub value_size: u32,
+    pub max_entries: u32,
+    pub map_flags: u32,
+    pub inner_map_fd: u32,
+    pub numa_node: u32,
+    pub map_name: [u8; 16],
+    pub map_ifindex: u32,
+    pub btf_fd: u32,
+    pub btf_key_type_id: u32,
+    pub btf_value_type_id: u32,
+    pub btf_vmlinux_value_type_id: u32,
+    pub map_extra: u64,
+}
+
+/// `union bpf_attr` for `BPF_MAP_UPDATE_ELEM` and, by its start, `BPF_MAP_FREEZE`.
+#[repr(C)]
+#[derive(Default)]
+struct MapElement {
+    map_fd: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
 /// `union bpf_attr` for `BPF_BTF_LOAD`.
 #[repr(C)]
 #[derive(Default)]
@@ -84,6 +117,12 @@ struct ProgInfo {
     tag: [u8; 8],
     jited_prog_len: u32,
     xlated_prog_len: u32,
+    jited_prog_insns: u64,
+    xlated_prog_insns: u64,
+    load_time: u64,
+    created_by_uid: u32,
+    nr_map_ids: u32,
+    map_ids: u64,
 }
 
 /// Calls `bpf(2)` and returns what it returns.
@@ -116,20 +155,104 @@ pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
     unsafe { bpf(BTF_LOAD, &mut attr) }.map(owned)
 }
 
+/// A file descriptor as the attributes have it.
+pub(super) fn number(fd: &impl AsRawFd) -> u32 {
+    fd.as_raw_fd() as u32
+}
+
+/// As much of a name as the kernel keeps.
+pub(super) fn object_name(name: &str) -> [u8; 16] {
+    let mut kept = [0; 16];
+    let length = name.len().min(kept.len() - 1);
+    kept[..length].copy_from_slice(&name.as_bytes()[..length]);
+    kept
+}
+
+/// `BPF_MAP_CREATE`.
+pub(super) fn map_create(attr: &MapCreate) -> io::Result<OwnedFd> {
+    let mut attr = attr.clone();
+    // SAFETY: the attributes of BPF_MAP_CREATE, which have no addresses.
+    unsafe { bpf(MAP_CREATE, &mut attr) }.map(owned)
+}
+
+/// `BPF_MAP_UPDATE_ELEM`.
+///
+/// # Errors
+/// The kernel refuses the change.
+///
+/// # Safety
+/// Key and value must have as many bytes as the map's.
+pub unsafe fn map_update(map: BorrowedFd<'_>, key: &[u8], value: &[u8]) -> io::Result<()> {
+    let mut attr = MapElement {
+        map_fd: number(&map),
+        key: address(key),
+        value: address(value),
+        ..MapElement::default()
+    };
+    // SAFETY: the attributes of BPF_MAP_UPDATE_ELEM; for the sizes the caller vouches.
+    unsafe { bpf(MAP_UPDATE_ELEM, &mut attr) }.map(drop)
+}
+
+/// `BPF_MAP_FREEZE`.
+///
+/// # Errors
+/// The map is frozen, or in use in a way that does not allow it.
+pub fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = number(&map);
+    // SAFETY: the only attribute of BPF_MAP_FREEZE.
+    unsafe { bpf(MAP_FREEZE, &mut attr) }.map(drop)
+}
+
 /// Bytes of JITed code.
 ///
 /// # Errors
 /// `program` is no eBPF program.
 pub fn jited_size(program: BorrowedFd<'_>) -> io::Result<u32> {
     let mut info = ProgInfo::default();
-    let mut attr = ObjInfo {
-        bpf_fd: program.as_raw_fd() as u32,
-        info_len: size_of::<ProgInfo>() as u32,
-        info: std::ptr::from_mut(&mut info) as u64,
-    };
-    // SAFETY: the attributes of BPF_OBJ_GET_INFO_BY_FD; the kernel writes at most `info_len` bytes to `info`.
-    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
+    // SAFETY: nothing but `info` itself is written.
+    unsafe { info_of(program, &mut info) }?;
     Ok(info.jited_prog_len)
+}
+
+/// The ids of the maps that a program uses.
+///
+/// # Errors
+/// `program` is no eBPF program.
+pub fn map_ids(program: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    // As many as a program can have.
+    let mut ids = vec![0u32; 64];
+    let mut info =
+        ProgInfo { nr_map_ids: ids.len() as u32, map_ids: ids.as_mut_ptr() as u64, ..ProgInfo::default() };
+    // SAFETY: at most `nr_map_ids` ids are written.
+    unsafe { info_of(program, &mut info) }?;
+    ids.truncate(info.nr_map_ids as usize);
+    Ok(ids)
+}
+
+/// The id of a map.
+///
+/// # Errors
+/// `map` is no map.
+pub fn map_id(map: BorrowedFd<'_>) -> io::Result<u32> {
+    // The start of `struct bpf_map_info`: type, id.
+    let mut info = [0u32; 2];
+    // SAFETY: nothing but `info` itself is written.
+    unsafe { info_of(map, &mut info) }?;
+    Ok(info[1])
+}
+
+/// `BPF_OBJ_GET_INFO_BY_FD`.
+///
+/// # Safety
+/// `info` must be the start of what the kernel has for this kind of object; arrays that it names must be the caller's.
+unsafe fn info_of<T>(object: BorrowedFd<'_>, info: &mut T) -> io::Result<()> {
+    let mut attr = ObjInfo {
+        bpf_fd: number(&object),
+        info_len: size_of::<T>() as u32,
+        info: std::ptr::from_mut(info) as u64,
+    };
+    // SAFETY: the kernel writes at most `info_len` bytes to `info`; for the rest the caller vouches.
+    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }.map(drop)
 }
 
 /// `BPF_PROG_LOAD`.

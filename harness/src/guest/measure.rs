@@ -1,6 +1,7 @@
 //! Loads each program again and again and takes the time.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -68,15 +69,21 @@ struct Subject<'a> {
 
 /// Measures loads in turns: one sample each, and again, until all have as many as they need.
 fn measure_group(plan: &Plan, group: &[Load]) -> Result<Vec<Measured>> {
-    let btfs = load_btfs(plan, group)?;
+    let resources = resources(plan, group)?;
     let mut subjects = group
         .iter()
         .map(|load| {
             let program = &plan.programs[load.program];
-            let btf = btfs.get(&load.program).map(AsFd::as_fd);
+            let Resources { btf, maps } = &resources[&load.program];
             let attach_id = kernel_btf::attach_id(program)?;
-            let load =
-                PreparedLoad::new(program, btf, attach_id, load.signature.as_deref(), load.replacement)?;
+            let load = PreparedLoad::new(
+                program,
+                btf.as_ref().map(AsFd::as_fd),
+                maps,
+                attach_id,
+                load.signature.as_deref(),
+                load.replacement,
+            )?;
             Ok(Subject { load, measured: Measured::default(), wanted: 0 })
         })
         .collect::<Result<Vec<_>>>()?;
@@ -142,19 +149,26 @@ fn samples_for(cost: Duration) -> usize {
     (BUDGET.as_nanos() / cost.as_nanos()).clamp(1, CHEAP_SAMPLES as u128) as usize
 }
 
-/// The BTFs of a group's programs, each loaded once.
-fn load_btfs(plan: &Plan, group: &[Load]) -> Result<HashMap<usize, OwnedFd>> {
-    let mut btfs = HashMap::new();
+/// What a program needs before it can be loaded.
+struct Resources {
+    btf: Option<OwnedFd>,
+    maps: Vec<OwnedFd>,
+}
+
+/// The resources of a group's programs, by their index in the plan.
+fn resources(plan: &Plan, group: &[Load]) -> Result<HashMap<usize, Resources>> {
+    let mut resources = HashMap::new();
     for load in group {
-        let program = &plan.programs[load.program];
-        if let Some(btf) = &program.btf
-            && !btfs.contains_key(&load.program)
-        {
-            let fd = bpf::load_btf(btf).with_context(|| format!("loading the BTF of {}", program.name))?;
-            btfs.insert(load.program, fd);
+        if let Entry::Vacant(entry) = resources.entry(load.program) {
+            let program = &plan.programs[load.program];
+            let btf = program.btf.as_deref().map(bpf::load_btf).transpose();
+            let btf = btf.with_context(|| format!("loading the BTF of {}", program.name))?;
+            let maps = bpf::create_maps(program, btf.as_ref().map(AsFd::as_fd))
+                .with_context(|| program.name.clone())?;
+            entry.insert(Resources { btf, maps });
         }
     }
-    Ok(btfs)
+    Ok(resources)
 }
 
 #[cfg(test)]

@@ -73,10 +73,27 @@ pub fn load(program: &Program, signature: Option<&[u8]>) -> Outcome {
 
 /// Loads a program with changed attributes.
 pub fn load_with(program: &Program, signature: Option<&[u8]>, change: impl FnOnce(&mut ProgLoad)) -> Outcome {
-    let btf = program.btf.as_deref().map(|btf| bpf::load_btf(btf).unwrap());
+    let btf = load_btf(program);
+    let maps = bpf::create_maps(program, btf.as_ref().map(AsFd::as_fd)).unwrap();
+    load_onto(program, &btf, &maps, signature, change)
+}
+
+/// Loads a program's BTF.
+pub fn load_btf(program: &Program) -> Option<OwnedFd> {
+    program.btf.as_deref().map(|btf| bpf::load_btf(btf).unwrap())
+}
+
+/// Loads a program that is to use these maps.
+pub fn load_onto(
+    program: &Program,
+    btf: &Option<OwnedFd>,
+    maps: &[OwnedFd],
+    signature: Option<&[u8]>,
+    change: impl FnOnce(&mut ProgLoad),
+) -> Outcome {
     let attach_id = kernel_btf::attach_id(program).unwrap();
-    let mut load =
-        PreparedLoad::new(program, btf.as_ref().map(AsFd::as_fd), attach_id, signature, None).unwrap();
+    let btf = btf.as_ref().map(AsFd::as_fd);
+    let mut load = PreparedLoad::new(program, btf, maps, attach_id, signature, None).unwrap();
     let mut attr = load.attr();
     change(&mut attr);
     // SAFETY: no test changes the log.

@@ -6,6 +6,8 @@
 mod accepted;
 mod keys;
 mod load;
+mod maps;
+mod maps_race;
 mod refused_message;
 mod refused_program;
 mod refused_signer;

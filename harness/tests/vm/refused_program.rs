@@ -88,17 +88,17 @@ fn references_outside() {
         insns: insn::encode(insns.into_iter().chain(end)),
         ..Program::default()
     };
-    for (source, errno, reason) in [
-        (1, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_MAP_FD
-        (2, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_MAP_VALUE
-        (3, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_BTF_ID
-        (5, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_MAP_IDX
-        (6, EINVAL, "signature does not cover reference of insn 0"), // BPF_PSEUDO_MAP_IDX_VALUE
+    for (source, reason) in [
+        (1, "signature does not cover map fd 1"),          // BPF_PSEUDO_MAP_FD
+        (2, "signature does not cover map fd 1"),          // BPF_PSEUDO_MAP_VALUE
+        (3, "signature does not cover variable 1"),        // BPF_PSEUDO_BTF_ID
+        (5, "signature does not cover map slot 1"),        // BPF_PSEUDO_MAP_IDX
+        (6, "signature does not cover map slot 1"),        // BPF_PSEUDO_MAP_IDX_VALUE
     ] {
         let program = with(ld_imm64(source, 1).into());
-        load(&program, Some(&sign(&program, signer()))).refused(errno, reason);
+        load(&program, Some(&sign(&program, signer()))).refused(EINVAL, reason);
         let detached = cms::sign_detached(&program.insns, signer()).unwrap();
-        load(&program, Some(&detached)).refused(errno, reason);
+        load(&program, Some(&detached)).refused(EINVAL, reason);
     }
     // BPF_PSEUDO_KFUNC_CALL
     let program = with(vec![Insn { code: insn::CALL, dst: 0, src: 2, off: 0, imm: 1 }]);
@@ -106,13 +106,15 @@ fn references_outside() {
         .refused(EINVAL, "signature does not cover kernel function 1");
 }
 
-/// A signature over the instructions does not cover what changes them.
+/// A signature over the instructions covers neither what changes them nor what they refer to.
 #[test]
 #[ignore = "needs the patched kernel"]
-fn detached_signature_with_core_records() {
-    let program = program("fentry_connect");
-    let signature = cms::sign_detached(&program.insns, signer()).unwrap();
-    load(&program, Some(&signature)).refused(EINVAL, "over instructions does not cover CO-RE records");
+fn detached_signature_with_core_records_or_maps() {
+    for name in ["fentry_connect", "xdp_lb"] {
+        let program = program(name);
+        let signature = cms::sign_detached(&program.insns, signer()).unwrap();
+        load(&program, Some(&signature)).refused(EINVAL, "over instructions covers neither CO-RE nor maps");
+    }
 }
 
 #[test]

@@ -14,13 +14,24 @@ const ENTRY_SIZE: usize = 12;
 
 /// `BTF_KIND_*`, those that are looked at.
 mod kind {
+    pub const INT: u32 = 1;
+    pub const PTR: u32 = 2;
+    pub const ARRAY: u32 = 3;
     pub const STRUCT: u32 = 4;
+    pub const UNION: u32 = 5;
+    pub const ENUM: u32 = 6;
     pub const TYPEDEF: u32 = 8;
     pub const VOLATILE: u32 = 9;
     pub const CONST: u32 = 10;
+    pub const RESTRICT: u32 = 11;
     pub const FUNC: u32 = 12;
+    pub const FUNC_PROTO: u32 = 13;
     pub const VAR: u32 = 14;
     pub const DATASEC: u32 = 15;
+    pub const FLOAT: u32 = 16;
+    pub const DECL_TAG: u32 = 17;
+    pub const TYPE_TAG: u32 = 18;
+    pub const ENUM64: u32 = 19;
 }
 
 /// Linkage of functions and variables.
@@ -35,6 +46,16 @@ pub(super) struct Field<'b> {
     pub type_id: u32,
     /// In the section or in the struct, in bytes.
     pub offset: usize,
+}
+
+/// A data section.
+pub(super) struct DataSection<'b> {
+    pub type_id: u32,
+    /// In bytes.
+    pub size: u32,
+    pub variables: Vec<Field<'b>>,
+    /// Whether it has a variable that is visible outside of the object.
+    pub is_visible: bool,
 }
 
 /// BTF whose types and strings are known to be in range.
@@ -83,14 +104,22 @@ impl Btf {
         std::str::from_utf8(bytes).map_err(|_| ObjectError::Text)
     }
 
-    /// The variables of a data section; none if the BTF does not describe it. To be read once it is complete.
-    pub fn variables(&self, section: &str) -> Result<Vec<Field<'_>>, ObjectError> {
-        for &at in &self.types {
-            if self.kind(at) == kind::DATASEC && self.string(self.word(at))? == section {
-                return self.entries(at).map(|entry| self.variable(entry)).collect();
+    /// A data section, if the BTF describes it. To be read once the BTF is complete.
+    pub fn data_section(&self, name: &str) -> Result<Option<DataSection<'_>>, ObjectError> {
+        for (index, &at) in self.types.iter().enumerate() {
+            if self.kind(at) != kind::DATASEC || self.string(self.word(at))? != name {
+                continue;
             }
+            let mut is_visible = false;
+            let mut variables = Vec::new();
+            for entry in self.entries(at) {
+                is_visible |= self.word(self.var(entry)? + TYPE_SIZE) != linkage::STATIC;
+                variables.push(self.variable(entry)?);
+            }
+            let size = self.word(at + 8);
+            return Ok(Some(DataSection { type_id: index as u32 + 1, size, variables, is_visible }));
         }
-        Ok(Vec::new())
+        Ok(None)
     }
 
     /// Name and members of the struct that a type is, but for qualifiers.
@@ -110,6 +139,82 @@ impl Btf {
         Ok((self.string(self.word(at))?, members.collect::<Result<_, ObjectError>>()?))
     }
 
+    /// What a pointer points to, but for its own qualifiers.
+    pub fn pointee(&self, type_id: u32) -> Option<u32> {
+        let at = self.unqualified(type_id)?;
+        (self.kind(at) == kind::PTR).then(|| self.word(at + 8))
+    }
+
+    /// Element type and length of an array.
+    pub fn array(&self, type_id: u32) -> Option<(u32, u32)> {
+        let at = self.type_offset(type_id)?;
+        (self.kind(at) == kind::ARRAY).then(|| (self.word(at + TYPE_SIZE), self.word(at + TYPE_SIZE + 8)))
+    }
+
+    /// The value of an enum that has a single one.
+    pub fn single_value(&self, type_id: u32) -> Option<u64> {
+        let at = self.unqualified(type_id)?;
+        let value = at + TYPE_SIZE + 4;
+        match (self.kind(at), self.vlen(at)) {
+            (kind::ENUM, 1) => Some(i64::from(self.word(value) as i32) as u64),
+            (kind::ENUM64, 1) => Some(u64::from(self.word(value)) | u64::from(self.word(value + 4)) << 32),
+            _ => None,
+        }
+    }
+
+    pub fn is_function(&self, type_id: u32) -> bool {
+        self.unqualified(type_id).is_some_and(|at| self.kind(at) == kind::FUNC_PROTO)
+    }
+
+    pub fn is_struct(&self, type_id: u32) -> bool {
+        self.unqualified(type_id).is_some_and(|at| self.kind(at) == kind::STRUCT)
+    }
+
+    /// Whether a type is an integer of 32 bits.
+    pub fn is_int32(&self, type_id: u32) -> bool {
+        // Encoding, offset and number of bits.
+        self.unqualified(type_id)
+            .is_some_and(|at| self.kind(at) == kind::INT && self.word(at + TYPE_SIZE) & 0xff_00ff == 32)
+    }
+
+    /// Bytes that a value of a type takes.
+    pub fn size(&self, mut type_id: u32) -> Option<u32> {
+        let mut count = 1u32;
+        // A chain that is longer than that is a circle.
+        for _ in 0..32 {
+            let at = self.type_offset(type_id)?;
+            let size = match self.kind(at) {
+                kind::INT
+                | kind::STRUCT
+                | kind::UNION
+                | kind::ENUM
+                | kind::ENUM64
+                | kind::FLOAT
+                | kind::DATASEC => self.word(at + 8),
+                kind::PTR => 8,
+                kind::TYPEDEF
+                | kind::VOLATILE
+                | kind::CONST
+                | kind::RESTRICT
+                | kind::TYPE_TAG
+                | kind::DECL_TAG
+                | kind::VAR => {
+                    type_id = self.word(at + 8);
+                    continue;
+                }
+                kind::ARRAY => {
+                    let (element, length) = self.array(type_id)?;
+                    count = count.checked_mul(length)?;
+                    type_id = element;
+                    continue;
+                }
+                _ => return None,
+            };
+            return size.checked_mul(count);
+        }
+        None
+    }
+
     fn variable(&self, entry: usize) -> Result<Field<'_>, ObjectError> {
         let var = self.var(entry)?;
         Ok(Field {
@@ -125,7 +230,9 @@ impl Btf {
         for _ in 0..32 {
             let at = self.type_offset(type_id)?;
             match self.kind(at) {
-                kind::TYPEDEF | kind::VOLATILE | kind::CONST => type_id = self.word(at + 8),
+                kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
+                    type_id = self.word(at + 8);
+                }
                 _ => return Some(at),
             }
         }

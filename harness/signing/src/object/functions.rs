@@ -2,11 +2,9 @@
 
 use super::ObjectError;
 use super::elf::{Elf, Section, SectionKind, Symbol};
+use super::maps::{Maps, Place};
 use crate::insn::{self, CALL, Insn, LD_IMM64, PSEUDO_CALL};
 use crate::program::INSN_SIZE;
-
-/// The section of the maps' definitions.
-const MAPS: &str = ".maps";
 
 /// A function: a program if it is in a section of its type, a subprogram if it is in `.text`.
 pub(super) struct Function<'a> {
@@ -35,10 +33,8 @@ pub(super) enum Target<'a> {
     Call(usize),
     /// Takes the address of a function, for a helper that calls it.
     Callback(usize),
-    /// The address of a map.
-    Map(&'a str),
-    /// The address of a global variable; the name is the section's if the variable is static.
-    Data(&'a str),
+    /// The address of a map, or of something in its first value.
+    Map(Place),
     /// Calls a function of the kernel.
     KernelFunction(&'a str),
     /// The address or value of a variable that the kernel or the loader provides.
@@ -46,7 +42,7 @@ pub(super) enum Target<'a> {
 }
 
 /// All functions, ordered by section and offset, with their references.
-pub(super) fn functions<'a>(elf: &Elf<'a>) -> Result<Vec<Function<'a>>, ObjectError> {
+pub(super) fn functions<'a>(elf: &Elf<'a>, maps: &Maps) -> Result<Vec<Function<'a>>, ObjectError> {
     let mut functions = Vec::new();
     for symbol in elf.symbols.iter().filter(|symbol| symbol.is_function) {
         let Some(index) = symbol.section else { continue };
@@ -61,7 +57,7 @@ pub(super) fn functions<'a>(elf: &Elf<'a>) -> Result<Vec<Function<'a>>, ObjectEr
         }
     }
     for index in 0..functions.len() {
-        functions[index].references = references(&functions[index], &functions, elf)?;
+        functions[index].references = references(&functions[index], &functions, elf, maps)?;
     }
     refuse_recursion(&functions)?;
     Ok(functions)
@@ -93,6 +89,7 @@ fn references<'a>(
     function: &Function<'a>,
     functions: &[Function<'a>],
     elf: &Elf<'a>,
+    maps: &Maps,
 ) -> Result<Vec<Reference<'a>>, ObjectError> {
     let section = &elf.sections[function.section];
     let end = (function.offset + function.code.len()) as u64;
@@ -107,7 +104,7 @@ fn references<'a>(
         let symbol = relocations
             .next_if(|relocation| relocation.offset == offset)
             .map(|relocation| &elf.symbols[relocation.symbol]);
-        let resolve = Resolve { function, functions, elf, index };
+        let resolve = Resolve { function, functions, elf, maps, index };
         if let Some(target) = resolve.target(insn, symbol)? {
             references.push(Reference { insn: index, target });
         }
@@ -118,7 +115,8 @@ fn references<'a>(
     match relocations.next() {
         None => Ok(references),
         Some(left) => {
-            Err(Resolve { function, functions, elf, index: (left.offset as usize - function.offset) / 8 }
+            let index = (left.offset as usize - function.offset) / INSN_SIZE;
+            Err(Resolve { function, functions, elf, maps, index }
                 .problem("has a relocation that is not its first or not at its start"))
         }
     }
@@ -129,6 +127,7 @@ struct Resolve<'r, 'a> {
     function: &'r Function<'a>,
     functions: &'r [Function<'a>],
     elf: &'r Elf<'a>,
+    maps: &'r Maps,
     index: usize,
 }
 
@@ -155,7 +154,7 @@ impl<'a> Resolve<'_, 'a> {
                 let distance = i64::from(insn.imm) / INSN_SIZE as i64;
                 Target::Callback(self.function_at(symbol.section, symbol.offset, distance)?)
             }
-            (LD_IMM64, 0, Some(symbol)) => self.data(symbol)?,
+            (LD_IMM64, 0, Some(symbol)) => self.map(symbol, insn.imm)?,
             (CALL, 0, None) | (LD_IMM64, 0, None) => return Ok(None),
             (CALL | LD_IMM64, _, _) => {
                 return Err(
@@ -186,15 +185,18 @@ impl<'a> Resolve<'_, 'a> {
             .ok_or_else(|| self.problem("refers to a place in `.text` where no function starts"))
     }
 
-    fn data(&self, symbol: &Symbol<'a>) -> Result<Target<'a>, ObjectError> {
-        let section = symbol.section.map(|index| &self.elf.sections[index]);
-        match section {
-            Some(section) if section.name == MAPS => Ok(Target::Map(symbol.name)),
-            Some(Section { kind: SectionKind::Data | SectionKind::ZeroData, .. }) => {
-                Ok(Target::Data(symbol.name))
+    /// The map that `symbol` is or is in; `addend` is the place in the symbol.
+    fn map(&self, symbol: &Symbol<'a>, addend: i32) -> Result<Target<'a>, ObjectError> {
+        let Some(section) = symbol.section else {
+            return Err(self.problem("refers to a symbol that is in no section"));
+        };
+        match self.maps.place(section, symbol.offset, addend) {
+            Some(place) => Ok(Target::Map(place)),
+            None => {
+                let name = self.elf.sections[section].name;
+                Err(self
+                    .problem(&format!("refers to `{}` in section `{name}`, where no map is", symbol.name)))
             }
-            Some(_) => Err(self.problem("refers to a section that holds no data")),
-            None => Err(self.problem("refers to a symbol that is in no section")),
         }
     }
 

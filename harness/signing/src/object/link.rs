@@ -1,15 +1,19 @@
 //! Appends to a program the subprograms that it uses.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::ObjectError;
 use super::btf_ext::BtfExt;
-use super::functions::{Function, Reference, Target};
-use crate::insn::{Insn, LD_IMM64, PSEUDO_FUNC};
+use super::functions::{Function, Target};
+use super::maps::Place;
+use crate::insn::{Insn, LD_IMM64, PSEUDO_FUNC, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use crate::program::{INSN_SIZE, Records};
 
 /// Instructions per program, as many as a kernel accepts (`BPF_COMPLEXITY_LIMIT_INSNS`).
 const MAX_INSNS: usize = 1_000_000;
+
+/// Maps per program, as many as a kernel accepts (`MAX_USED_MAPS`).
+const MAX_MAPS: usize = 64;
 
 /// A program's instructions and the records about them.
 #[derive(Default)]
@@ -18,6 +22,8 @@ pub(super) struct Linked {
     pub func_info: Records,
     pub line_info: Records,
     pub core_relos: Records,
+    /// Indexes of the object's maps that the program refers to, in order; the instructions have indexes into this.
+    pub maps: Vec<usize>,
 }
 
 impl Linked {
@@ -32,7 +38,14 @@ impl Linked {
 ///
 /// A subprogram is appended where it is first referred to, its own subprograms right after it: the order of libbpf.
 pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) -> Result<Linked, ObjectError> {
-    let mut linker = Linker { functions, main, ext, linked: Linked::default(), starts: HashMap::new() };
+    let mut linker = Linker {
+        functions,
+        main,
+        ext,
+        linked: Linked::default(),
+        starts: HashMap::new(),
+        places: Vec::new(),
+    };
     linker.append(main)?;
     let mut stack = vec![(main, functions[main].references.iter())];
     while let Some((index, references)) = stack.last_mut() {
@@ -41,13 +54,22 @@ pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) ->
             continue;
         };
         let position = linker.starts[index] + reference.insn;
-        let callee = linker.function(reference)?;
+        let callee = match reference.target {
+            Target::Call(callee) | Target::Callback(callee) => callee,
+            Target::Map(place) => {
+                linker.places.push((position, place));
+                continue;
+            }
+            Target::KernelFunction(name) => return Err(linker.refuse("kernel function", name)),
+            Target::KernelVariable(name) => return Err(linker.refuse("kernel variable", name)),
+        };
         if !linker.starts.contains_key(&callee) {
             linker.append(callee)?;
             stack.push((callee, functions[callee].references.iter()));
         }
         linker.patch(position, callee);
     }
+    linker.number_maps()?;
     Ok(linker.linked)
 }
 
@@ -58,6 +80,8 @@ struct Linker<'l, 'a> {
     linked: Linked,
     /// The first instruction of each function in the program.
     starts: HashMap<usize, usize>,
+    /// Which instructions refer to maps.
+    places: Vec<(usize, Place)>,
 }
 
 impl Linker<'_, '_> {
@@ -85,20 +109,13 @@ impl Linker<'_, '_> {
         Ok(())
     }
 
-    /// The function that is referred to; anything else is beyond what a signature covers.
-    fn function(&self, reference: &Reference<'_>) -> Result<usize, ObjectError> {
-        let (what, symbol) = match reference.target {
-            Target::Call(callee) | Target::Callback(callee) => return Ok(callee),
-            Target::Map(name) => ("map", name),
-            Target::Data(name) => ("global data", name),
-            Target::KernelFunction(name) => ("kernel function", name),
-            Target::KernelVariable(name) => ("kernel variable", name),
-        };
-        Err(ObjectError::Reference {
+    /// Something that a signature does not cover.
+    fn refuse(&self, what: &'static str, symbol: &str) -> ObjectError {
+        ObjectError::Reference {
             program: self.functions[self.main].name.to_owned(),
             what,
             symbol: symbol.to_owned(),
-        })
+        }
     }
 
     /// Makes the call or address load at `position` refer to a function that has been appended.
@@ -111,5 +128,28 @@ impl Linker<'_, '_> {
         // Both are below MAX_INSNS.
         insn.imm = self.starts[&callee] as i32 - position as i32 - 1;
         insns[position] = insn.encode();
+    }
+
+    /// Gives each map that is used its slot, in the order of the object's maps, and makes the instructions refer to it.
+    fn number_maps(&mut self) -> Result<(), ObjectError> {
+        let maps: BTreeSet<usize> = self.places.iter().map(|(_, place)| place.map).collect();
+        let Linked { insns, maps: slots, .. } = &mut self.linked;
+        slots.extend(maps);
+        if slots.len() > MAX_MAPS {
+            return Err(self.functions[self.main].problem("uses more than 64 maps"));
+        }
+        let (insns, _) = insns.as_chunks_mut();
+        for (position, place) in &self.places {
+            let mut insn = Insn::decode(insns[*position]);
+            insn.imm = slots.partition_point(|map| *map < place.map) as i32;
+            insn.src = PSEUDO_MAP_IDX;
+            if let Some(offset) = place.offset {
+                insn.src = PSEUDO_MAP_IDX_VALUE;
+                let upper = Insn { imm: offset as i32, ..Insn::decode(insns[position + 1]) };
+                insns[position + 1] = upper.encode();
+            }
+            insns[*position] = insn.encode();
+        }
+        Ok(())
     }
 }

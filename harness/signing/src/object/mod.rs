@@ -9,25 +9,29 @@ mod btf_ext;
 mod elf;
 mod functions;
 mod link;
+mod maps;
 mod section;
 mod struct_ops;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::map::MapDefinition;
 use crate::program::Program;
 use btf::Btf;
 use btf_ext::BtfExt;
 use elf::Elf;
+use maps::Maps;
 
 /// Bytes of instructions and records that an object's programs may have together: subprograms are counted once for
 /// each program that uses them.
 const MAX_SIZE: usize = 256 << 20;
 
-/// An eBPF object: one or more programs.
+/// An eBPF object: one or more programs and their maps.
 #[derive(Debug)]
 pub struct Object {
     programs: Vec<Program>,
+    maps: Vec<Arc<MapDefinition>>,
 }
 
 /// Why a file is not an object that can be signed.
@@ -69,6 +73,14 @@ pub enum ObjectError {
     /// Type information about instructions that makes no sense.
     #[error(".BTF.ext {0}")]
     BtfExt(&'static str),
+    /// A map that makes no sense or that is not supported.
+    #[error("map `{map}` {problem}")]
+    Map {
+        /// The map's name.
+        map: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A function that makes no sense.
     #[error("function `{function}`: {problem}")]
     Function {
@@ -115,7 +127,6 @@ impl Object {
     /// Reads an object as clang or `bpftool gen object` writes it.
     pub fn parse(bytes: &[u8]) -> Result<Self, ObjectError> {
         let elf = Elf::parse(bytes)?;
-        let functions = functions::functions(&elf)?;
         let mut btf = elf.section(".BTF").map(|section| Btf::parse(section.data)).transpose()?;
         let ext = match (&btf, elf.section(".BTF.ext")) {
             (Some(btf), Some(section)) => BtfExt::parse(section.data, btf, &elf)?,
@@ -124,6 +135,8 @@ impl Object {
         if let Some(btf) = &mut btf {
             btf.complete(&elf)?;
         }
+        let maps = Maps::of(&elf, btf.as_ref())?;
+        let functions = functions::functions(&elf, &maps)?;
         let struct_ops = match &btf {
             Some(btf) => struct_ops::targets(&elf, btf, &functions)?,
             None => HashMap::new(),
@@ -161,17 +174,23 @@ impl Object {
                 func_info: linked.func_info,
                 line_info: linked.line_info,
                 core_relos: linked.core_relos,
+                slots: linked.maps.iter().map(|index| maps.definitions[*index].clone()).collect(),
             });
         }
         if programs.is_empty() {
             return Err(ObjectError::NoPrograms);
         }
-        Ok(Self { programs })
+        Ok(Self { programs, maps: maps.definitions })
     }
 
     /// The programs, in the order of the object's sections.
     pub fn programs(&self) -> &[Program] {
         &self.programs
+    }
+
+    /// The maps: first those that the source defines, then global data.
+    pub fn maps(&self) -> &[Arc<MapDefinition>] {
+        &self.maps
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn targets(
     for name in SECTIONS {
         let Some(section) = elf.section(name) else { continue };
         let problem = |problem| ObjectError::Section { section: name.to_owned(), problem };
-        let variables = btf.variables(name)?;
+        let variables = btf.data_section(name)?.map_or_else(Vec::new, |section| section.variables);
         let mut tables = HashMap::new();
         for relocation in &section.relocations {
             let symbol = &elf.symbols[relocation.symbol];

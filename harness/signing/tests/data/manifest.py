@@ -7,6 +7,20 @@ from struct import pack
 insns = pack("<BBhi", 0xB7, 0, 0, 0) + pack("<BBhi", 0x95, 0, 0, 0)
 names = b"GPL\0" + b"vmlinux\0" + b"tcp_connect\0" + b"\0"
 
+
+def map_definition(*fields):
+    """Type, key and value size, max_entries, flags, BTF ids, extra, name."""
+    return pack("<7IQ16s", *fields)
+
+
+nested = map_definition(13, 8, 4, 100, 1, 0, 0, 0, b"nested")
+nested += map_definition(2, 4, 16, 10, 0, 0, 0, 0, b"")
+nested += bytes(32)
+constants = map_definition(2, 4, 9, 1, 0x480, 0, 5, 0, b".rodata")
+constants += bytes(52)
+constants += sha256(b"constants" + bytes(7)).digest()
+assert len(nested) == len(constants) == 136
+
 manifest = b"BPFSIGMF" + pack(
     "<11I",
     1,  # version
@@ -21,10 +35,9 @@ manifest = b"BPFSIGMF" + pack(
     16,  # core_relo_rec_size
     1,  # core_relo_cnt
 )
-manifest += pack("<I16s", 0, b"a_rather_long_n")  # slot_cnt, prog_name
-for bound in names, insns, b"types", bytes(range(16)), bytes(range(100, 116)):
+manifest += pack("<I16s", 2, b"a_rather_long_n")  # slot_cnt, prog_name
+for bound in names, insns, b"types", bytes(range(16)), bytes(range(100, 116)), nested + constants:
     manifest += sha256(bound).digest()
-manifest += bytes(32)  # slots_sha256
 
 assert len(manifest) == 264
 print(manifest.hex())

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::{Attach, Program, Records};
 use bpfsig_signing::{Digest, Error, manifest::Manifest};
 
@@ -25,6 +26,47 @@ fn program() -> Program {
         func_info: Records { record_size: 8, bytes: (0..16).collect() },
         line_info: Records { record_size: 16, bytes: vec![1; 16] },
         core_relos: Records { record_size: 16, bytes: (100..116).collect() },
+        slots: vec![Arc::new(nested()), Arc::new(constants())],
+    }
+}
+
+/// A hash of arrays.
+fn nested() -> MapDefinition {
+    let array = MapDefinition {
+        name: "nested.inner".into(),
+        map_type: 2,
+        key_size: 4,
+        value_size: 16,
+        max_entries: 10,
+        btf_key_type_id: 3,
+        btf_value_type_id: 4,
+        ..MapDefinition::default()
+    };
+    MapDefinition {
+        name: "nested".into(),
+        map_type: 13,
+        key_size: 8,
+        value_size: 4,
+        max_entries: 100,
+        flags: 1,
+        inner: Some(Box::new(array)),
+        ..MapDefinition::default()
+    }
+}
+
+/// As libbpf makes it of global constants.
+fn constants() -> MapDefinition {
+    MapDefinition {
+        name: ".rodata".into(),
+        map_type: 2,
+        key_size: 4,
+        value_size: 9,
+        max_entries: 1,
+        flags: 0x480,
+        btf_value_type_id: 5,
+        contents: b"constants".to_vec(),
+        frozen: true,
+        ..MapDefinition::default()
     }
 }
 

@@ -1,0 +1,310 @@
+//! The maps of an object: those that variables in `.maps` define, and those that hold its global data.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::btf::{Btf, Field};
+use super::elf::{Elf, Section, SectionKind};
+use super::{MAX_SIZE, ObjectError};
+use crate::map::{MapDefinition, flag, map_type};
+
+/// The section of the variables that define maps.
+const MAPS: &str = ".maps";
+
+/// What ring buffers' sizes are multiples of: a page of most hosts.
+const PAGE_SIZE: u32 = 4096;
+
+/// The maps of an object, and where in its sections they are.
+#[derive(Default)]
+pub(super) struct Maps {
+    pub definitions: Vec<Arc<MapDefinition>>,
+    /// By section index and offset.
+    variables: HashMap<(usize, u64), usize>,
+    /// By section index.
+    data: HashMap<usize, usize>,
+}
+
+/// What an instruction can refer to.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// Index into [`Maps::definitions`].
+    pub map: usize,
+    /// In the first value, in bytes; none: the map itself.
+    pub offset: Option<u32>,
+}
+
+impl Maps {
+    pub fn of(elf: &Elf<'_>, btf: Option<&Btf>) -> Result<Self, ObjectError> {
+        let mut maps = Self::default();
+        if let (Some(section), Some(btf)) = (elf.section_index(MAPS), btf) {
+            maps.add_variables(section, elf, btf)?;
+        }
+        let mut size = 0;
+        for (index, section) in elf.sections.iter().enumerate() {
+            if section.size == 0 {
+                continue;
+            }
+            if let Some(definition) = global_data(section, btf)? {
+                // Sections may share their bytes in the file.
+                size += definition.contents.len();
+                if size > MAX_SIZE {
+                    return Err(ObjectError::TooLarge);
+                }
+                maps.data.insert(index, maps.definitions.len());
+                maps.definitions.push(Arc::new(definition));
+            }
+        }
+        Ok(maps)
+    }
+
+    fn add_variables(&mut self, section: usize, elf: &Elf<'_>, btf: &Btf) -> Result<(), ObjectError> {
+        let Some(variables) = btf.data_section(MAPS)?.map(|section| section.variables) else { return Ok(()) };
+        for (index, variable) in variables.iter().enumerate() {
+            let map = Definition::new(variable.name, btf);
+            let end = variables.get(index + 1).map_or(elf.sections[section].size, |next| next.offset as u64);
+            let range = variable.offset as u64..end;
+            if elf.sections[section].relocations.iter().any(|entry| range.contains(&entry.offset)) {
+                return Err(map.problem("has initial entries: signing such objects is not supported"));
+            }
+            let definition = map.parse(variable.type_id)?;
+            self.variables.insert((section, range.start), self.definitions.len());
+            self.definitions.push(Arc::new(definition));
+        }
+        Ok(())
+    }
+
+    /// What is at `offset` + `addend` of a section.
+    pub fn place(&self, section: usize, offset: u64, addend: i32) -> Option<Place> {
+        if let Some(&map) = self.data.get(&section) {
+            let offset =
+                offset.checked_add_signed(addend.into()).and_then(|offset| offset.try_into().ok())?;
+            return Some(Place { map, offset: Some(offset) });
+        }
+        // A map has no inside.
+        let map = *self.variables.get(&(section, offset)).filter(|_| addend == 0)?;
+        Some(Place { map, offset: None })
+    }
+}
+
+/// The map for a section, if it is one of global data.
+fn global_data(section: &Section<'_>, btf: Option<&Btf>) -> Result<Option<MapDefinition>, ObjectError> {
+    let is = |name: &str| {
+        section.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let (contents, frozen) = match section.kind {
+        SectionKind::Data if is(".data") => (section.data, false),
+        SectionKind::Data if is(".rodata") => (section.data, true),
+        SectionKind::ZeroData if is(".bss") => (&[][..], false),
+        _ => return Ok(None),
+    };
+    // The kernel takes no other characters.
+    let name = section.name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.', "_");
+    let map = Definition::new(&name, btf);
+    let value_size = u32::try_from(section.size).map_err(|_| map.problem("has 4 GiB or more"))?;
+    // Sections of string literals have no description.
+    let described = match btf {
+        Some(btf) => btf.data_section(section.name)?,
+        None => None,
+    };
+    let mut flags = if frozen { flag::RDONLY_PROG } else { 0 };
+    let mut btf_value_type_id = 0;
+    if let Some(described) = described {
+        if described.is_visible {
+            flags |= flag::MMAPABLE;
+        }
+        // Else the kernel refuses the type.
+        if described.size == value_size {
+            btf_value_type_id = described.type_id;
+        }
+    }
+    Ok(Some(MapDefinition {
+        name: map.name.to_owned(),
+        map_type: map_type::ARRAY,
+        key_size: 4,
+        value_size,
+        max_entries: 1,
+        flags,
+        btf_value_type_id,
+        contents: contents.to_vec(),
+        frozen,
+        ..MapDefinition::default()
+    }))
+}
+
+/// Reads the definition of a map from the members of a struct, which say everything by their types.
+struct Definition<'d, B> {
+    name: &'d str,
+    btf: B,
+}
+
+impl<'d, B> Definition<'d, B> {
+    fn new(name: &'d str, btf: B) -> Self {
+        Self { name, btf }
+    }
+
+    fn problem(&self, problem: impl Into<String>) -> ObjectError {
+        ObjectError::Map { map: self.name.to_owned(), problem: problem.into() }
+    }
+}
+
+impl Definition<'_, &Btf> {
+    fn parse(&self, type_id: u32) -> Result<MapDefinition, ObjectError> {
+        let mut map = self.members(type_id, true)?;
+        self.finish(&mut map)?;
+        if let Some(inner) = &mut map.inner {
+            self.finish(inner)?;
+        }
+        Ok(map)
+    }
+
+    fn members(&self, type_id: u32, may_nest: bool) -> Result<MapDefinition, ObjectError> {
+        if !self.btf.is_struct(type_id) {
+            return Err(self.problem("is not defined by a struct"));
+        }
+        let (_, members) = self.btf.structure(type_id)?;
+        let mut map = MapDefinition { name: self.name.to_owned(), ..MapDefinition::default() };
+        for member in &members {
+            match member.name {
+                "type" => map.map_type = self.number(member)?,
+                "max_entries" => map.max_entries = self.number(member)?,
+                "map_flags" => map.flags = self.number(member)?,
+                "map_extra" => map.extra = self.long(member)?,
+                "key_size" => self.set_size(&mut map.key_size, self.number(member)?, member)?,
+                "value_size" => self.set_size(&mut map.value_size, self.number(member)?, member)?,
+                "key" => {
+                    map.btf_key_type_id = self.typed(&mut map.key_size, member)?;
+                }
+                "value" => {
+                    map.btf_value_type_id = self.typed(&mut map.value_size, member)?;
+                }
+                "values" if may_nest => self.values(&mut map, member)?,
+                // Where the loader puts it is no matter of the signature.
+                "pinning" if may_nest => {
+                    self.number(member)?;
+                }
+                name => return Err(self.problem(format!("has a member `{name}`, which is not supported"))),
+            }
+        }
+        if map.map_type == 0 {
+            return Err(self.problem("has no type"));
+        }
+        Ok(map)
+    }
+
+    /// What a map of maps or a program array holds.
+    fn values(&self, map: &mut MapDefinition, member: &Field<'_>) -> Result<(), ObjectError> {
+        self.set_size(&mut map.value_size, 4, member)?;
+        let element = self.btf.array(member.type_id).filter(|(_, length)| *length == 0);
+        let Some(target) = element.and_then(|(element, _)| self.btf.pointee(element)) else {
+            return Err(self.problem("has `values` that are no array of pointers without a size"));
+        };
+        match map.map_type {
+            map_type::ARRAY_OF_MAPS | map_type::HASH_OF_MAPS => {
+                map.inner = Some(Box::new(self.members(target, false)?));
+                Ok(())
+            }
+            map_type::PROG_ARRAY if self.btf.is_function(target) => Ok(()),
+            _ => Err(self.problem("has `values` that do not fit its type")),
+        }
+    }
+
+    /// A number, which is written as the length of an array that a pointer points to.
+    fn number(&self, member: &Field<'_>) -> Result<u32, ObjectError> {
+        self.btf
+            .pointee(member.type_id)
+            .and_then(|array| self.btf.array(array))
+            .map(|(_, length)| length)
+            .ok_or_else(|| self.problem(format!("has a `{}` that is no number", member.name)))
+    }
+
+    /// A number of 64 bits, which is written as the value of an enum.
+    fn long(&self, member: &Field<'_>) -> Result<u64, ObjectError> {
+        match self.btf.single_value(member.type_id) {
+            Some(value) => Ok(value),
+            None => self.number(member).map(u64::from),
+        }
+    }
+
+    /// The type that a pointer points to; sets its size.
+    fn typed(&self, size: &mut u32, member: &Field<'_>) -> Result<u32, ObjectError> {
+        let type_id = self.btf.pointee(member.type_id);
+        let Some((type_id, found)) = type_id.and_then(|id| Some((id, self.btf.size(id)?))) else {
+            return Err(
+                self.problem(format!("has a `{}` that is no pointer to a type with a size", member.name))
+            );
+        };
+        self.set_size(size, found, member)?;
+        Ok(type_id)
+    }
+
+    fn set_size(&self, size: &mut u32, found: u32, member: &Field<'_>) -> Result<(), ObjectError> {
+        if *size != 0 && *size != found {
+            return Err(
+                self.problem(format!("has sizes that contradict each other: {size} and `{}`", member.name))
+            );
+        }
+        *size = found;
+        Ok(())
+    }
+
+    /// Does what libbpf does when it creates a map.
+    fn finish(&self, map: &mut MapDefinition) -> Result<(), ObjectError> {
+        if !self.takes_types(map) {
+            (map.btf_key_type_id, map.btf_value_type_id) = (0, 0);
+        }
+        match map.map_type {
+            map_type::RINGBUF | map_type::USER_RINGBUF => map.max_entries = ring_size(map.max_entries),
+            map_type::LRU_HASH | map_type::LRU_PERCPU_HASH if map.flags & flag::NO_COMMON_LRU != 0 => {
+                return Err(self.problem("has BPF_F_NO_COMMON_LRU: its size depends on the number of CPUs"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel takes type ids for the map. If it does not, libbpf creates the map without.
+    fn takes_types(&self, map: &MapDefinition) -> bool {
+        let (key, value) = (map.btf_key_type_id, map.btf_value_type_id);
+        if value == 0 {
+            return false;
+        }
+        match map.map_type {
+            map_type::PROG_ARRAY
+            | map_type::PERF_EVENT_ARRAY
+            | map_type::STACK_TRACE
+            | map_type::CGROUP_ARRAY
+            | map_type::ARRAY_OF_MAPS
+            | map_type::HASH_OF_MAPS
+            | map_type::DEVMAP
+            | map_type::DEVMAP_HASH
+            | map_type::SOCKMAP
+            | map_type::SOCKHASH
+            | map_type::CPUMAP
+            | map_type::XSKMAP
+            | map_type::QUEUE
+            | map_type::STACK
+            | map_type::ARENA => false,
+            map_type::BLOOM_FILTER => key == 0,
+            map_type::ARRAY
+            | map_type::PERCPU_ARRAY
+            | map_type::SK_STORAGE
+            | map_type::INODE_STORAGE
+            | map_type::TASK_STORAGE
+            | map_type::CGRP_STORAGE => self.btf.is_int32(key),
+            map_type::LPM_TRIE => self.btf.is_struct(key),
+            _ => key != 0,
+        }
+    }
+}
+
+/// The next power of two times the page size.
+fn ring_size(size: u32) -> u32 {
+    match size {
+        0 => 0,
+        _ => size
+            .div_ceil(PAGE_SIZE)
+            .checked_next_power_of_two()
+            .and_then(|n| n.checked_mul(PAGE_SIZE))
+            .unwrap_or(size),
+    }
+}
