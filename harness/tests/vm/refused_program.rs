@@ -89,11 +89,11 @@ fn references_outside() {
         ..Program::default()
     };
     for (source, reason) in [
-        (1, "signature does not cover map fd 1"),          // BPF_PSEUDO_MAP_FD
-        (2, "signature does not cover map fd 1"),          // BPF_PSEUDO_MAP_VALUE
-        (3, "signature does not cover variable 1"),        // BPF_PSEUDO_BTF_ID
-        (5, "signature does not cover map slot 1"),        // BPF_PSEUDO_MAP_IDX
-        (6, "signature does not cover map slot 1"),        // BPF_PSEUDO_MAP_IDX_VALUE
+        (1, "signature does not cover map fd 1"),   // BPF_PSEUDO_MAP_FD
+        (2, "signature does not cover map fd 1"),   // BPF_PSEUDO_MAP_VALUE
+        (3, "signature does not cover variable 1"), // BPF_PSEUDO_BTF_ID
+        (5, "signature does not cover map slot 1"), // BPF_PSEUDO_MAP_IDX
+        (6, "signature does not cover map slot 1"), // BPF_PSEUDO_MAP_IDX_VALUE
     ] {
         let program = with(ld_imm64(source, 1).into());
         load(&program, Some(&sign(&program, signer()))).refused(EINVAL, reason);
