@@ -12,6 +12,7 @@
 pub mod certificate;
 pub mod cms;
 mod digest;
+pub mod embed;
 mod error;
 pub mod insn;
 pub mod key;

@@ -1,7 +1,9 @@
-//! Known answers that other tools agree with, and bad input. Needs the `openssl` command.
+//! Known answers that other tools agree with, and bad input. Needs `openssl` and compilers.
 
 mod certificate;
 mod cms;
+mod compilers;
+mod embed;
 mod key;
 mod manifest;
 mod openssl;
