@@ -3,6 +3,8 @@
 mod certificate;
 mod cms;
 mod compilers;
+mod description;
+mod difference;
 mod embed;
 mod key;
 mod manifest;
