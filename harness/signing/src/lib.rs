@@ -10,6 +10,7 @@
 //! The formats are specified in `kernel-patch/README.md`; the Linux kernel builds the same manifest from what
 //! `BPF_PROG_LOAD` hands it. Nothing in this crate uses a Unix API or libbpf.
 
+pub mod authenticode;
 pub mod certificate;
 pub mod cms;
 pub mod description;
@@ -23,6 +24,7 @@ pub mod manifest;
 pub mod map;
 pub mod names;
 pub mod object;
+pub mod pe;
 mod pem;
 pub mod program;
 pub mod slot;

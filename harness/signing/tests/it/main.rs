@@ -1,5 +1,6 @@
 //! Known answers that other tools agree with, and bad input. Needs `openssl` and compilers.
 
+mod authenticode;
 mod certificate;
 mod cms;
 mod compilers;
