@@ -126,6 +126,16 @@ impl Certificate {
         self.decoded.tbs_certificate().subject().to_string()
     }
 
+    /// The issuer's distinguished name.
+    pub fn issuer(&self) -> String {
+        self.decoded.tbs_certificate().issuer().to_string()
+    }
+
+    /// From when on the certificate is valid. The kernel does not look at it.
+    pub fn not_before(&self) -> SystemTime {
+        self.decoded.tbs_certificate().validity().not_before.to_system_time()
+    }
+
     /// When the certificate expires. The kernel does not look at it.
     pub fn not_after(&self) -> SystemTime {
         self.decoded.tbs_certificate().validity().not_after.to_system_time()

@@ -10,6 +10,7 @@
 //! The formats are specified in `kernel-patch/README.md`; the Linux kernel builds the same manifest from what
 //! `BPF_PROG_LOAD` hands it. Nothing in this crate uses a Unix API or libbpf.
 
+pub mod artifact;
 pub mod authenticode;
 pub mod certificate;
 pub mod cms;
@@ -29,6 +30,7 @@ mod pem;
 pub mod program;
 pub mod slot;
 pub mod statement;
+pub mod trust;
 
 pub use digest::Digest;
 pub use error::{Error, Result};

@@ -102,8 +102,7 @@ impl<'a> Image<'a> {
         let (headers, directories) = H::parse(file, &mut end)?;
         let entry = directories.iter().nth(IMAGE_DIRECTORY_ENTRY_SECURITY).ok_or(PeError::NoDirectory)?;
         let optional = start as usize + size_of::<u32>() + size_of::<ImageFileHeader>();
-        let directory =
-            start as usize + size_of::<H>() + IMAGE_DIRECTORY_ENTRY_SECURITY as usize * DIRECTORY_SIZE;
+        let directory = start as usize + size_of::<H>() + IMAGE_DIRECTORY_ENTRY_SECURITY * DIRECTORY_SIZE;
 
         let (offset, size) = (entry.virtual_address.get(LE) as usize, entry.size.get(LE) as usize);
         let table = match (offset, size) {
@@ -195,6 +194,6 @@ fn padding(size: usize) -> usize {
 /// size of the file. `None` from 4 GiB on.
 fn checksum(file: &[u8]) -> Option<u32> {
     let words = file.chunks(2).map(|word| u32::from(word[0]) | u32::from(*word.get(1).unwrap_or(&0)) << 8);
-    let sum = words.fold(0, |sum, word| (sum + word & 0xffff) + (sum + word >> 16));
+    let sum = words.fold(0, |sum, word| ((sum + word) & 0xffff) + ((sum + word) >> 16));
     u32::try_from(file.len()).ok()?.checked_add(sum)
 }
