@@ -12,6 +12,7 @@
 
 pub mod artifact;
 pub mod authenticode;
+pub mod btf;
 pub mod certificate;
 pub mod cms;
 pub mod description;
