@@ -25,9 +25,18 @@ pub const WINDOWS: &str = r#"
 
 /// Compiles C to an eBPF object.
 pub fn ebpf(source: &str) -> Vec<u8> {
+    ebpf_for("bpf", source)
+}
+
+/// Compiles C to an eBPF object for big-endian machines.
+pub fn big_endian_ebpf(source: &str) -> Vec<u8> {
+    ebpf_for("bpfeb", source)
+}
+
+fn ebpf_for(target: &str, source: &str) -> Vec<u8> {
     let dir = Dir::new();
     dir.write("program.c", format!("{PRELUDE}{source}"));
-    run(&dir, "clang", "-O2 -g -target bpf -mcpu=v3 -c -o program.o program.c");
+    run(&dir, "clang", &format!("-O2 -g -target {target} -mcpu=v3 -c -o program.o program.c"));
     dir.read("program.o")
 }
 

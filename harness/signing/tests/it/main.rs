@@ -1,5 +1,6 @@
 //! Known answers that other tools agree with, and bad input. Needs `openssl` and compilers.
 
+mod artifact;
 mod authenticode;
 mod certificate;
 mod cms;
@@ -11,3 +12,4 @@ mod key;
 mod manifest;
 mod openssl;
 mod statement;
+mod trust;
