@@ -11,17 +11,13 @@ use bpfsig_signing::statement::{Entry, Kind, Statement};
 use clap::{Args, ValueEnum};
 
 use super::files;
+use super::signer::SignerOptions;
 
 /// Sign eBPF objects: one signature for all their programs
 #[derive(Args)]
 pub struct Options {
-    /// Private key: PKCS#8, PKCS#1 or SEC1; the passphrase of an encrypted one is taken from KBUILD_SIGN_PIN
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-
-    /// The key's certificate
-    #[arg(long, value_name = "FILE")]
-    cert: PathBuf,
+    #[command(flatten)]
+    signer: SignerOptions,
 
     /// Digest algorithm
     #[arg(long, value_enum, default_value_t = Hash::Sha256)]
@@ -54,7 +50,7 @@ pub fn run(options: Options) -> Result<()> {
         (None, _) => bail!("several files have one signature together: say with --output where to write it"),
     };
 
-    let signer = files::signer(&options.key, &options.cert)?;
+    let signer = options.signer.signer()?;
     let mut entries = Vec::new();
     for path in &options.files {
         for program in files::object(path)?.programs() {
