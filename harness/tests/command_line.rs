@@ -53,7 +53,7 @@ impl Desk {
         }
         self.bpfsig(&format!("keygen ca --algorithm {algorithm} --name CA --key ca.key --cert ca.pem"));
         self.bpfsig(&format!(
-            "keygen signer --algorithm {algorithm} --name me --key me.key --cert me.pem \
+            "keygen signer --algorithm {algorithm} --purpose program --purpose code --name me --key me.key --cert me.pem \
              --ca-key ca.key --ca-cert ca.pem"
         ));
     }
@@ -252,6 +252,27 @@ fn who_has_signed_matters() {
     ] {
         let error = desk.error(&format!("verify {signers} linux.o"));
         assert!(error.contains(problem), "{signers}: {error}");
+    }
+
+    // A certificate that is for something else.
+    let issuer = "--ca-key ca.key --ca-cert ca.pem";
+    for (purpose, file, place, problem) in [
+        ("program", "driver.sys", "--embed", "is not for signing code"),
+        ("attestation", "linux.o", "", "is not for signing programs"),
+    ] {
+        desk.bpfsig(&format!(
+            "keygen signer --algorithm p-256 --purpose {purpose} --name {purpose} --key {purpose}.key \
+             --cert {purpose}.pem {issuer}"
+        ));
+        let sign = format!("sign --key {purpose}.key --cert {purpose}.pem {place} {file}");
+        let error = match place {
+            "--embed" => desk.error(&sign),
+            _ => {
+                desk.bpfsig(&sign);
+                desk.error(&format!("verify --ca ca.pem --cert {purpose}.pem {file}"))
+            }
+        };
+        assert!(error.contains(problem), "{error}");
     }
 
     // A chain in one file, through a CA below the CA.

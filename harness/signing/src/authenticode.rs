@@ -99,7 +99,7 @@ fn message(digest: Digest, signer: &Signer) -> Result<Vec<u8>, AuthenticodeError
         )?,
         attribute(OPUS_INFO, Any::from_der(&EMPTY_SEQUENCE)?)?,
     ])?;
-    let signature = signer.key().sign(&attributes.to_der()?)?;
+    let signature = signer.sign(&attributes.to_der()?)?;
 
     let certificate = x509_cert::Certificate::from_der(signer.certificate().to_der())?;
     let fields = certificate.tbs_certificate();

@@ -20,9 +20,9 @@ use webpki::{
     EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, RequiredEkuNotFoundContext,
     anchor_from_trusted_cert,
 };
-use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages};
+use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Purpose};
 use crate::{Result, pem};
 
 static CODE_SIGNING: ObjectIdentifier = ID_KP_CODE_SIGNING;
@@ -64,27 +64,33 @@ pub enum TrustError {
     Encoding(#[from] der::Error),
 }
 
-/// What signers are trusted for.
+/// What a signer must be allowed to do.
 #[derive(Clone, Debug)]
-pub struct Purpose {
+pub struct ExpectedUsage {
     name: &'static str,
     /// Any of these extended key usages will do. A certificate without any can be used for everything.
     usages: Vec<ObjectIdentifier>,
 }
 
-impl Purpose {
-    /// Signing programs: `usage`, which an organisation has chosen for it, or code signing in general.
-    pub fn programs(usage: ObjectIdentifier) -> Self {
-        Self { name: "signing programs", usages: vec![usage, ID_KP_CODE_SIGNING, ANY_EXTENDED_KEY_USAGE] }
-    }
-
-    /// Signing code, as for Authenticode.
-    pub fn code() -> Self {
-        Self { name: "signing code", usages: vec![ID_KP_CODE_SIGNING, ANY_EXTENDED_KEY_USAGE] }
+impl ExpectedUsage {
+    /// For a purpose, numbered by the owner of the private enterprise number `pen`. The certificates for code signing
+    /// that CAs issue will do for programs and packages too.
+    pub fn new(purpose: Purpose, pen: u32) -> Self {
+        let mut usages = vec![purpose.oid(pen), ANY_EXTENDED_KEY_USAGE];
+        if let Purpose::Program | Purpose::Package = purpose {
+            usages.push(ID_KP_CODE_SIGNING);
+        }
+        let name = match purpose {
+            Purpose::Program => "signing programs",
+            Purpose::Attestation => "attesting",
+            Purpose::Package => "signing packages",
+            Purpose::Code => "signing code",
+        };
+        Self { name, usages }
     }
 }
 
-impl ExtendedKeyUsageValidator for Purpose {
+impl ExtendedKeyUsageValidator for ExpectedUsage {
     fn validate(&self, usages: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
         let mut is_limited = false;
         for usage in usages {
@@ -123,21 +129,19 @@ pub fn certificates(file: &[u8]) -> Result<Vec<Certificate>> {
     Ok(certificates)
 }
 
-/// Checks a signer's certificate by itself: whether it is valid at this time and for this purpose.
+/// Checks a signer's certificate by itself: whether it is valid at this time and for this usage.
 ///
 /// # Errors
 ///
 /// [`TrustError::NotYetValid`], [`TrustError::Expired`], [`TrustError::Purpose`].
-pub fn check(signer: &Certificate, purpose: &Purpose, now: SystemTime) -> Result<(), TrustError> {
+pub fn check(signer: &Certificate, usage: &ExpectedUsage, now: SystemTime) -> Result<(), TrustError> {
     let certificate = x509_cert::Certificate::from_der(signer.to_der())?;
     check_dates(&certificate, now)?;
-    let fields = certificate.tbs_certificate();
-    let usages = fields.get_extension::<ExtendedKeyUsage>()?;
-    let allows_purpose = usages.is_none_or(|(_, ExtendedKeyUsage(usages))| {
-        usages.iter().any(|usage| purpose.usages.contains(usage))
-    });
-    if !allows_purpose || !allows(&certificate, KeyUsages::DigitalSignature)? {
-        return Err(TrustError::Purpose { subject: signer.subject(), purpose: purpose.name });
+    let has_usage = signer
+        .extended_key_usage()
+        .is_none_or(|allowed| allowed.iter().any(|allowed| usage.usages.contains(allowed)));
+    if !has_usage || !allows(&certificate, KeyUsages::DigitalSignature)? {
+        return Err(TrustError::Purpose { subject: signer.subject(), purpose: usage.name });
     }
     Ok(())
 }
@@ -152,10 +156,10 @@ pub fn check_path(
     signer: &Certificate,
     cas: &[Certificate],
     intermediates: &[Certificate],
-    purpose: &Purpose,
+    usage: &ExpectedUsage,
     now: SystemTime,
 ) -> Result<(), TrustError> {
-    check(signer, purpose, now)?;
+    check(signer, usage, now)?;
     let problem = |problem: String| TrustError::Path { subject: signer.subject(), problem };
     let web_problem = |error| problem(words(&error));
 
@@ -190,7 +194,7 @@ pub fn check_path(
     let end = EndEntityCert::try_from(&der).map_err(web_problem)?;
     let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let time = UnixTime::since_unix_epoch(since_epoch);
-    end.verify_for_usage(&ALGORITHMS, &anchors, &issuers, time, purpose.clone(), None, None)
+    end.verify_for_usage(&ALGORITHMS, &anchors, &issuers, time, usage.clone(), None, None)
         .map_err(web_problem)?;
     Ok(())
 }

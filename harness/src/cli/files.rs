@@ -7,12 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use bpfsig_signing::artifact::{Artifact, ArtifactError, Platform};
-use bpfsig_signing::certificate::{Certificate, Signer};
-use bpfsig_signing::key::PrivateKey;
+use bpfsig_signing::certificate::Certificate;
 use bpfsig_signing::object::ObjectError;
-
-/// Environment variable with the passphrase of an encrypted key, as for the kernel's `sign-file`.
-const PASSPHRASE: &str = "KBUILD_SIGN_PIN";
 
 /// Reads a file; the error names it.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -22,15 +18,6 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// Reads a certificate, PEM or DER.
 pub fn certificate(path: &Path) -> Result<Certificate> {
     Certificate::read(&read(path)?).with_context(|| path.display().to_string())
-}
-
-/// Reads a key and the certificate that goes with it.
-pub fn signer(key: &Path, certificate_path: &Path) -> Result<Signer> {
-    let passphrase = std::env::var(PASSPHRASE).ok();
-    let private =
-        PrivateKey::read(&read(key)?, passphrase.as_deref()).with_context(|| key.display().to_string())?;
-    Signer::new(private, certificate(certificate_path)?)
-        .with_context(|| format!("{} and {}", key.display(), certificate_path.display()))
 }
 
 /// Recognises a file by its content.

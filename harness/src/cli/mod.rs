@@ -7,6 +7,7 @@ mod inspect;
 mod kernel;
 mod keygen;
 mod sign;
+mod signer;
 mod verify;
 mod vm;
 

@@ -6,14 +6,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::artifact::{Artifact, Platform};
-use bpfsig_signing::certificate::Signer;
+use bpfsig_signing::certificate::{DOCUMENTATION_PEN, Purpose, Signer};
 use bpfsig_signing::description::{Description, to_json};
 use bpfsig_signing::statement::Statement;
-use bpfsig_signing::trust::{self, Purpose};
+use bpfsig_signing::trust::{self, ExpectedUsage};
 use bpfsig_signing::{authenticode, cms, embed};
 use clap::{Args, ValueEnum};
 
 use super::files;
+use super::signer::SignerOptions;
 
 /// Sign eBPF objects, PE images and any other files: one signature for all of them
 ///
@@ -21,13 +22,8 @@ use super::files;
 /// object for Windows and of any other file, the whole file. Which of these a file is is told by its content.
 #[derive(Args)]
 pub struct Options {
-    /// Private key: PKCS#8, PKCS#1 or SEC1; the passphrase of an encrypted one is taken from KBUILD_SIGN_PIN
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-
-    /// The key's certificate
-    #[arg(long, value_name = "FILE")]
-    cert: PathBuf,
+    #[command(flatten)]
+    signer: SignerOptions,
 
     /// Digest algorithm
     #[arg(long, value_enum, default_value_t = Hash::Sha256)]
@@ -83,7 +79,7 @@ pub fn run(options: Options) -> Result<()> {
         (None, _) => bail!("several files have one signature together: say with --output where to write it"),
     };
 
-    let signer = files::signer(&options.key, &options.cert)?;
+    let signer = options.signer.signer()?;
     let mut inputs = Vec::new();
     let mut entries = Vec::new();
     for path in &options.files {
@@ -143,9 +139,7 @@ fn put_inside(inputs: &[Input<'_>], signature: &[u8], signer: &Signer) -> Result
                 embed::write(bytes, signature, to_json(programs).as_bytes()).map_err(anyhow::Error::from)
             }
             Artifact::WindowsObject(_) => embed::write(bytes, signature, &[]).map_err(anyhow::Error::from),
-            Artifact::PeImage(_) => trust::check(signer.certificate(), &Purpose::code(), SystemTime::now())
-                .map_err(anyhow::Error::from)
-                .and_then(|()| Ok(authenticode::sign(bytes, signer)?)),
+            Artifact::PeImage(_) => sign_image(bytes, signer),
             Artifact::File(_) => Err(anyhow::anyhow!(
                 "only eBPF objects and PE images have room for a signature; leave out --embed to have it in a file \
                  of its own"
@@ -158,6 +152,14 @@ fn put_inside(inputs: &[Input<'_>], signature: &[u8], signer: &Signer) -> Result
         println!("{}: {} bytes", path.display(), file.len());
     }
     Ok(())
+}
+
+/// Signs an image, unless with a certificate that is for something else: nobody would accept that.
+fn sign_image(image: &[u8], signer: &Signer) -> Result<Vec<u8>> {
+    let usage = ExpectedUsage::new(Purpose::Code, DOCUMENTATION_PEN);
+    trust::check(signer.certificate(), &usage, SystemTime::now())
+        .context("Authenticode (see `keygen signer --purpose code`)")?;
+    Ok(authenticode::sign(image, signer)?)
 }
 
 /// Where the signature of a file is when nobody says otherwise: beside it.

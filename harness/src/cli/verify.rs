@@ -6,16 +6,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::artifact::Artifact;
 use bpfsig_signing::authenticode::Signature;
-use bpfsig_signing::certificate::Certificate;
+use bpfsig_signing::certificate::{Certificate, Purpose};
 use bpfsig_signing::cms::Message;
 use bpfsig_signing::description::{Description, from_json};
 use bpfsig_signing::embed;
 use bpfsig_signing::pe::Image;
 use bpfsig_signing::statement::{Entry, Kind, Statement};
-use bpfsig_signing::trust::{self, Purpose};
+use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::Args;
 
 use super::files;
+use super::keygen::PenOptions;
 use super::sign::{self, PlatformOption};
 
 /// Check the signature of files, without a kernel
@@ -33,9 +34,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
 
-    /// Private enterprise number below which the extended key usages are
-    #[arg(long, value_name = "NUMBER", default_value_t = 32473)]
-    pen: u32,
+    #[command(flatten)]
+    pen: PenOptions,
 
     /// The signature
     #[arg(long, value_name = "FILE")]
@@ -72,8 +72,7 @@ struct Signers {
     /// The signer, and the certificates between it and a CA.
     certificates: Vec<Certificate>,
     cas: Vec<Certificate>,
-    /// What programs are signed for.
-    purpose: Purpose,
+    pen: u32,
     now: SystemTime,
 }
 
@@ -82,11 +81,10 @@ impl Signers {
         let read = |path: &PathBuf| {
             trust::certificates(&files::read(path)?).with_context(|| path.display().to_string())
         };
-        let usage = format!("1.3.6.1.4.1.{}.1", options.pen).parse();
         Ok(Self {
             certificates: options.cert.as_ref().map_or(Ok(Vec::new()), read)?,
             cas: options.ca.iter().map(read).collect::<Result<Vec<_>>>()?.concat(),
-            purpose: Purpose::programs(usage.context("--pen")?),
+            pen: options.pen.pen,
             now: SystemTime::now(),
         })
     }
@@ -105,22 +103,23 @@ impl Signers {
         let statement = Statement::decode(message.verify(signer)?)?;
         let seconds = self.now.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
         ensure!(!statement.is_expired(seconds), "the signature has expired");
-        self.trust(signer, &[], &self.purpose)?;
+        self.trust(signer, &[], Purpose::Program)?;
         Ok((statement, signer))
     }
 
     /// Whether a signer is one of those, or has a certificate of one of the CAs.
-    fn trust(&self, signer: &Certificate, others: &[Certificate], purpose: &Purpose) -> Result<()> {
+    fn trust(&self, signer: &Certificate, others: &[Certificate], purpose: Purpose) -> Result<()> {
+        let usage = ExpectedUsage::new(purpose, self.pen);
         if self.cas.is_empty() {
             ensure!(
                 self.certificates.contains(signer),
                 "signed by `{}`, who is not trusted",
                 signer.subject()
             );
-            return Ok(trust::check(signer, purpose, self.now)?);
+            return Ok(trust::check(signer, &usage, self.now)?);
         }
         let between = [&self.certificates, others].concat();
-        Ok(trust::check_path(signer, &self.cas, &between, purpose, self.now)?)
+        Ok(trust::check_path(signer, &self.cas, &between, &usage, self.now)?)
     }
 }
 
@@ -183,7 +182,7 @@ fn check_image(path: &Path, file: &[u8], signers: &Signers) -> Result<bool> {
     // Those that can't be read can't be used on the way to a CA.
     let others: Vec<_> =
         signature.other_certificates().iter().flat_map(|der| Certificate::read(der)).collect();
-    signers.trust(signature.signer(), &others, &Purpose::code())?;
+    signers.trust(signature.signer(), &others, Purpose::Code)?;
     println!("{}: PE image, signed by `{}` (Authenticode)", path.display(), signature.signer().subject());
     println!("  {}  PE image: ok", image.digest());
     Ok(true)

@@ -48,7 +48,7 @@ fn we_accept_signatures_of_osslsigncode() {
     let chain = chain(Algorithm::Rsa2048);
     let dir = Dir::new();
     dir.write("image", windows_program());
-    dir.write("key.pem", chain.signer.key().to_pem().unwrap());
+    dir.write("key.pem", chain.signer_key.to_pem().unwrap());
     dir.write("cert.pem", chain.signer.certificate().to_pem());
     dir.write("chain.pem", chain.signer.certificate().to_pem() + &chain.ca.certificate().to_pem());
     compilers::run(

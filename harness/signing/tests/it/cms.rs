@@ -28,7 +28,7 @@ fn dir_with(algorithm: Algorithm) -> Dir {
     let dir = Dir::new();
     dir.write("ca.pem", chain.ca.certificate().to_pem());
     dir.write("signer.pem", chain.signer.certificate().to_pem());
-    dir.write("signer.key", chain.signer.key().to_pem().unwrap().as_bytes());
+    dir.write("signer.key", chain.signer_key.to_pem().unwrap().as_bytes());
     dir
 }
 

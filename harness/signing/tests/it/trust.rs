@@ -2,17 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use bpfsig_signing::certificate::Certificate;
+use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose};
 use bpfsig_signing::key::Algorithm;
-use bpfsig_signing::trust::{self, Purpose, TrustError, certificates};
+use bpfsig_signing::trust::{self, ExpectedUsage, TrustError, certificates};
 
 use crate::openssl::{Dir, chain};
 
 const P256: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn purpose() -> Purpose {
-    Purpose::programs("1.3.6.1.4.1.32473.1".parse().unwrap())
+fn usage() -> ExpectedUsage {
+    ExpectedUsage::new(Purpose::Program, DOCUMENTATION_PEN)
 }
 
 /// A root, an intermediate below it and what signers ask for.
@@ -51,7 +51,7 @@ impl Pki {
     }
 
     fn check(&self, signer: &Certificate, now: SystemTime) -> Result<(), TrustError> {
-        trust::check_path(signer, &[self.read("root")], &[self.read("middle")], &purpose(), now)
+        trust::check_path(signer, &[self.read("root")], &[self.read("middle")], &usage(), now)
     }
 }
 
@@ -78,7 +78,7 @@ fn our_own_certificates_are_accepted() {
     for algorithm in Algorithm::ALL {
         let chain = chain(algorithm);
         let cas = [chain.ca.certificate().clone()];
-        trust::check_path(chain.signer.certificate(), &cas, &[], &purpose(), SystemTime::now()).unwrap();
+        trust::check_path(chain.signer.certificate(), &cas, &[], &usage(), SystemTime::now()).unwrap();
     }
 }
 
@@ -116,7 +116,7 @@ fn dates_count() {
     assert!(pki.check(&signer, now + 19 * DAY).is_ok());
     assert!(matches!(pki.check(&signer, now + 21 * DAY), Err(TrustError::Expired { .. })));
     assert!(matches!(pki.check(&signer, now - DAY), Err(TrustError::NotYetValid { .. })));
-    assert!(matches!(trust::check(&signer, &purpose(), now + 21 * DAY), Err(TrustError::Expired { .. })));
+    assert!(matches!(trust::check(&signer, &usage(), now + 21 * DAY), Err(TrustError::Expired { .. })));
 
     // The CA's, too: webpki would trust it for ever.
     pki.0.openssl("x509 -in root.pem -signkey root.key -days 1 -out root.pem");
@@ -135,7 +135,7 @@ fn what_is_no_path_is_none() {
         signer,
         roots,
         others,
-        &purpose(),
+        &usage(),
         SystemTime::now(),
     ) {
         Err(TrustError::Path { problem, .. }) => problem,
