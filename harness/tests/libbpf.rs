@@ -12,7 +12,7 @@ use std::{ptr, slice};
 use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::names;
-use bpfsig_signing::object::Object;
+use bpfsig_signing::object::{Initial, InitialEntry, Object};
 use bpfsig_signing::program::Program;
 use libbpf_rs::libbpf_sys as sys;
 
@@ -91,6 +91,8 @@ unsafe fn expected_map(map: *mut sys::bpf_map) -> MapDefinition {
     }
 }
 
+/// `BPF_F_LINK`.
+const F_LINK: u32 = 1 << 13;
 /// `BPF_F_RDONLY_PROG`.
 const F_RDONLY_PROG: u32 = 1 << 7;
 
@@ -253,6 +255,61 @@ fn maps_are_read_as_libbpf_reads_them() {
     let object = Object::parse(&bytes).unwrap();
     let slots: Vec<_> = object.programs().iter().map(|program| program.slots.len()).collect();
     assert_eq!(slots, [7, 9, 0]);
+}
+
+#[test]
+fn externs_are_what_libbpf_makes_of_them() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/externs.bpf.c");
+    let bytes = clang(&source);
+    compare("externs.bpf.c", &bytes);
+}
+
+#[test]
+fn initial_entries_make_no_difference_to_programs_and_maps() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/entries.bpf.c");
+    let bytes = clang(&source);
+    compare("entries.bpf.c", &bytes);
+
+    let object = Object::parse(&bytes).unwrap();
+    let map = |name: &str| object.maps().iter().position(|map| map.name == name).unwrap();
+    let mut expected = [
+        ("array", 1, Initial::Map(map("second"))),
+        ("array", 4, Initial::Map(map("first"))),
+        ("hash", 7, Initial::Map(map("first"))),
+    ]
+    .map(|(name, index, value)| InitialEntry { map: map(name), index, value });
+    expected.sort_by_key(|entry| (entry.map, entry.index));
+    assert_eq!(object.entries(), expected);
+}
+
+/// libbpf shows the initial value of a table with the addresses of its own programs in it.
+#[test]
+fn struct_ops_are_read_as_libbpf_reads_them() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/struct_ops.bpf.c");
+    let bytes = clang(&source);
+    let object = Object::parse(&bytes).unwrap();
+    assert_eq!(object.struct_ops().len(), 2);
+    for table in object.struct_ops() {
+        let mut data = table.data.clone();
+        // SAFETY: the object is closed at the end, and each pointer comes with its length.
+        unsafe {
+            let libbpf = sys::bpf_object__open_mem(bytes.as_ptr().cast(), bytes.len() as _, ptr::null());
+            assert!(!libbpf.is_null());
+            let name = std::ffi::CString::new(table.name.as_str()).unwrap();
+            let map = sys::bpf_object__find_map_by_name(libbpf, name.as_ptr());
+            assert_eq!(sys::bpf_map__map_flags(map) & F_LINK != 0, table.is_link);
+            for member in &table.members {
+                let Some(program) = member.program else { continue };
+                let name = std::ffi::CString::new(object.programs()[program].name.as_str()).unwrap();
+                let program = sys::bpf_object__find_program_by_name(libbpf, name.as_ptr());
+                data[member.offset as usize..][..8].copy_from_slice(&(program as u64).to_ne_bytes());
+            }
+            let mut size = 0;
+            let value = sys::bpf_map__initial_value(map, &mut size);
+            assert_eq!(data, copy(value.cast::<u8>(), size as usize), "{}", table.name);
+            sys::bpf_object__close(libbpf);
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::map::MapDefinition;
+use crate::{Error, Result};
 
 /// Fixed-size records that accompany the instructions, as the kernel takes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +97,36 @@ pub const INSN_SIZE: usize = 8;
 /// Bytes of the name of a program or a map that a kernel keeps (`BPF_OBJ_NAME_LEN`, without the terminating zero).
 pub const NAME_LEN: usize = 15;
 
+/// `BPF_PROG_TYPE_TRACING`.
+const PROG_TYPE_TRACING: u32 = 26;
+/// `BPF_TRACE_FENTRY` and `BPF_TRACE_FEXIT`.
+const ATTACH_TYPES_OF_FUNCTIONS: [u32; 2] = [24, 25];
+
 impl Program {
+    /// Makes an fentry or fexit program attach to the function of that name in another program instead of in the
+    /// kernel: nothing in an object says so. A program that replaces a function (`freplace`) does it already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Program`] if this can't be done with such a program.
+    pub fn attach_to_program(&mut self) -> Result<()> {
+        match &mut self.attach {
+            Attach::Program { .. } => Ok(()),
+            Attach::KernelType { object, name, .. }
+                if object == "vmlinux"
+                    && self.prog_type == PROG_TYPE_TRACING
+                    && ATTACH_TYPES_OF_FUNCTIONS.contains(&self.expected_attach_type) =>
+            {
+                self.attach = Attach::Program { name: std::mem::take(name) };
+                Ok(())
+            }
+            _ => Err(Error::Program {
+                name: self.name.clone(),
+                problem: "only fentry, fexit and freplace programs can attach to a program",
+            }),
+        }
+    }
+
     /// How many instructions the program has (a 64-bit immediate load counts as two).
     pub fn insn_count(&self) -> u32 {
         (self.insns.len() / INSN_SIZE) as u32
