@@ -22,7 +22,7 @@ pub(super) fn vmlinux() -> Result<Arc<Btf>> {
         return Ok(btf.clone());
     }
     const PATH: &str = "/sys/kernel/btf/vmlinux";
-    let btf = Btf::parse(&fs::read(PATH).context(PATH)?).context(PATH)?;
+    let btf = Btf::parse(fs::read(PATH).context(PATH)?).context(PATH)?;
     Ok(vmlinux.insert(Arc::new(btf)).clone())
 }
 
@@ -33,7 +33,7 @@ pub(super) fn vmlinux() -> Result<Arc<Btf>> {
 pub(super) fn module(name: &str) -> Result<(Btf, OwnedFd)> {
     let path = format!("/sys/kernel/btf/{name}");
     let bytes = fs::read(&path).with_context(|| format!("{path}: is module {name} loaded?"))?;
-    let btf = Btf::parse_split(&bytes, vmlinux()?).with_context(|| path.clone())?;
+    let btf = Btf::parse_split(bytes, vmlinux()?).with_context(|| path.clone())?;
     let mut id = 0;
     while let Some(next) = next_btf_id(id)? {
         id = next;
@@ -54,5 +54,5 @@ pub(super) fn of_program(program: BorrowedFd<'_>) -> Result<Btf> {
     let id = info::btf_id(program).context("the program to attach to")?;
     let id = id.context("the program to attach to has no BTF, in which its functions are named")?;
     let btf = btf_by_id(id).and_then(|btf| info::btf_bytes(btf.as_fd()));
-    Ok(Btf::parse(&btf.context("the BTF of the program to attach to")?)?)
+    Ok(Btf::parse(btf.context("the BTF of the program to attach to")?)?)
 }

@@ -28,6 +28,8 @@ pub struct LoadOptions<'a> {
     pub keyring: Keyring,
     /// The program that `freplace`, `fentry` and `fexit` programs attach to, instead of to the kernel.
     pub target: Option<BorrowedFd<'a>>,
+    /// The function of `target` that they attach to; none: the one that each names.
+    pub function: Option<&'a str>,
 }
 
 /// An object in the kernel. What is not pinned or attached goes away with it.
@@ -174,8 +176,9 @@ fn load_program(
     options: &LoadOptions<'_>,
 ) -> Result<LoadedProgram> {
     let mut program = Cow::Borrowed(program);
-    if options.target.is_some() && program.can_attach_to_program() {
-        program.to_mut().attach_to_program()?;
+    if options.target.is_some() {
+        // Those that can't attach to a program attach where they always do.
+        program.to_mut().attach_to_program(options.function).ok();
     }
     let target = LoadTarget::of(&program, options.target)?;
     let context = LoadContext {
@@ -185,8 +188,11 @@ fn load_program(
         signature: options.signature,
         keyring: options.keyring,
     };
-    let fd = load_with_log(PreparedLoad::new(&program, context)?)
-        .map_err(|(errno, log)| Refused { program: program.name.clone(), errno, log })?;
+    let fd = load_with_log(PreparedLoad::new(&program, context)?).map_err(|(errno, log)| Refused {
+        program: program.name.clone(),
+        errno,
+        log,
+    })?;
     Ok(LoadedProgram {
         name: program.name.clone(),
         section: program.section.clone(),

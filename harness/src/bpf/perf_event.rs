@@ -10,7 +10,6 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail};
 use libbpf_rs::libbpf_sys as sys;
 
-use super::libbpf::check;
 use super::syscall::owned;
 
 /// Where tracefs is mounted, or was on older systems.
@@ -31,7 +30,8 @@ pub(super) fn kprobe(function: &str, offset: u64, is_return: bool) -> Result<Own
         let path = Path::new(KPROBE).join("format/retprobe");
         let format = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let bit = format.trim().strip_prefix("config:").and_then(|bit| u64::from_str(bit).ok());
-        attr.config = 1 << bit.filter(|bit| *bit < 64).with_context(|| format!("{} is `{format}`", path.display()))?;
+        attr.config =
+            1 << bit.filter(|bit| *bit < 64).with_context(|| format!("{} is `{format}`", path.display()))?;
     }
     attr.__bindgen_anon_3.kprobe_func = name.as_ptr() as u64;
     attr.__bindgen_anon_4.probe_offset = offset;
@@ -43,9 +43,13 @@ pub(super) fn kprobe(function: &str, offset: u64, is_return: bool) -> Result<Own
 /// # Errors
 /// There is no such tracepoint.
 pub(super) fn tracepoint(category: &str, name: &str) -> Result<OwnedFd> {
-    let Some(tracefs) = TRACEFS.iter().map(|tracefs| Path::new(tracefs).join("events")).find(|path| path.is_dir())
+    let Some(tracefs) =
+        TRACEFS.iter().map(|tracefs| Path::new(tracefs).join("events")).find(|path| path.is_dir())
     else {
-        bail!("tracefs, which lists the tracepoints, is not mounted: `mount -t tracefs tracefs {}`", TRACEFS[0]);
+        bail!(
+            "tracefs, which lists the tracepoints, is not mounted: `mount -t tracefs tracefs {}`",
+            TRACEFS[0]
+        );
     };
     let event = tracefs.join(category).join(name);
     if !event.is_dir() {
@@ -57,7 +61,11 @@ pub(super) fn tracepoint(category: &str, name: &str) -> Result<OwnedFd> {
 }
 
 fn attributes(event_type: u32) -> sys::perf_event_attr {
-    sys::perf_event_attr { type_: event_type, size: size_of::<sys::perf_event_attr>() as u32, ..Default::default() }
+    sys::perf_event_attr {
+        type_: event_type,
+        size: size_of::<sys::perf_event_attr>() as u32,
+        ..Default::default()
+    }
 }
 
 fn number<T: FromStr>(path: &Path) -> Result<T>
