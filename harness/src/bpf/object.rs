@@ -79,6 +79,8 @@ pub struct Refused {
     pub errno: Errno,
     /// The verifier log, whole.
     pub log: String,
+    /// The program as it was to be loaded.
+    pub as_loaded: Box<Program>,
 }
 
 impl LoadedObject {
@@ -188,10 +190,9 @@ fn load_program(
         signature: options.signature,
         keyring: options.keyring,
     };
-    let fd = load_with_log(PreparedLoad::new(&program, context)?).map_err(|(errno, log)| Refused {
-        program: program.name.clone(),
-        errno,
-        log,
+    let fd = load_with_log(PreparedLoad::new(&program, context)?).map_err(|(errno, log)| {
+        let as_loaded = Box::new(program.clone().into_owned());
+        Refused { program: program.name.clone(), errno, log, as_loaded }
     })?;
     Ok(LoadedProgram {
         name: program.name.clone(),

@@ -6,6 +6,7 @@ mod guest;
 mod inspect;
 mod kernel;
 mod keygen;
+mod load;
 mod sign;
 mod verify;
 mod vm;
@@ -34,6 +35,7 @@ enum Command {
     Sign(sign::Options),
     Verify(verify::Options),
     Inspect(inspect::Options),
+    Load(load::Options),
     Vm(vm::Options),
     #[command(subcommand, hide = true)]
     Guest(guest::Command),
@@ -66,6 +68,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Sign(options) => sign::run(options)?,
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
+        Command::Load(options) => load::run(options)?,
         Command::Vm(options) => return vm::run(options),
         Command::Guest(command) => guest::run(command)?,
     }
