@@ -40,7 +40,8 @@ impl Hooks {
     /// # Errors
     /// There is no such device.
     pub fn device(mut self, name: &str) -> Result<Self> {
-        let index = if_nametoindex(name).with_context(|| format!("network device `{name}`"))?;
+        let index = if_nametoindex(name).map_err(io::Error::from);
+        let index = index.with_context(|| format!("network device `{name}`"))?;
         self.device = Some((name.to_owned(), index as i32));
         Ok(self)
     }

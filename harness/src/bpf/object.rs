@@ -111,7 +111,7 @@ impl LoadedObject {
         }
         for (definition, table) in object.struct_ops().iter().zip(tables) {
             let StructOps { name, is_link, .. } = definition;
-            let fd = table.create_map(name, *is_link)?;
+            let fd = table.create_map(name, *is_link, btf)?;
             // Filling one that no link attaches would attach it.
             if *is_link {
                 table.fill(&fd, &programs).with_context(|| format!("filling map {name}"))?;

@@ -244,28 +244,25 @@ fn signer_in_other_keyrings() {
 fn attached_by_section() {
     let place = Place::new();
 
-    place.load("fentry_tcp_connect", ["--attach"]);
-    assert!(matches!(place.link("fentry_connect"), LinkTypeInfo::Tracing(_)));
-    place.clear();
-
-    let report = place.load("tp_exec_guard", ["--attach"]);
-    assert_eq!(report["programs"][0]["attached"], "tracepoint/sched/sched_process_exec");
-    match place.link("tp_exec") {
-        LinkTypeInfo::PerfEvent(event) => assert!(
-            matches!(&event.event_type, PerfEventType::Tracepoint { name: Some(name), .. } if name == "sched_process_exec")
-        ),
+    let report = place.load("trace_files", ["--attach"]);
+    assert!(matches!(place.link("trace_open"), LinkTypeInfo::Tracing(_)));
+    match perf_event(place.link("trace_unlink")) {
+        PerfEventType::Kprobe { func_name, is_retprobe, .. } => {
+            assert_eq!((func_name, is_retprobe), (Some("do_unlinkat".into()), false));
+        }
         other => panic!("{other:?}"),
     }
+    match perf_event(place.link("trace_exec")) {
+        PerfEventType::Tracepoint { name, .. } => assert_eq!(name, Some("sched_process_exec".into())),
+        other => panic!("{other:?}"),
+    }
+    let attached = |index: usize| report["programs"][index]["attached"].as_str().unwrap();
+    let places = [attached(0), attached(1), attached(2)];
+    assert_eq!(places, ["fentry/vfs_open", "kprobe/do_unlinkat", "tracepoint/sched/sched_process_exec"]);
+    place.clear();
+
+    place.load("tp_exec_guard", ["--attach"]);
     assert!(matches!(place.link("tp_btf_exec"), LinkTypeInfo::RawTracepoint(_)));
-    place.clear();
-
-    place.load("kprobe_ptrace_guard", ["--attach"]);
-    match place.link("kprobe_ptrace") {
-        LinkTypeInfo::PerfEvent(event) => assert!(
-            matches!(&event.event_type, PerfEventType::Kprobe { func_name: Some(name), .. } if name == "ptrace_attach")
-        ),
-        other => panic!("{other:?}"),
-    }
     place.clear();
 
     place.load("lsm_file_guard", ["--attach"]);
@@ -277,6 +274,42 @@ fn attached_by_section() {
     run("chmod", [OsStr::new("0777"), script.as_os_str()]);
     assert_eq!(Command::new(&script).spawn().unwrap_err().raw_os_error(), Some(libc::EACCES));
     place.clear();
+}
+
+fn perf_event(link: LinkTypeInfo) -> PerfEventType {
+    match link {
+        LinkTypeInfo::PerfEvent(event) => event.event_type,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A function that this kernel's compiler has inlined.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn functions_that_the_kernel_does_not_have() {
+    let place = Place::new();
+    let mut command = load();
+    command.arg(place.signed("kprobe_ptrace_guard")).arg("--attach");
+    fails(
+        &mut command,
+        "attaching program `kprobe_ptrace`: the kernel has no function ptrace_attach to probe",
+    );
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn attached_struct_ops() {
+    const AVAILABLE: &str = "/proc/sys/net/ipv4/tcp_available_congestion_control";
+    let is_available = || fs::read_to_string(AVAILABLE).unwrap().contains("bpf_gentle");
+    let place = Place::new();
+    place.load("tcp_cc_gentle", []);
+    assert!(!is_available());
+    place.clear();
+    let report = place.load("tcp_cc_gentle", ["--attach"]);
+    assert!(matches!(place.link("gentle"), LinkTypeInfo::StructOps(_)));
+    let map = report["maps"].as_array().unwrap().iter().find(|map| map["name"] == "gentle").unwrap();
+    assert_eq!((&map["type"], &map["attached"]), (&"struct_ops".into(), &"struct_ops".into()));
+    assert!(is_available());
 }
 
 #[test]
