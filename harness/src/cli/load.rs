@@ -111,7 +111,9 @@ pub fn run(options: Options) -> Result<()> {
 
     interrupt::check()?;
     let is_pinned = pins.is_some();
-    pins.map(Pins::keep);
+    if let Some(pins) = pins {
+        pins.keep();
+    }
     report.print(options.json)?;
     match (is_pinned, links.is_empty()) {
         (true, _) => Ok(()),
