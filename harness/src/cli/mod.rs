@@ -8,6 +8,7 @@ mod kernel;
 mod keygen;
 mod load;
 mod sign;
+mod signer;
 mod verify;
 mod vm;
 
