@@ -11,6 +11,7 @@ use std::{ptr, slice};
 
 use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use bpfsig_signing::map::MapDefinition;
+use bpfsig_signing::names;
 use bpfsig_signing::object::Object;
 use bpfsig_signing::program::Program;
 use libbpf_rs::libbpf_sys as sys;
@@ -271,4 +272,24 @@ fn sections_mean_what_they_mean_to_libbpf() {
         assert_eq!(found, 0, "{section}");
         assert_eq!((program.prog_type, program.expected_attach_type), (prog_type, attach_type), "{section}");
     }
+}
+
+#[test]
+fn types_have_the_names_that_libbpf_gives_them() {
+    let compare = |name: fn(u32) -> std::borrow::Cow<'static, str>,
+                   libbpf: unsafe extern "C" fn(u32) -> *const std::ffi::c_char| {
+        let mut number = 0;
+        // SAFETY: any number is allowed, the result is null or a static C string.
+        unsafe {
+            while !libbpf(number).is_null() {
+                let expected = std::ffi::CStr::from_ptr(libbpf(number)).to_str().unwrap();
+                assert_eq!(name(number), expected);
+                number += 1;
+            }
+        }
+        assert_eq!(name(number), number.to_string(), "libbpf does not know it");
+        assert!(number > 30);
+    };
+    compare(names::map_type, sys::libbpf_bpf_map_type_str);
+    compare(names::prog_type, sys::libbpf_bpf_prog_type_str);
 }

@@ -150,7 +150,8 @@ impl Object {
             if Some(function.section) == elf.text {
                 continue;
             }
-            let load = section::load(elf.sections[function.section].name, function.name)?;
+            let section = elf.sections[function.section].name;
+            let load = section::load(section, function.name)?;
             let attach = match (load.is_struct_ops, struct_ops.get(&main)) {
                 (false, _) => load.attach,
                 (true, Some(attach)) => attach.clone(),
@@ -163,6 +164,7 @@ impl Object {
             }
             programs.push(Program {
                 name: function.name.to_owned(),
+                section: section.to_owned(),
                 prog_type: load.prog_type,
                 expected_attach_type: load.expected_attach_type,
                 flags: load.flags,
