@@ -6,8 +6,10 @@
 mod accepted;
 mod keys;
 mod load;
+mod loaded_object;
 mod maps;
-mod maps_race;
+mod races;
 mod refused_message;
 mod refused_program;
 mod refused_signer;
+mod window;

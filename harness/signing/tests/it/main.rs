@@ -1,9 +1,11 @@
-//! Known answers that other tools agree with, and bad input. Needs the `openssl` command.
+//! Known answers that other tools agree with, and bad input. Needs `openssl` and compilers.
 
 mod certificate;
 mod cms;
+mod compilers;
 mod description;
 mod difference;
+mod embed;
 mod key;
 mod manifest;
 mod openssl;
