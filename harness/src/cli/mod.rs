@@ -6,6 +6,7 @@ mod guest;
 mod inspect;
 mod kernel;
 mod keygen;
+mod package;
 mod sign;
 mod signer;
 mod verify;
@@ -35,6 +36,8 @@ enum Command {
     Sign(sign::Options),
     Verify(verify::Options),
     Inspect(inspect::Options),
+    #[command(subcommand)]
+    Package(package::Command),
     Vm(vm::Options),
     #[command(subcommand, hide = true)]
     Guest(guest::Command),
@@ -67,6 +70,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Sign(options) => sign::run(options)?,
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
+        Command::Package(command) => package::run(command)?,
         Command::Vm(options) => return vm::run(options),
         Command::Guest(command) => guest::run(command)?,
     }
