@@ -7,6 +7,7 @@ mod inspect;
 mod kernel;
 mod keygen;
 mod load;
+mod package;
 mod sign;
 mod signer;
 mod verify;
@@ -37,6 +38,8 @@ enum Command {
     Verify(verify::Options),
     Inspect(inspect::Options),
     Load(load::Options),
+    #[command(subcommand)]
+    Package(package::Command),
     Vm(vm::Options),
     #[command(subcommand, hide = true)]
     Guest(guest::Command),
@@ -70,6 +73,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
         Command::Load(options) => load::run(options)?,
+        Command::Package(command) => package::run(command)?,
         Command::Vm(options) => return vm::run(options),
         Command::Guest(command) => guest::run(command)?,
     }
