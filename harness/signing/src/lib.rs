@@ -10,6 +10,7 @@
 //! The formats are specified in `kernel-patch/README.md`; the Linux kernel builds the same manifest from what
 //! `BPF_PROG_LOAD` hands it. Nothing in this crate uses a Unix API or libbpf.
 
+pub mod btf;
 pub mod certificate;
 pub mod cms;
 pub mod description;

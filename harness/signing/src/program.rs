@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::map::MapDefinition;
+use crate::{Error, Result};
 
 /// Fixed-size records that accompany the instructions, as the kernel takes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +97,37 @@ pub const INSN_SIZE: usize = 8;
 /// Bytes of the name of a program or a map that a kernel keeps (`BPF_OBJ_NAME_LEN`, without the terminating zero).
 pub const NAME_LEN: usize = 15;
 
+/// `BPF_PROG_TYPE_TRACING`.
+const PROG_TYPE_TRACING: u32 = 26;
+/// `BPF_TRACE_FENTRY` and `BPF_TRACE_FEXIT`.
+const ATTACH_TYPES_OF_FUNCTIONS: [u32; 2] = [24, 25];
+
 impl Program {
+    /// Makes an fentry or fexit program attach to a function in another program instead of in the kernel: nothing in an
+    /// object says so. A program that replaces a function (`freplace`) does it already. Without a name, the function
+    /// is the one that the object names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Program`] if this can't be done with such a program.
+    #[doc(alias = "bpf_program__set_attach_target")]
+    pub fn attach_to_program(&mut self, function: Option<&str>) -> Result<()> {
+        let is_tracing = self.prog_type == PROG_TYPE_TRACING
+            && ATTACH_TYPES_OF_FUNCTIONS.contains(&self.expected_attach_type);
+        let name = match &self.attach {
+            Attach::Program { name } => name,
+            Attach::KernelType { object, name, .. } if is_tracing && object == "vmlinux" => name,
+            _ => {
+                return Err(Error::Program {
+                    name: self.name.clone(),
+                    problem: "only fentry, fexit and freplace programs can attach to a program",
+                });
+            }
+        };
+        self.attach = Attach::Program { name: function.unwrap_or(name).to_owned() };
+        Ok(())
+    }
+
     /// How many instructions the program has (a 64-bit immediate load counts as two).
     pub fn insn_count(&self) -> u32 {
         (self.insns.len() / INSN_SIZE) as u32

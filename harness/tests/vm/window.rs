@@ -52,10 +52,8 @@ impl Window {
         let uffd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
         let window = Self { address, length, uffd, content };
         window.control(UFFDIO_API, &mut [UFFD_API, 0, 0]);
-        window.control(
-            UFFDIO_REGISTER,
-            &mut [address as u64, length as u64, UFFDIO_REGISTER_MODE_MISSING, 0],
-        );
+        window
+            .control(UFFDIO_REGISTER, &mut [address as u64, length as u64, UFFDIO_REGISTER_MODE_MISSING, 0]);
         window
     }
 
@@ -71,9 +69,8 @@ impl Window {
             let watcher = scope.spawn(|| {
                 let mut message = [0u8; MESSAGE_SIZE];
                 // SAFETY: the buffer has the size of a message.
-                let size = unsafe {
-                    libc::read(self.uffd.as_raw_fd(), message.as_mut_ptr().cast(), message.len())
-                };
+                let size =
+                    unsafe { libc::read(self.uffd.as_raw_fd(), message.as_mut_ptr().cast(), message.len()) };
                 assert_eq!(size, MESSAGE_SIZE as isize, "{}", io::Error::last_os_error());
                 let was_hit = !returned.load(Ordering::SeqCst);
                 if was_hit {

@@ -4,8 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::ObjectError;
 use super::btf_ext::BtfExt;
+use super::externs::{Extern, RECORD_SIZE};
 use super::functions::{Function, Target};
 use super::maps::Place;
+use crate::btf::word;
 use crate::insn::{Insn, LD_IMM64, PSEUDO_FUNC, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use crate::program::{INSN_SIZE, Records};
 
@@ -45,6 +47,7 @@ pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) ->
         linked: Linked::default(),
         starts: HashMap::new(),
         places: Vec::new(),
+        externs: Vec::new(),
     };
     linker.append(main)?;
     let mut stack = vec![(main, functions[main].references.iter())];
@@ -60,8 +63,10 @@ pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) ->
                 linker.places.push((position, place));
                 continue;
             }
-            Target::KernelFunction(name) => return Err(linker.refuse("kernel function", name)),
-            Target::KernelVariable(name) => return Err(linker.refuse("kernel variable", name)),
+            Target::KernelCall(external) | Target::KernelAddress(external) => {
+                linker.externs.push((position, external));
+                continue;
+            }
         };
         if !linker.starts.contains_key(&callee) {
             linker.append(callee)?;
@@ -70,6 +75,7 @@ pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) ->
         linker.patch(position, callee);
     }
     linker.number_maps()?;
+    linker.name_externs();
     Ok(linker.linked)
 }
 
@@ -82,6 +88,8 @@ struct Linker<'l, 'a> {
     starts: HashMap<usize, usize>,
     /// Which instructions refer to maps.
     places: Vec<(usize, Place)>,
+    /// Which instructions refer to something in the kernel.
+    externs: Vec<(usize, Extern)>,
 }
 
 impl Linker<'_, '_> {
@@ -107,15 +115,6 @@ impl Linker<'_, '_> {
         }
         self.ext.core_relos.append(core_relos, function, start, 1);
         Ok(())
-    }
-
-    /// Something that a signature does not cover.
-    fn refuse(&self, what: &'static str, symbol: &str) -> ObjectError {
-        ObjectError::Reference {
-            program: self.functions[self.main].name.to_owned(),
-            what,
-            symbol: symbol.to_owned(),
-        }
     }
 
     /// Makes the call or address load at `position` refer to a function that has been appended.
@@ -151,5 +150,32 @@ impl Linker<'_, '_> {
             insns[*position] = insn.encode();
         }
         Ok(())
+    }
+
+    /// Adds a record for each reference to the kernel, among those of the compiler, and makes the instructions say
+    /// what is to be put in.
+    fn name_externs(&mut self) {
+        if self.externs.is_empty() {
+            return;
+        }
+        let Linked { insns, core_relos, .. } = &mut self.linked;
+        let (insns, _) = insns.as_chunks_mut();
+        let size = (core_relos.record_size as usize).max(RECORD_SIZE);
+        let mut records: Vec<&[u8]> = core_relos.bytes.chunks(size).collect();
+        let mut added = Vec::new();
+        for (position, external) in &self.externs {
+            let insn = external.reference(Insn::decode(insns[*position]));
+            insns[*position] = insn.encode();
+            if insn.code == LD_IMM64 {
+                let upper = Insn { imm: 0, ..Insn::decode(insns[position + 1]) };
+                insns[position + 1] = upper.encode();
+            }
+            let mut record = external.record((position * INSN_SIZE) as u32).to_vec();
+            record.resize(size, 0);
+            added.push(record);
+        }
+        records.extend(added.iter().map(|record| &record[..]));
+        records.sort_by_key(|record| word(record, 0));
+        *core_relos = Records { record_size: size as u32, bytes: records.concat() };
     }
 }

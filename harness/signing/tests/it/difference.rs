@@ -28,7 +28,8 @@ fn each_field_has_its_line() {
         name: name.into(),
         member: String::new(),
     };
-    let cases: Vec<(Box<dyn FnOnce(&mut Program)>, &str)> = vec![
+    type Change = Box<dyn FnOnce(&mut Program)>;
+    let cases: Vec<(Change, &str)> = vec![
         (Box::new(|program| program.name = "other".into()), "name `other`, signed `a_rather_long_n`"),
         (Box::new(|program| program.prog_type = 6), "type xdp, signed tracing"),
         (Box::new(|program| program.expected_attach_type = 37), "expected_attach_type 37, signed 24"),
