@@ -100,15 +100,15 @@ impl MapDefinition {
             };
             slot[MAP_SIZE..2 * MAP_SIZE].copy_from_slice(&kept.record());
         }
-        if self.is_constant() {
+        if self.has_signed_contents() {
             slot[2 * MAP_SIZE..].copy_from_slice(&Digest::of(self.image()).0);
         }
         slot
     }
 
-    /// Neither programs nor user space can change the contents, so that they decide what a program does.
-    fn is_constant(&self) -> bool {
-        self.map_type == map_type::ARRAY && self.flags & flag::RDONLY_PROG != 0 && self.frozen
+    /// User space can't change the contents any more, so that they are the signer's word.
+    fn has_signed_contents(&self) -> bool {
+        self.map_type == map_type::ARRAY && self.frozen
     }
 
     /// The contents as an array has them in memory: each value takes a multiple of 8 bytes.
