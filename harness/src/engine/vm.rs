@@ -295,7 +295,10 @@ mod tests {
             "[    3.1] INFO: task vm:1 blocked for more than 120 seconds.",
             "[    3.1] rcu: INFO: rcu_sched self-detected stall on CPU",
         ] {
-            assert_eq!(splat(&["[    0.0] Linux version 6.12", line, "[    3.2] next"]).as_deref(), Some(line));
+            assert_eq!(
+                splat(&["[    0.0] Linux version 6.12", line, "[    3.2] next"]).as_deref(),
+                Some(line)
+            );
         }
     }
 

@@ -2,9 +2,9 @@
 
 mod certificate;
 mod cms;
+mod compilers;
 mod description;
 mod difference;
-mod compilers;
 mod embed;
 mod key;
 mod manifest;
