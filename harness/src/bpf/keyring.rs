@@ -134,7 +134,7 @@ impl fmt::Display for KeyState {
 /// # Errors
 /// The caller may not read the keyring.
 pub fn keys(keyring: i32) -> Result<Vec<Key>> {
-    let serials = read(keyring).context("reading the keyring")?;
+    let serials = serials(keyring).context("reading the keyring")?;
     let all = fs::read_to_string(KEYS).context(KEYS)?;
     Ok(all.lines().filter_map(key).filter(|key| serials.contains(&key.serial)).collect())
 }
@@ -166,7 +166,10 @@ fn key(line: &str) -> Option<Key> {
 }
 
 /// The serial numbers of what is in a keyring.
-fn read(keyring: i32) -> io::Result<Vec<i32>> {
+///
+/// # Errors
+/// The caller may not read the keyring.
+pub fn serials(keyring: i32) -> io::Result<Vec<i32>> {
     let mut serials = vec![0i32; 16];
     loop {
         let size = size_of_val(&serials[..]);
