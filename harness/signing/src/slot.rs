@@ -63,7 +63,7 @@ impl Slot {
                 ..SlotMap::kept(map)
             },
             inner: map.inner.as_deref().map(SlotMap::kept),
-            contents_sha256: is_constant(map).then(|| Digest::of(image(map))),
+            contents_sha256: has_signed_contents(map).then(|| Digest::of(image(map))),
         }
     }
 
@@ -115,9 +115,9 @@ fn kept_flags(map: &MapDefinition) -> u32 {
     }
 }
 
-/// Neither programs nor user space can change the contents, so that they decide what a program does.
-fn is_constant(map: &MapDefinition) -> bool {
-    map.map_type == map_type::ARRAY && map.flags & flag::RDONLY_PROG != 0 && map.frozen
+/// User space can't change the contents any more, so that they are the signer's word.
+fn has_signed_contents(map: &MapDefinition) -> bool {
+    map.map_type == map_type::ARRAY && map.frozen
 }
 
 /// The contents as an array has them in memory: each value takes a multiple of 8 bytes.
