@@ -14,6 +14,7 @@ use walkdir::WalkDir;
 use super::keygen::PenOptions;
 use super::signer::SignerOptions;
 use super::{files, sign};
+#[cfg(target_os = "linux")]
 use crate::install;
 
 /// Make, check and install packages: programs for the kernel and for users together, with one signature
@@ -55,6 +56,7 @@ pub enum Command {
         package: PathBuf,
     },
     /// Check a package and unpack it into NAME/VERSION/PLATFORM/, all of it or nothing
+    #[cfg(target_os = "linux")]
     Install {
         #[command(flatten)]
         trust: TrustOptions,
@@ -110,6 +112,7 @@ pub fn run(command: Command) -> Result<()> {
             print(package);
             println!("{}: signed by `{}`", path.display(), signer.subject());
         }
+        #[cfg(target_os = "linux")]
         Command::Install { trust, into, package: path } => {
             let signed = read(&path)?;
             let (package, _) = trust.verify(&signed).with_context(|| path.display().to_string())?;

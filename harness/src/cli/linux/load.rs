@@ -20,9 +20,9 @@ use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::{files, sign};
 use crate::bpf::keyring::Keyring;
 use crate::bpf::{self, Hooks, Link, LoadOptions, LoadedObject, Pins, Refused};
+use crate::cli::{files, sign};
 use crate::interrupt;
 
 /// Load a signed eBPF object into the kernel
