@@ -11,3 +11,4 @@ mod maps_race;
 mod refused_message;
 mod refused_program;
 mod refused_signer;
+mod tmp_libbpf;
