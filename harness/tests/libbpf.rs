@@ -11,7 +11,8 @@ use std::{ptr, slice};
 
 use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use bpfsig_signing::map::MapDefinition;
-use bpfsig_signing::object::Object;
+use bpfsig_signing::names;
+use bpfsig_signing::object::{Initial, InitialEntry, Object};
 use bpfsig_signing::program::Program;
 use libbpf_rs::libbpf_sys as sys;
 
@@ -90,6 +91,8 @@ unsafe fn expected_map(map: *mut sys::bpf_map) -> MapDefinition {
     }
 }
 
+/// `BPF_F_LINK`.
+const F_LINK: u32 = 1 << 13;
 /// `BPF_F_RDONLY_PROG`.
 const F_RDONLY_PROG: u32 = 1 << 7;
 
@@ -255,6 +258,61 @@ fn maps_are_read_as_libbpf_reads_them() {
 }
 
 #[test]
+fn externs_are_what_libbpf_makes_of_them() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/externs.bpf.c");
+    let bytes = clang(&source);
+    compare("externs.bpf.c", &bytes);
+}
+
+#[test]
+fn initial_entries_make_no_difference_to_programs_and_maps() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/entries.bpf.c");
+    let bytes = clang(&source);
+    compare("entries.bpf.c", &bytes);
+
+    let object = Object::parse(&bytes).unwrap();
+    let map = |name: &str| object.maps().iter().position(|map| map.name == name).unwrap();
+    let mut expected = [
+        ("array", 1, Initial::Map(map("second"))),
+        ("array", 4, Initial::Map(map("first"))),
+        ("hash", 7, Initial::Map(map("first"))),
+    ]
+    .map(|(name, index, value)| InitialEntry { map: map(name), index, value });
+    expected.sort_by_key(|entry| (entry.map, entry.index));
+    assert_eq!(object.entries(), expected);
+}
+
+/// libbpf shows the initial value of a table with the addresses of its own programs in it.
+#[test]
+fn struct_ops_are_read_as_libbpf_reads_them() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/struct_ops.bpf.c");
+    let bytes = clang(&source);
+    let object = Object::parse(&bytes).unwrap();
+    assert_eq!(object.struct_ops().len(), 2);
+    for table in object.struct_ops() {
+        let mut data = table.data.clone();
+        // SAFETY: the object is closed at the end, and each pointer comes with its length.
+        unsafe {
+            let libbpf = sys::bpf_object__open_mem(bytes.as_ptr().cast(), bytes.len() as _, ptr::null());
+            assert!(!libbpf.is_null());
+            let name = std::ffi::CString::new(table.name.as_str()).unwrap();
+            let map = sys::bpf_object__find_map_by_name(libbpf, name.as_ptr());
+            assert_eq!(sys::bpf_map__map_flags(map) & F_LINK != 0, table.is_link);
+            for member in &table.members {
+                let Some(program) = member.program else { continue };
+                let name = std::ffi::CString::new(object.programs()[program].name.as_str()).unwrap();
+                let program = sys::bpf_object__find_program_by_name(libbpf, name.as_ptr());
+                data[member.offset as usize..][..8].copy_from_slice(&(program as u64).to_ne_bytes());
+            }
+            let mut size = 0;
+            let value = sys::bpf_map__initial_value(map, &mut size);
+            assert_eq!(data, copy(value.cast::<u8>(), size as usize), "{}", table.name);
+            sys::bpf_object__close(libbpf);
+        }
+    }
+}
+
+#[test]
 fn sections_mean_what_they_mean_to_libbpf() {
     let names = section_names();
     assert!(names.len() > 100, "{names:?}");
@@ -271,4 +329,24 @@ fn sections_mean_what_they_mean_to_libbpf() {
         assert_eq!(found, 0, "{section}");
         assert_eq!((program.prog_type, program.expected_attach_type), (prog_type, attach_type), "{section}");
     }
+}
+
+#[test]
+fn types_have_the_names_that_libbpf_gives_them() {
+    let compare = |name: fn(u32) -> std::borrow::Cow<'static, str>,
+                   libbpf: unsafe extern "C" fn(u32) -> *const std::ffi::c_char| {
+        let mut number = 0;
+        // SAFETY: any number is allowed, the result is null or a static C string.
+        unsafe {
+            while !libbpf(number).is_null() {
+                let expected = std::ffi::CStr::from_ptr(libbpf(number)).to_str().unwrap();
+                assert_eq!(name(number), expected);
+                number += 1;
+            }
+        }
+        assert_eq!(name(number), number.to_string(), "libbpf does not know it");
+        assert!(number > 30);
+    };
+    compare(names::map_type, sys::libbpf_bpf_map_type_str);
+    compare(names::prog_type, sys::libbpf_bpf_prog_type_str);
 }

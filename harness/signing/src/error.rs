@@ -19,6 +19,13 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// Something that is no list of descriptions.
+    #[error("not descriptions of programs: {0}")]
+    Descriptions(#[from] serde_json::Error),
+    /// Descriptions in a format of another version.
+    #[error("descriptions of version {0} are not supported")]
+    DescriptionsVersion(u32),
+
     /// A statement whose size is not what its header says.
     #[error("the statement has {actual} bytes instead of {expected}")]
     StatementSize {

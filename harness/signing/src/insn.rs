@@ -10,8 +10,12 @@ const EXIT: u8 = 0x95;
 
 /// `src` of a [`CALL`]: a function of the same program, `imm` instructions after the next one.
 pub const PSEUDO_CALL: u8 = 1;
+/// `src` of a [`CALL`]: a function of the kernel.
+pub const PSEUDO_KFUNC_CALL: u8 = 2;
 /// `src` of a [`LD_IMM64`]: the address of a function of the same program (a callback).
 pub const PSEUDO_FUNC: u8 = 4;
+/// `src` of a [`LD_IMM64`]: the address of a variable or a function that the kernel's BTF describes.
+pub const PSEUDO_BTF_ID: u8 = 3;
 
 /// `src` of a [`LD_IMM64`]: the address of a map, `imm` is its index in `fd_array`.
 pub const PSEUDO_MAP_IDX: u8 = 5;

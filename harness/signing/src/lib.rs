@@ -3,23 +3,29 @@
 //! Data flows one way:
 //!
 //! ```text
-//! ELF file → object::Object → program::Program → manifest::Manifest → statement::Statement → cms
+//! ELF file → object::Object → program::Program → description::Description → manifest::Manifest
+//!                                                         → statement::Statement → cms
 //! ```
 //!
 //! The formats are specified in `kernel-patch/README.md`; the Linux kernel builds the same manifest from what
 //! `BPF_PROG_LOAD` hands it. Nothing in this crate uses a Unix API or libbpf.
 
+pub mod btf;
 pub mod certificate;
 pub mod cms;
+pub mod description;
+pub mod difference;
 mod digest;
 mod error;
 pub mod insn;
 pub mod key;
 pub mod manifest;
 pub mod map;
+pub mod names;
 pub mod object;
 mod pem;
 pub mod program;
+pub mod slot;
 pub mod statement;
 
 pub use digest::Digest;

@@ -1,17 +1,20 @@
 //! A program in load-invariant form: what is signed, and what is handed to `BPF_PROG_LOAD`.
 
+use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::map::MapDefinition;
+use crate::{Error, Result};
 
 /// Fixed-size records that accompany the instructions, as the kernel takes them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Records {
     /// Bytes per record; 0 if there are none.
     pub record_size: u32,
     /// The records, one after the other.
-    #[cfg_attr(feature = "serde", serde(with = "serde_bytes"))]
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }
 
@@ -23,8 +26,8 @@ impl Records {
 }
 
 /// What a program attaches to, by name, since type ids differ from kernel to kernel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Attach {
     /// Nothing that is known when the program is loaded.
     #[default]
@@ -38,18 +41,26 @@ pub enum Attach {
         /// The member of a struct_ops type that the program implements; empty for all other programs.
         member: String,
     },
-    /// A function of another program (`freplace`, or `fentry` on a program).
+    /// A function of another program (`freplace`, or `fentry` on a program): whichever program the loader names.
     Program {
-        /// The other program's kernel name.
-        object: String,
-        /// The function's BTF name in that program's BTF.
+        /// The function's name in that program's BTF.
         name: String,
     },
 }
 
+impl fmt::Display for Attach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::KernelType { object, name, member } if member.is_empty() => write!(f, "{object}:{name}"),
+            Self::KernelType { object, name, member } => write!(f, "{object}:{name}.{member}"),
+            Self::Program { name } => write!(f, "{name} of a program"),
+        }
+    }
+}
+
 /// One program in load-invariant form (see `kernel-patch/README.md`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// The name as the compiler wrote it; the kernel keeps the first 15 bytes.
     pub name: String,
@@ -64,7 +75,7 @@ pub struct Program {
     /// The attach target.
     pub attach: Attach,
     /// Instructions, 8 bytes each, subprograms appended.
-    #[cfg_attr(feature = "serde", serde(with = "serde_bytes"))]
+    #[serde(with = "serde_bytes")]
     pub insns: Vec<u8>,
     /// The BTF as it is given to `BPF_BTF_LOAD`, shared by all programs of an object.
     pub btf: Option<Arc<[u8]>>,
@@ -81,7 +92,39 @@ pub struct Program {
 /// Bytes per instruction (`struct bpf_insn`).
 pub const INSN_SIZE: usize = 8;
 
+/// Bytes of the name of a program or a map that a kernel keeps (`BPF_OBJ_NAME_LEN`, without the terminating zero).
+pub const NAME_LEN: usize = 15;
+
+/// `BPF_PROG_TYPE_TRACING`.
+const PROG_TYPE_TRACING: u32 = 26;
+/// `BPF_TRACE_FENTRY` and `BPF_TRACE_FEXIT`.
+const ATTACH_TYPES_OF_FUNCTIONS: [u32; 2] = [24, 25];
+
 impl Program {
+    /// Makes an fentry or fexit program attach to the function of that name in another program instead of in the
+    /// kernel: nothing in an object says so. A program that replaces a function (`freplace`) does it already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Program`] if this can't be done with such a program.
+    pub fn attach_to_program(&mut self) -> Result<()> {
+        match &mut self.attach {
+            Attach::Program { .. } => Ok(()),
+            Attach::KernelType { object, name, .. }
+                if object == "vmlinux"
+                    && self.prog_type == PROG_TYPE_TRACING
+                    && ATTACH_TYPES_OF_FUNCTIONS.contains(&self.expected_attach_type) =>
+            {
+                self.attach = Attach::Program { name: std::mem::take(name) };
+                Ok(())
+            }
+            _ => Err(Error::Program {
+                name: self.name.clone(),
+                problem: "only fentry, fexit and freplace programs can attach to a program",
+            }),
+        }
+    }
+
     /// How many instructions the program has (a 64-bit immediate load counts as two).
     pub fn insn_count(&self) -> u32 {
         (self.insns.len() / INSN_SIZE) as u32

@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use bpfsig_signing::insn;
+use bpfsig_signing::btf::Btf;
+use bpfsig_signing::description::Description;
+use bpfsig_signing::insn::{self, Insn};
 use bpfsig_signing::map::MapDefinition;
-use bpfsig_signing::object::{Object, ObjectError};
-use bpfsig_signing::program::Attach;
+use bpfsig_signing::object::{Initial, InitialEntry, Object, ObjectError};
+use bpfsig_signing::program::{Attach, Program, Records};
 
 const BPF_PROG_TYPE_STRUCT_OPS: u32 = 27;
 
@@ -44,13 +46,17 @@ fn error(bytes: &[u8]) -> ObjectError {
     Object::parse(bytes).expect_err("the object must be refused")
 }
 
-/// A program with subprograms, a callback, CO-RE, BTF, maps and data, so that there is something everywhere to damage.
+/// An object with subprograms, a callback, CO-RE, BTF, maps, entries, data, externs and struct_ops, so that there is
+/// something everywhere to damage.
 fn sound() -> Vec<u8> {
     compile(
         r#"
-        struct inner { int (*type)[1]; int (*max_entries)[7]; int *key; long *value; };
-        struct { int (*type)[13]; int (*max_entries)[8]; int *key; struct inner *values[]; } outer SEC(".maps");
+        struct inner { int (*type)[1]; int (*max_entries)[7]; int *key; long *value; } inner SEC(".maps");
+        struct { int (*type)[13]; int (*max_entries)[8]; int *key; struct inner *values[]; } outer
+            SEC(".maps") = { .values = { [5] = &inner } };
         static void *(*lookup)(void *, void *) = (void *)1;
+        extern int kernel_function(int) SEC(".ksyms");
+        extern const int kernel_variable SEC(".ksyms");
         int counter = 3;
         static long (*loop)(unsigned, void *, void *, unsigned long long) = (void *)181;
         static NOINLINE int leaf(struct kernel_struct *k) { return k->field; }
@@ -59,9 +65,11 @@ fn sound() -> Vec<u8> {
         SEC("fentry/f") int program(void *context)
         {
             loop(3, callback, 0, 0);
-            counter += (long)lookup(&outer, &context);
+            counter += (long)lookup(&outer, &context) + kernel_function(1) + kernel_variable;
             return middle(context);
         }
+        SEC("struct_ops") int member(void *context) { return 0; }
+        SEC(".struct_ops") struct ops { int number; int (*member)(void *); } ops = { 1, (void *)member };
         "#,
     )
 }
@@ -77,22 +85,117 @@ fn other_files_are_named_as_what_they_are() {
     assert!(matches!(error(&compile(source)), ObjectError::NoPrograms));
 }
 
+/// The externs that a program refers to: which instruction, what it became, the name, the kind of record.
+fn externs(program: &Program) -> Vec<(Insn, Insn, String, u32)> {
+    let btf = Btf::parse(program.btf.as_deref().unwrap()).unwrap();
+    let insns: Vec<_> = insn::decode(&program.insns).collect();
+    let (records, rest) = program.core_relos.bytes.as_chunks::<16>();
+    assert!(rest.is_empty() && program.core_relos.record_size == 16);
+    let mut last = 0;
+    let records = records.iter().map(|record| {
+        let (words, _) = record.as_chunks::<4>();
+        let [offset, type_id, access, kind] = [0, 1, 2, 3].map(|word| u32::from_le_bytes(words[word]));
+        assert!(offset % 8 == 0 && offset >= last, "out of order");
+        last = offset;
+        assert!(kind < 256 || access == 0);
+        let at = offset as usize / 8;
+        (insns[at], insns[at + 1], btf.name(type_id).unwrap().to_owned(), kind)
+    });
+    records.collect()
+}
+
 #[test]
-fn what_a_signature_does_not_cover_is_named() {
-    let declarations = r#"
-        extern int kernel_function(int) SEC(".ksyms");
-        extern int kernel_variable SEC(".ksyms");
+fn externs_are_bound_by_name() {
+    let source = r#"
+        #define __ksym SEC(".ksyms")
+        #define __weak __attribute__((weak))
+        struct opaque;
+        extern int function(int) __ksym;
+        extern int optional___v2(void) __ksym __weak;
+        extern const struct opaque typed __ksym;
+        extern const int optional_typed __ksym __weak;
+        extern const void typeless __ksym;
+        extern const void optional_typeless __ksym __weak;
+        static NOINLINE long subprogram(struct kernel_struct *k) { return k->field + (long)&typed; }
+        SEC("fentry/f") int program(struct kernel_struct **context)
+        {
+            return function(context[0]->field) + subprogram(context[0]);
+        }
+        SEC("fentry/f") int optional(struct kernel_struct **context)
+        {
+            return optional___v2 ? optional___v2() : 0;
+        }
+        SEC("fentry/f") long addresses(void *context)
+        {
+            return (long)&typeless + (long)&optional_typeless + (long)&optional_typed;
+        }
+        SEC("fentry/f") long without(void *context) { return 0; }
     "#;
-    for (body, what, symbol) in [
-        ("return kernel_function(1);", "kernel function", "kernel_function"),
-        ("return (long)&kernel_variable;", "kernel variable", "kernel_variable"),
+    let object = Object::parse(&compile(source)).unwrap();
+    let shown = |program: &Program| -> Vec<_> {
+        let records = externs(program).into_iter();
+        records
+            .map(|(insn, next, name, kind)| match insn.code {
+                insn::CALL => {
+                    assert_eq!((insn.src, insn.imm, insn.off), (insn::PSEUDO_KFUNC_CALL, 0, 0));
+                    format!("call {name} {kind}")
+                }
+                insn::LD_IMM64 => {
+                    assert_eq!((insn.imm, next.imm), (0, 0));
+                    format!("address {} {name} {kind}", insn.src)
+                }
+                _ => format!("CO-RE {name} {kind}"),
+            })
+            .collect()
+    };
+    let [program, optional, addresses, without] = object.programs() else { panic!() };
+    assert_eq!(
+        shown(program),
+        ["CO-RE kernel_struct 0", "call function 256", "CO-RE kernel_struct 0", "address 3 typed 256"]
+    );
+    assert_eq!(shown(optional), ["address 3 optional___v2 257", "call optional___v2 257"]);
+    let mut addresses = shown(addresses);
+    addresses.sort();
+    assert_eq!(
+        addresses,
+        ["address 0 optional_typeless 257", "address 0 typeless 256", "address 3 optional_typed 257"]
+    );
+    assert_eq!(without.core_relos, Records::default());
+    assert!(object.programs().iter().all(|program| Description::of(program).is_ok()));
+}
+
+#[test]
+fn impossible_externs_are_refused() {
+    let program = |declaration: &str, body: &str| {
+        compile(&format!(r#"{declaration} SEC("tc") long program(void *context) {{ {body} }}"#))
+    };
+    for (declaration, body, message) in [
+        (
+            r#"extern int CONFIG_HZ SEC(".kconfig");"#,
+            "return CONFIG_HZ;",
+            "extern `CONFIG_HZ` is in `.kconfig`, whose contents differ from host to host",
+        ),
+        (
+            "extern int function(int);",
+            "return function(1);",
+            "extern `function` is defined nowhere, and not declared to be in `.ksyms`",
+        ),
+        (
+            r#"extern const int array[4] SEC(".ksyms");"#,
+            r#"long inside; asm("%0 = array + 8 ll" : "=r"(inside)); return inside + (long)array;"#,
+            "function `program`: instruction 0 refers to the inside of `array`",
+        ),
+        (
+            r#"extern const int variable SEC(".ksyms");"#,
+            r#"asm("call variable"); return (long)&variable;"#,
+            "function `program`: instruction 0 calls `variable`, which is no function",
+        ),
     ] {
-        let source = format!(r#"{declarations} SEC("tc") int program(void *context) {{ {body} }}"#);
-        assert_eq!(
-            error(&compile(&source)).to_string(),
-            format!("program `program` refers to {what} `{symbol}`: signing such programs is not supported")
-        );
+        assert_eq!(error(&program(declaration, body)).to_string(), message);
     }
+    let without_btf =
+        assemble(".section xdp,\"ax\"\n.globl p\n.type p,@function\np: call function\nexit\n.size p, 16\n");
+    assert!(error(&without_btf).to_string().starts_with("extern `function` is defined nowhere"));
 }
 
 #[test]
@@ -116,6 +219,18 @@ fn a_struct_ops_program_attaches_to_its_member() {
     assert_eq!(members, [member("ssthresh"), member("init")]);
     assert!(object.programs().iter().all(|program| program.prog_type == BPF_PROG_TYPE_STRUCT_OPS));
 
+    let [ops, other] = object.struct_ops() else { panic!() };
+    assert_eq!((&*other.name, &*ops.name, ops.is_link), ("other", "ops", true));
+    assert_eq!(ops.type_name, "tcp_congestion_ops");
+    let layout: Vec<_> = ops
+        .members
+        .iter()
+        .map(|member| (&*member.name, member.offset, member.size, member.program))
+        .collect();
+    assert_eq!(layout, [("key", 0, 4, None), ("ssthresh", 8, 8, Some(0)), ("init", 16, 8, Some(1))]);
+    assert_eq!((ops.data[0], ops.data.len()), (1, 24));
+    assert!(other.data.iter().all(|byte| *byte == 0) && other.members[1].program.is_none());
+
     assert_eq!(
         error(&compile(programs)).to_string(),
         "function `ssthresh`: is in no variable of a struct_ops type"
@@ -123,18 +238,68 @@ fn a_struct_ops_program_attaches_to_its_member() {
 }
 
 #[test]
-fn a_subprogram_is_refused_in_the_name_of_the_program() {
-    let source = r#"
-        extern int kernel_variable SEC(".ksyms");
-        static NOINLINE int look(void) { return (long)&kernel_variable; }
-        SEC("xdp") int harmless(void *context) { return 2; }
-        SEC("xdp") int looking(void *context) { return look(); }
+fn impossible_struct_ops_are_refused() {
+    let programs = r#"
+        SEC("struct_ops/f") int f(void *context) { return 2; }
+        NOINLINE int helper(void *context) { return 2; }
     "#;
-    assert!(
-        error(&compile(source))
-            .to_string()
-            .starts_with("program `looking` refers to kernel variable `kernel_variable`")
-    );
+    for (table, message) in [
+        (r#"SEC(".struct_ops") int number = 1;"#, "variable `number` for struct_ops is no struct"),
+        (
+            r#"SEC(".struct_ops") struct { int (*f)(void *); } ops = { (void *)f };"#,
+            "variable `ops` for struct_ops has a type without a name",
+        ),
+        (
+            r#"SEC(".struct_ops") struct ops { int bits : 3; int (*f)(void *); } ops = { 0, (void *)f };"#,
+            "variable `ops` for struct_ops has a member `bits` that is not made of bytes",
+        ),
+        (
+            r#"SEC(".struct_ops") struct ops { int (*f)(void *); } ops = { (void *)helper };"#,
+            "section `.struct_ops` refers to something else than a program",
+        ),
+        (
+            r#"SEC(".struct_ops") struct ops { char bytes[8]; void *pointers[2]; } ops = { .pointers = { f } };"#,
+            "section `.struct_ops` has a function that is in no member of its struct",
+        ),
+        (
+            r#"SEC(".struct_ops") struct ops { int (*f)(void *), (*g)(void *); } ops = { (void *)f, (void *)f };"#,
+            "variable `ops` for struct_ops has a program for `g` that is used for something else, too",
+        ),
+    ] {
+        assert_eq!(error(&compile(&format!("{programs}{table}"))).to_string(), message);
+    }
+}
+
+#[test]
+fn a_tracing_program_can_attach_to_a_program() {
+    let source = r#"
+        SEC("fentry/f") int entry(void *context) { return 0; }
+        SEC("fexit.s/f") int leave(void *context) { return 0; }
+        SEC("freplace/f") int replace(void *context) { return 0; }
+        SEC("fmod_ret/f") int modify(void *context) { return 0; }
+        SEC("fentry/module:f") int module(void *context) { return 0; }
+        SEC("lsm/file_open") int policy(void *context) { return 0; }
+        SEC("xdp") int packets(void *context) { return 0; }
+    "#;
+    for program in Object::parse(&compile(source)).unwrap().programs() {
+        let mut program = program.clone();
+        let unchanged = program.clone();
+        match &*unchanged.name {
+            "entry" | "leave" | "replace" => {
+                program.attach_to_program().unwrap();
+                assert_eq!(program.attach, Attach::Program { name: "f".to_owned() });
+            }
+            name => {
+                assert_eq!(
+                    program.attach_to_program().unwrap_err().to_string(),
+                    format!(
+                        "program `{name}`: only fentry, fexit and freplace programs can attach to a program"
+                    )
+                );
+                assert_eq!(program, unchanged);
+            }
+        }
+    }
 }
 
 const MAPS: &str = r#"
@@ -246,17 +411,80 @@ fn impossible_maps_are_refused() {
 }
 
 #[test]
-fn maps_with_initial_entries_are_refused() {
+fn initial_entries_are_listed() {
     let source = r#"
-        SEC("xdp") int program(void *context) { return 2; }
+        struct inner { int (*type)[1]; int (*max_entries)[1]; int *key; long *value; };
+        struct inner here SEC(".maps"), there SEC(".maps");
         struct {
-            int (*type)[3]; int (*max_entries)[2]; int *key; int (*values[])(void *);
-        } calls SEC(".maps") = { .values = { program } };
+            int (*type)[13]; int (*max_entries)[9]; int *key; struct inner *values[];
+        } hash SEC(".maps") = { .values = { [70] = &there, [3] = &here } };
+        int last(void *);
+        SEC("xdp") int first(void *context) { return 2; }
+        struct {
+            int (*type)[3]; int (*max_entries)[4]; int *key; int (*values[])(void *);
+        } calls SEC(".maps") = { .values = { first, [3] = last } };
+        SEC("xdp") int last(void *context) { return 2; }
     "#;
-    assert_eq!(
-        error(&compile(source)).to_string(),
-        "map `calls` has initial entries: signing such objects is not supported"
-    );
+    let object = Object::parse(&compile(source)).unwrap();
+    let map = |name: &str| object.maps().iter().position(|map| map.name == name).unwrap();
+    let mut expected = [
+        (map("hash"), 3, Initial::Map(map("here"))),
+        (map("hash"), 70, Initial::Map(map("there"))),
+        (map("calls"), 0, Initial::Program(0)),
+        (map("calls"), 3, Initial::Program(1)),
+    ]
+    .map(|(map, index, value)| InitialEntry { map, index, value });
+    expected.sort_by_key(|entry| (entry.map, entry.index));
+    assert_eq!(object.entries(), expected);
+}
+
+#[test]
+fn impossible_initial_entries_are_refused() {
+    for (map, message) in [
+        (
+            "int (*type)[3]; int (*max_entries)[2]; int *key; int (*values[])(void *); } odd = { .values = { [2] = program }",
+            "map `odd` has an initial value 2, but only 2 entries",
+        ),
+        (
+            "int (*type)[3]; int (*max_entries)[2]; int *key; int (*values[])(void *); } odd = { .values = { helper }",
+            "map `odd` holds `helper`, which is no program",
+        ),
+        (
+            "int (*type)[3]; int (*max_entries)[2]; int *key; int (*values[])(void *); } odd = { .values = { (void *)&inner }",
+            "map `odd` holds `inner`, which is no program",
+        ),
+        (
+            "int (*type)[12]; int (*max_entries)[2]; int *key; struct inner *values[]; } odd = { .values = { (void *)program }",
+            "map `odd` holds `program`, which is no map",
+        ),
+        (
+            "int (*type)[12]; int (*max_entries)[2]; int *key; struct inner *values[]; } odd = { .values = { (void *)&number }",
+            "map `odd` holds `number`, which is no map",
+        ),
+        (
+            "int (*type)[13]; int (*max_entries)[2]; long *key; struct inner *values[]; } odd = { .values = { &inner }",
+            "map `odd` has initial values, so that its keys must have 4 bytes",
+        ),
+        (
+            "int (*type)[12]; int (*max_entries)[2]; int *key; struct inner *values[]; } odd = { .key = &number, .values = { &inner }",
+            "map `odd` has an initial value that is not in its `values`",
+        ),
+        (
+            "int (*type)[1]; int (*max_entries)[2]; int *key; int *value; } odd = { .value = &number",
+            "map `odd` has an initial value that is not in its `values`",
+        ),
+    ] {
+        let source = format!(
+            r#"
+            int number = 1;
+            struct inner {{ int (*type)[2]; int (*max_entries)[1]; int *key; long *value; }} inner SEC(".maps");
+            NOINLINE int helper(void *context) {{ return 2; }}
+            SEC("xdp") int program(void *context) {{ return number; }}
+            SEC(".maps") struct {{ {map} }};
+            "#
+        );
+        assert_eq!(error(&compile(&source)).to_string(), message);
+    }
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub fn attach_id(program: &Program) -> Result<u32> {
     let (object, name) = match &program.attach {
         Attach::None => return Ok(0),
         Attach::KernelType { object, name, .. } => (object, name),
-        Attach::Program { object, .. } => {
-            bail!("{}: attaching to program {object} is not supported", program.name)
+        Attach::Program { name } => {
+            bail!("{}: attaching to {name} of a program is not supported", program.name)
         }
     };
     if object != "vmlinux" {

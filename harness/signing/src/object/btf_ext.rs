@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::ObjectError;
-use super::btf::{Btf, MAGIC, word};
 use super::elf::Elf;
 use super::functions::Function;
+use crate::btf::{Btf, MAGIC, word};
 use crate::program::Records;
 
 const HEADER_SIZE: usize = 24;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use ::object::elf::{
-    EM_BPF, SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS, SHT_RELA, STB_LOCAL, STT_FUNC, STT_SECTION, STV_HIDDEN,
-    STV_INTERNAL,
+    EM_BPF, SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS, SHT_RELA, STB_LOCAL, STB_WEAK, STT_FUNC, STT_SECTION,
+    STV_HIDDEN, STV_INTERNAL,
 };
 use ::object::read::elf::{ElfFile64, FileHeader, SectionHeader, Sym};
 use ::object::{LittleEndian, SectionIndex};
@@ -59,6 +59,7 @@ pub(super) struct Symbol<'a> {
     /// Defined by the kernel or the loader.
     pub is_extern: bool,
     pub is_local: bool,
+    pub is_weak: bool,
     /// Visible in this object only.
     pub is_hidden: bool,
     /// Offset in the section, in bytes.
@@ -138,6 +139,7 @@ impl<'a> Elf<'a> {
                 is_function: symbol.st_type() == STT_FUNC,
                 is_extern: symbol.is_undefined(LE) && symbol.st_bind() != STB_LOCAL && !name.is_empty(),
                 is_local: symbol.st_bind() == STB_LOCAL,
+                is_weak: symbol.st_bind() == STB_WEAK,
                 is_hidden: matches!(symbol.st_visibility(), STV_HIDDEN | STV_INTERNAL),
                 offset: symbol.st_value(LE),
                 size: symbol.st_size(LE),

@@ -2,6 +2,7 @@
 
 use super::ObjectError;
 use super::elf::{Elf, Section, SectionKind, Symbol};
+use super::externs::{Extern, ExternKind, Externs};
 use super::maps::{Maps, Place};
 use crate::insn::{self, CALL, Insn, LD_IMM64, PSEUDO_CALL};
 use crate::program::INSN_SIZE;
@@ -16,19 +17,19 @@ pub(super) struct Function<'a> {
     /// Whole instructions, as the compiler wrote them.
     pub code: &'a [u8],
     /// Ordered by instruction.
-    pub references: Vec<Reference<'a>>,
+    pub references: Vec<Reference>,
 }
 
 /// Something outside of a function that one of its instructions refers to.
-pub(super) struct Reference<'a> {
+pub(super) struct Reference {
     /// Index of the instruction in the function.
     pub insn: usize,
-    pub target: Target<'a>,
+    pub target: Target,
 }
 
 /// What an instruction refers to. Functions are indexes into [`functions`]' result.
 #[derive(Clone, Copy)]
-pub(super) enum Target<'a> {
+pub(super) enum Target {
     /// Calls a function.
     Call(usize),
     /// Takes the address of a function, for a helper that calls it.
@@ -36,13 +37,17 @@ pub(super) enum Target<'a> {
     /// The address of a map, or of something in its first value.
     Map(Place),
     /// Calls a function of the kernel.
-    KernelFunction(&'a str),
-    /// The address or value of a variable that the kernel or the loader provides.
-    KernelVariable(&'a str),
+    KernelCall(Extern),
+    /// The address of a function or a variable of the kernel.
+    KernelAddress(Extern),
 }
 
 /// All functions, ordered by section and offset, with their references.
-pub(super) fn functions<'a>(elf: &Elf<'a>, maps: &Maps) -> Result<Vec<Function<'a>>, ObjectError> {
+pub(super) fn functions<'a>(
+    elf: &Elf<'a>,
+    maps: &Maps,
+    externs: &Externs<'_>,
+) -> Result<Vec<Function<'a>>, ObjectError> {
     let mut functions = Vec::new();
     for symbol in elf.symbols.iter().filter(|symbol| symbol.is_function) {
         let Some(index) = symbol.section else { continue };
@@ -57,7 +62,7 @@ pub(super) fn functions<'a>(elf: &Elf<'a>, maps: &Maps) -> Result<Vec<Function<'
         }
     }
     for index in 0..functions.len() {
-        functions[index].references = references(&functions[index], &functions, elf, maps)?;
+        functions[index].references = references(&functions[index], &functions, elf, maps, externs)?;
     }
     refuse_recursion(&functions)?;
     Ok(functions)
@@ -90,7 +95,8 @@ fn references<'a>(
     functions: &[Function<'a>],
     elf: &Elf<'a>,
     maps: &Maps,
-) -> Result<Vec<Reference<'a>>, ObjectError> {
+    externs: &Externs<'_>,
+) -> Result<Vec<Reference>, ObjectError> {
     let section = &elf.sections[function.section];
     let end = (function.offset + function.code.len()) as u64;
     let first = section.relocations.partition_point(|relocation| relocation.offset < function.offset as u64);
@@ -104,7 +110,7 @@ fn references<'a>(
         let symbol = relocations
             .next_if(|relocation| relocation.offset == offset)
             .map(|relocation| &elf.symbols[relocation.symbol]);
-        let resolve = Resolve { function, functions, elf, maps, index };
+        let resolve = Resolve { function, functions, elf, maps, externs, index };
         if let Some(target) = resolve.target(insn, symbol)? {
             references.push(Reference { insn: index, target });
         }
@@ -116,7 +122,7 @@ fn references<'a>(
         None => Ok(references),
         Some(left) => {
             let index = (left.offset as usize - function.offset) / INSN_SIZE;
-            Err(Resolve { function, functions, elf, maps, index }
+            Err(Resolve { function, functions, elf, maps, externs, index }
                 .problem("has a relocation that is not its first or not at its start"))
         }
     }
@@ -128,13 +134,17 @@ struct Resolve<'r, 'a> {
     functions: &'r [Function<'a>],
     elf: &'r Elf<'a>,
     maps: &'r Maps,
+    externs: &'r Externs<'r>,
     index: usize,
 }
 
 impl<'a> Resolve<'_, 'a> {
-    fn target(&self, insn: Insn, symbol: Option<&Symbol<'a>>) -> Result<Option<Target<'a>>, ObjectError> {
+    fn target(&self, insn: Insn, symbol: Option<&Symbol<'a>>) -> Result<Option<Target>, ObjectError> {
         let target = match (insn.code, insn.src, symbol) {
-            (CALL, _, Some(symbol)) if symbol.is_extern => Target::KernelFunction(symbol.name),
+            (CALL, _, Some(symbol)) if symbol.is_extern => match self.external(symbol)? {
+                external if external.kind == ExternKind::Function => Target::KernelCall(external),
+                _ => return Err(self.problem(&format!("calls `{}`, which is no function", symbol.name))),
+            },
             (CALL, PSEUDO_CALL, Some(symbol)) => {
                 Target::Call(self.function_at(symbol.section, symbol.offset, i64::from(insn.imm) + 1)?)
             }
@@ -146,7 +156,10 @@ impl<'a> Resolve<'_, 'a> {
                     i64::from(insn.imm),
                 )?)
             }
-            (LD_IMM64, _, Some(symbol)) if symbol.is_extern => Target::KernelVariable(symbol.name),
+            (LD_IMM64, 0, Some(symbol)) if symbol.is_extern => match insn.imm {
+                0 => Target::KernelAddress(self.external(symbol)?),
+                _ => return Err(self.problem(&format!("refers to the inside of `{}`", symbol.name))),
+            },
             (LD_IMM64, 0, Some(symbol)) if symbol.section.is_some() && symbol.section == self.elf.text => {
                 if i64::from(insn.imm) % INSN_SIZE as i64 != 0 {
                     return Err(self.problem("takes the address of half an instruction"));
@@ -169,6 +182,10 @@ impl<'a> Resolve<'_, 'a> {
         Ok(Some(target))
     }
 
+    fn external(&self, symbol: &Symbol<'a>) -> Result<Extern, ObjectError> {
+        self.externs.get(symbol.name).ok_or_else(|| self.problem("refers to an unknown extern"))
+    }
+
     /// The subprogram that starts `distance` instructions after `offset`.
     fn function_at(&self, section: Option<usize>, offset: u64, distance: i64) -> Result<usize, ObjectError> {
         if section != self.elf.text {
@@ -186,7 +203,7 @@ impl<'a> Resolve<'_, 'a> {
     }
 
     /// The map that `symbol` is or is in; `addend` is the place in the symbol.
-    fn map(&self, symbol: &Symbol<'a>, addend: i32) -> Result<Target<'a>, ObjectError> {
+    fn map(&self, symbol: &Symbol<'a>, addend: i32) -> Result<Target, ObjectError> {
         let Some(section) = symbol.section else {
             return Err(self.problem("refers to a symbol that is in no section"));
         };

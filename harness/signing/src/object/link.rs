@@ -4,9 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::ObjectError;
 use super::btf_ext::BtfExt;
+use super::externs::{Extern, ExternKind};
 use super::functions::{Function, Target};
 use super::maps::Place;
-use crate::insn::{Insn, LD_IMM64, PSEUDO_FUNC, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
+use crate::btf::word;
+use crate::insn::{
+    Insn, LD_IMM64, PSEUDO_BTF_ID, PSEUDO_FUNC, PSEUDO_KFUNC_CALL, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE,
+};
 use crate::program::{INSN_SIZE, Records};
 
 /// Instructions per program, as many as a kernel accepts (`BPF_COMPLEXITY_LIMIT_INSNS`).
@@ -14,6 +18,13 @@ const MAX_INSNS: usize = 1_000_000;
 
 /// Maps per program, as many as a kernel accepts (`MAX_USED_MAPS`).
 const MAX_MAPS: usize = 64;
+
+/// `BPF_CORE_EXTERN` and `BPF_CORE_EXTERN_WEAK`, kinds of a `struct bpf_core_relo` that no compiler writes: the
+/// instruction refers to the function or variable of the kernel that is called like the record's type.
+const RELO_EXTERN: u32 = 256;
+const RELO_EXTERN_WEAK: u32 = 257;
+/// Of a `struct bpf_core_relo`.
+const EXTERN_RECORD_SIZE: usize = 16;
 
 /// A program's instructions and the records about them.
 #[derive(Default)]
@@ -45,6 +56,7 @@ pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) ->
         linked: Linked::default(),
         starts: HashMap::new(),
         places: Vec::new(),
+        externs: Vec::new(),
     };
     linker.append(main)?;
     let mut stack = vec![(main, functions[main].references.iter())];
@@ -60,8 +72,10 @@ pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) ->
                 linker.places.push((position, place));
                 continue;
             }
-            Target::KernelFunction(name) => return Err(linker.refuse("kernel function", name)),
-            Target::KernelVariable(name) => return Err(linker.refuse("kernel variable", name)),
+            Target::KernelCall(external) | Target::KernelAddress(external) => {
+                linker.externs.push((position, external));
+                continue;
+            }
         };
         if !linker.starts.contains_key(&callee) {
             linker.append(callee)?;
@@ -70,6 +84,7 @@ pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) ->
         linker.patch(position, callee);
     }
     linker.number_maps()?;
+    linker.name_externs();
     Ok(linker.linked)
 }
 
@@ -82,6 +97,8 @@ struct Linker<'l, 'a> {
     starts: HashMap<usize, usize>,
     /// Which instructions refer to maps.
     places: Vec<(usize, Place)>,
+    /// Which instructions refer to something in the kernel.
+    externs: Vec<(usize, Extern)>,
 }
 
 impl Linker<'_, '_> {
@@ -107,15 +124,6 @@ impl Linker<'_, '_> {
         }
         self.ext.core_relos.append(core_relos, function, start, 1);
         Ok(())
-    }
-
-    /// Something that a signature does not cover.
-    fn refuse(&self, what: &'static str, symbol: &str) -> ObjectError {
-        ObjectError::Reference {
-            program: self.functions[self.main].name.to_owned(),
-            what,
-            symbol: symbol.to_owned(),
-        }
     }
 
     /// Makes the call or address load at `position` refer to a function that has been appended.
@@ -151,5 +159,39 @@ impl Linker<'_, '_> {
             insns[*position] = insn.encode();
         }
         Ok(())
+    }
+
+    /// Adds a record for each reference to the kernel, among those of the compiler, and makes the instructions say
+    /// what is to be put in.
+    fn name_externs(&mut self) {
+        if self.externs.is_empty() {
+            return;
+        }
+        let Linked { insns, core_relos, .. } = &mut self.linked;
+        let (insns, _) = insns.as_chunks_mut();
+        let size = (core_relos.record_size as usize).max(EXTERN_RECORD_SIZE);
+        let mut records: Vec<&[u8]> = core_relos.bytes.chunks(size).collect();
+        let mut added = Vec::new();
+        for (position, external) in &self.externs {
+            let mut insn = Insn { imm: 0, ..Insn::decode(insns[*position]) };
+            if insn.code == LD_IMM64 {
+                insn.src = if external.kind == ExternKind::Address { 0 } else { PSEUDO_BTF_ID };
+                let upper = Insn { imm: 0, ..Insn::decode(insns[position + 1]) };
+                insns[position + 1] = upper.encode();
+            } else {
+                insn.src = PSEUDO_KFUNC_CALL;
+                insn.off = 0;
+            }
+            insns[*position] = insn.encode();
+
+            let kind = if external.is_weak { RELO_EXTERN_WEAK } else { RELO_EXTERN };
+            let record = [(position * INSN_SIZE) as u32, external.type_id, 0, kind];
+            let mut record = record.map(u32::to_le_bytes).concat();
+            record.resize(size, 0);
+            added.push(record);
+        }
+        records.extend(added.iter().map(|record| &record[..]));
+        records.sort_by_key(|record| word(record, 0));
+        *core_relos = Records { record_size: size as u32, bytes: records.concat() };
     }
 }

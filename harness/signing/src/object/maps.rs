@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::btf::{Btf, Field};
 use super::elf::{Elf, Section, SectionKind};
 use super::{MAX_SIZE, ObjectError};
+use crate::btf::{Btf, Member};
 use crate::map::{MapDefinition, flag, map_type};
 
 /// The section of the variables that define maps.
-const MAPS: &str = ".maps";
+pub(super) const MAPS: &str = ".maps";
 
 /// What ring buffers' sizes are multiples of: a page of most hosts.
 const PAGE_SIZE: u32 = 4096;
@@ -37,7 +37,7 @@ impl Maps {
     pub fn of(elf: &Elf<'_>, btf: Option<&Btf>) -> Result<Self, ObjectError> {
         let mut maps = Self::default();
         if let (Some(section), Some(btf)) = (elf.section_index(MAPS), btf) {
-            maps.add_variables(section, elf, btf)?;
+            maps.add_variables(section, btf)?;
         }
         let mut size = 0;
         for (index, section) in elf.sections.iter().enumerate() {
@@ -57,17 +57,11 @@ impl Maps {
         Ok(maps)
     }
 
-    fn add_variables(&mut self, section: usize, elf: &Elf<'_>, btf: &Btf) -> Result<(), ObjectError> {
+    fn add_variables(&mut self, section: usize, btf: &Btf) -> Result<(), ObjectError> {
         let Some(variables) = btf.data_section(MAPS)?.map(|section| section.variables) else { return Ok(()) };
-        for (index, variable) in variables.iter().enumerate() {
-            let map = Definition::new(variable.name, btf);
-            let end = variables.get(index + 1).map_or(elf.sections[section].size, |next| next.offset as u64);
-            let range = variable.offset as u64..end;
-            if elf.sections[section].relocations.iter().any(|entry| range.contains(&entry.offset)) {
-                return Err(map.problem("has initial entries: signing such objects is not supported"));
-            }
-            let definition = map.parse(variable.type_id)?;
-            self.variables.insert((section, range.start), self.definitions.len());
+        for variable in &variables {
+            let definition = Definition::new(variable.name, btf).parse(variable.type_id)?;
+            self.variables.insert((section, variable.offset.into()), self.definitions.len());
             self.definitions.push(Arc::new(definition));
         }
         Ok(())
@@ -192,7 +186,7 @@ impl Definition<'_, &Btf> {
     }
 
     /// What a map of maps or a program array holds.
-    fn values(&self, map: &mut MapDefinition, member: &Field<'_>) -> Result<(), ObjectError> {
+    fn values(&self, map: &mut MapDefinition, member: &Member<'_>) -> Result<(), ObjectError> {
         self.set_size(&mut map.value_size, 4, member)?;
         let element = self.btf.array(member.type_id).filter(|(_, length)| *length == 0);
         let Some(target) = element.and_then(|(element, _)| self.btf.pointee(element)) else {
@@ -209,7 +203,7 @@ impl Definition<'_, &Btf> {
     }
 
     /// A number, which is written as the length of an array that a pointer points to.
-    fn number(&self, member: &Field<'_>) -> Result<u32, ObjectError> {
+    fn number(&self, member: &Member<'_>) -> Result<u32, ObjectError> {
         self.btf
             .pointee(member.type_id)
             .and_then(|array| self.btf.array(array))
@@ -218,7 +212,7 @@ impl Definition<'_, &Btf> {
     }
 
     /// A number of 64 bits, which is written as the value of an enum.
-    fn long(&self, member: &Field<'_>) -> Result<u64, ObjectError> {
+    fn long(&self, member: &Member<'_>) -> Result<u64, ObjectError> {
         match self.btf.single_value(member.type_id) {
             Some(value) => Ok(value),
             None => self.number(member).map(u64::from),
@@ -226,7 +220,7 @@ impl Definition<'_, &Btf> {
     }
 
     /// The type that a pointer points to; sets its size.
-    fn typed(&self, size: &mut u32, member: &Field<'_>) -> Result<u32, ObjectError> {
+    fn typed(&self, size: &mut u32, member: &Member<'_>) -> Result<u32, ObjectError> {
         let type_id = self.btf.pointee(member.type_id);
         let Some((type_id, found)) = type_id.and_then(|id| Some((id, self.btf.size(id)?))) else {
             return Err(
@@ -237,7 +231,7 @@ impl Definition<'_, &Btf> {
         Ok(type_id)
     }
 
-    fn set_size(&self, size: &mut u32, found: u32, member: &Field<'_>) -> Result<(), ObjectError> {
+    fn set_size(&self, size: &mut u32, found: u32, member: &Member<'_>) -> Result<(), ObjectError> {
         if *size != 0 && *size != found {
             return Err(
                 self.problem(format!("has sizes that contradict each other: {size} and `{}`", member.name))

@@ -4,9 +4,11 @@
 //! each program gets the subprograms that it uses and the records about its instructions; the section's name says
 //! what it is and where it attaches. What depends on the host (CO-RE, type ids) stays as the compiler left it.
 
-mod btf;
 mod btf_ext;
+mod complete;
 mod elf;
+mod entries;
+mod externs;
 mod functions;
 mod link;
 mod maps;
@@ -16,12 +18,15 @@ mod struct_ops;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::btf::{Btf, BtfError};
 use crate::map::MapDefinition;
 use crate::program::Program;
-use btf::Btf;
 use btf_ext::BtfExt;
 use elf::Elf;
+pub use entries::{Initial, InitialEntry};
+use externs::Externs;
 use maps::Maps;
+pub use struct_ops::{StructOps, StructOpsMember};
 
 /// Bytes of instructions and records that an object's programs may have together: subprograms are counted once for
 /// each program that uses them.
@@ -32,7 +37,12 @@ const MAX_SIZE: usize = 256 << 20;
 pub struct Object {
     programs: Vec<Program>,
     maps: Vec<Arc<MapDefinition>>,
+    entries: Vec<InitialEntry>,
+    struct_ops: Vec<StructOps>,
 }
+
+/// The indexes of programs, by section index and offset.
+type EntryPoints = HashMap<(usize, u64), usize>;
 
 /// Why a file is not an object that can be signed.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +78,8 @@ pub enum ObjectError {
         problem: &'static str,
     },
     /// Type information that makes no sense.
-    #[error(".BTF {0}")]
-    Btf(&'static str),
+    #[error(".{0}")]
+    Btf(#[from] BtfError),
     /// Type information about instructions that makes no sense.
     #[error(".BTF.ext {0}")]
     BtfExt(&'static str),
@@ -78,6 +88,14 @@ pub enum ObjectError {
     Map {
         /// The map's name.
         map: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A variable for the kernel that makes no sense.
+    #[error("variable `{variable}` for struct_ops {problem}")]
+    StructOps {
+        /// The variable's name.
+        variable: String,
         /// What is wrong with it.
         problem: String,
     },
@@ -105,15 +123,13 @@ pub enum ObjectError {
         /// The section's name.
         section: String,
     },
-    /// A program that uses something that a signature does not cover.
-    #[error("program `{program}` refers to {what} `{symbol}`: signing such programs is not supported")]
-    Reference {
-        /// The program's name.
-        program: String,
-        /// What kind of thing.
-        what: &'static str,
+    /// Something that is not in the object and that a kernel could not find either.
+    #[error("extern `{symbol}` {problem}")]
+    Extern {
         /// Its name.
         symbol: String,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// Its programs are too large together.
     #[error("the object's programs take more than {} MiB together", MAX_SIZE >> 20)]
@@ -132,26 +148,36 @@ impl Object {
             (Some(btf), Some(section)) => BtfExt::parse(section.data, btf, &elf)?,
             _ => BtfExt::default(),
         };
+        let externs = Externs::of(&elf, btf.as_ref())?;
         if let Some(btf) = &mut btf {
-            btf.complete(&elf)?;
+            complete::complete(btf, &elf, &externs)?;
         }
         let maps = Maps::of(&elf, btf.as_ref())?;
-        let functions = functions::functions(&elf, &maps)?;
-        let struct_ops = match &btf {
-            Some(btf) => struct_ops::targets(&elf, btf, &functions)?,
-            None => HashMap::new(),
+        let functions = functions::functions(&elf, &maps, &externs)?;
+        let mains: Vec<_> =
+            (0..functions.len()).filter(|f| Some(functions[*f].section) != elf.text).collect();
+        let entry_points = mains
+            .iter()
+            .enumerate()
+            .map(|(program, main)| ((functions[*main].section, functions[*main].offset as u64), program))
+            .collect();
+        let (entries, struct_ops) = match &btf {
+            Some(btf) => (
+                entries::entries(&elf, btf, &maps, &entry_points)?,
+                struct_ops::variables(&elf, btf, &entry_points)?,
+            ),
+            None => Default::default(),
         };
+        let targets = struct_ops::targets(&struct_ops)?;
         let btf: Option<Arc<[u8]>> = btf.map(|btf| btf.into_bytes().into());
         let license = license(&elf)?;
 
         let mut size = 0;
         let mut programs = Vec::new();
-        for (main, function) in functions.iter().enumerate() {
-            if Some(function.section) == elf.text {
-                continue;
-            }
+        for (index, &main) in mains.iter().enumerate() {
+            let function = &functions[main];
             let load = section::load(elf.sections[function.section].name, function.name)?;
-            let attach = match (load.is_struct_ops, struct_ops.get(&main)) {
+            let attach = match (load.is_struct_ops, targets.get(&index)) {
                 (false, _) => load.attach,
                 (true, Some(attach)) => attach.clone(),
                 (true, None) => return Err(function.problem("is in no variable of a struct_ops type")),
@@ -180,7 +206,7 @@ impl Object {
         if programs.is_empty() {
             return Err(ObjectError::NoPrograms);
         }
-        Ok(Self { programs, maps: maps.definitions })
+        Ok(Self { programs, maps: maps.definitions, entries, struct_ops })
     }
 
     /// The programs, in the order of the object's sections.
@@ -191,6 +217,16 @@ impl Object {
     /// The maps: first those that the source defines, then global data.
     pub fn maps(&self) -> &[Arc<MapDefinition>] {
         &self.maps
+    }
+
+    /// What the maps hold from the start, but for global data.
+    pub fn entries(&self) -> &[InitialEntry] {
+        &self.entries
+    }
+
+    /// The tables of functions for the kernel. They are not among the maps: their layout is the kernel's.
+    pub fn struct_ops(&self) -> &[StructOps] {
+        &self.struct_ops
     }
 }
 

@@ -242,7 +242,7 @@ pub(super) fn load(section: &str, program: &str) -> Result<Load, ObjectError> {
                 member: String::new(),
             }
         }
-        Target::Program => Attach::Program { object: String::new(), name: target()?.to_owned() },
+        Target::Program => Attach::Program { name: target()?.to_owned() },
     };
     Ok(Load {
         prog_type: definition.prog_type,
@@ -275,8 +275,8 @@ mod tests {
     }
 
     #[test]
-    fn a_program_target_has_no_object_yet() {
-        let attach = Attach::Program { object: String::new(), name: "f".to_owned() };
+    fn a_program_target_is_whichever_has_the_function() {
+        let attach = Attach::Program { name: "f".to_owned() };
         assert_eq!(load("freplace/f", "p").unwrap().attach, attach);
     }
 

@@ -1,73 +1,148 @@
 //! Variables that hold a table of functions for the kernel: they say what their functions attach to.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
-use super::ObjectError;
-use super::btf::Btf;
-use super::elf::Elf;
-use super::functions::Function;
+use super::elf::{Elf, Section, SectionKind};
+use super::{EntryPoints, ObjectError};
+use crate::btf::{Btf, Variable};
 use crate::program::Attach;
 
 const SECTIONS: [&str; 4] = [".struct_ops", ".struct_ops.link", "?.struct_ops", "?.struct_ops.link"];
 
-/// What each function that is in such a table attaches to.
-pub(super) fn targets(
+/// A table of functions for the kernel. The loader makes a `BPF_MAP_TYPE_STRUCT_OPS` of it: the kernel's type of that
+/// name says where each member goes there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StructOps {
+    /// The name of the variable, and of the map.
+    pub name: String,
+    /// The name of the type in the kernel.
+    pub type_name: String,
+    /// It is attached by a link (`BPF_F_LINK`), not by filling the map.
+    pub is_link: bool,
+    /// The initial value, in the layout that `members` describe.
+    pub data: Vec<u8>,
+    /// The members of the type, as the object knows it.
+    pub members: Vec<StructOpsMember>,
+}
+
+/// A member of a [`StructOps`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StructOpsMember {
+    /// Its name in the kernel, too.
+    pub name: String,
+    /// In [`StructOps::data`], in bytes.
+    pub offset: u32,
+    /// In bytes.
+    pub size: u32,
+    /// The program that implements it: an index into [`Object::programs`](super::Object::programs).
+    pub program: Option<usize>,
+}
+
+/// All of an object, in the order of the sections.
+pub(super) fn variables(
     elf: &Elf<'_>,
     btf: &Btf,
-    functions: &[Function<'_>],
-) -> Result<HashMap<usize, Attach>, ObjectError> {
-    let mut targets = HashMap::new();
-    for name in SECTIONS {
-        let Some(section) = elf.section(name) else { continue };
-        let problem = |problem| ObjectError::Section { section: name.to_owned(), problem };
-        let variables = btf.data_section(name)?.map_or_else(Vec::new, |section| section.variables);
-        let mut tables = HashMap::new();
+    entry_points: &EntryPoints,
+) -> Result<Vec<StructOps>, ObjectError> {
+    let mut tables = Vec::new();
+    for section in SECTIONS.iter().filter_map(|name| elf.section(name)) {
+        let problem = |problem| ObjectError::Section { section: section.name.to_owned(), problem };
+        let variables = btf.data_section(section.name)?.map_or_else(Vec::new, |section| section.variables);
+        let first = tables.len();
+        for variable in &variables {
+            tables.push(table(section, variable, btf)?);
+        }
         for relocation in &section.relocations {
             let symbol = &elf.symbols[relocation.symbol];
-            let function = functions
-                .binary_search_by_key(&(symbol.section, symbol.offset), |f| {
-                    (Some(f.section), f.offset as u64)
-                })
-                .map_err(|_| problem("refers to something else than a function"))?;
-            let offset = relocation.offset as usize;
-            let last = variables.partition_point(|variable| variable.offset <= offset);
-            let variable = last.checked_sub(1).map(|last| &variables[last]);
-            let variable = variable.ok_or_else(|| problem("has a function that is in no variable"))?;
-            let table = match tables.entry(variable.type_id) {
-                Entry::Occupied(table) => table.into_mut(),
-                Entry::Vacant(table) => table.insert(Table::of(btf, variable.type_id)?),
-            };
-            let member = table
+            let program = symbol
+                .section
+                .and_then(|index| entry_points.get(&(index, symbol.offset)))
+                .ok_or_else(|| problem("refers to something else than a program"))?;
+            let after = variables.partition_point(|variable| u64::from(variable.offset) <= relocation.offset);
+            let index =
+                after.checked_sub(1).ok_or_else(|| problem("has a function that is in no variable"))?;
+            let offset = relocation.offset - u64::from(variables[index].offset);
+            tables[first + index]
                 .members
-                .get(&(offset - variable.offset))
-                .ok_or_else(|| problem("has a function that is in no member of its struct"))?;
+                .iter_mut()
+                .find(|member| u64::from(member.offset) == offset && member.size == 8)
+                .ok_or_else(|| problem("has a function that is in no member of its struct"))?
+                .program = Some(*program);
+        }
+    }
+    Ok(tables)
+}
+
+fn table(section: &Section<'_>, variable: &Variable<'_>, btf: &Btf) -> Result<StructOps, ObjectError> {
+    let problem = |problem: &str| ObjectError::StructOps {
+        variable: variable.name.to_owned(),
+        problem: problem.to_owned(),
+    };
+    if !btf.is_struct(variable.type_id) {
+        return Err(problem("is no struct"));
+    }
+    let (type_name, fields) = btf.structure(variable.type_id)?;
+    if type_name.is_empty() {
+        return Err(problem("has a type without a name"));
+    }
+    let size = btf.size(variable.type_id).unwrap_or_default();
+    let data = match section.kind {
+        SectionKind::ZeroData => vec![0; size as usize],
+        _ => section
+            .data
+            .get(variable.offset as usize..)
+            .and_then(|data| data.get(..size as usize))
+            .ok_or_else(|| problem("crosses the end of its section"))?
+            .to_vec(),
+    };
+    let mut members = Vec::new();
+    for field in fields {
+        let size = match btf.size(field.type_id) {
+            Some(size) if !field.is_bit_field => size,
+            _ => return Err(problem(&format!("has a member `{}` that is not made of bytes", field.name))),
+        };
+        if field.offset.checked_add(size).is_none_or(|end| end as usize > data.len()) {
+            return Err(problem(&format!("has a member `{}` that crosses its end", field.name)));
+        }
+        members.push(StructOpsMember {
+            name: field.name.to_owned(),
+            offset: field.offset,
+            size,
+            program: None,
+        });
+    }
+    Ok(StructOps {
+        name: variable.name.to_owned(),
+        type_name: without_flavor(type_name).to_owned(),
+        is_link: section.name.ends_with(".link"),
+        data,
+        members,
+    })
+}
+
+/// What each program that is in such a table attaches to, by its index.
+pub(super) fn targets(tables: &[StructOps]) -> Result<HashMap<usize, Attach>, ObjectError> {
+    let mut targets = HashMap::new();
+    for table in tables {
+        for member in &table.members {
+            let Some(program) = member.program else { continue };
             let attach = Attach::KernelType {
                 object: "vmlinux".to_owned(),
-                name: table.name.to_owned(),
-                member: (*member).to_owned(),
+                name: table.type_name.clone(),
+                member: member.name.clone(),
             };
-            if targets.insert(function, attach.clone()).is_some_and(|other| other != attach) {
-                return Err(functions[function].problem("is used for two different members of struct_ops"));
+            if targets.insert(program, attach.clone()).is_some_and(|other| other != attach) {
+                return Err(ObjectError::StructOps {
+                    variable: table.name.clone(),
+                    problem: format!(
+                        "has a program for `{}` that is used for something else, too",
+                        member.name
+                    ),
+                });
             }
         }
     }
     Ok(targets)
-}
-
-/// A struct_ops type.
-struct Table<'b> {
-    name: &'b str,
-    /// Names by offset, in bytes.
-    members: HashMap<usize, &'b str>,
-}
-
-impl<'b> Table<'b> {
-    fn of(btf: &'b Btf, type_id: u32) -> Result<Self, ObjectError> {
-        let (name, members) = btf.structure(type_id)?;
-        let members = members.iter().map(|member| (member.offset, member.name)).collect();
-        Ok(Self { name: without_flavor(name), members })
-    }
 }
 
 /// What follows three underscores distinguishes versions of a struct within the object; the kernel does not know it.

@@ -2,6 +2,8 @@
 
 mod certificate;
 mod cms;
+mod description;
+mod difference;
 mod key;
 mod manifest;
 mod openssl;

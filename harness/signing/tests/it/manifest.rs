@@ -9,7 +9,7 @@ use crate::openssl::Dir;
 /// `r0 = 0; exit`
 const INSNS: [u8; 16] = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
 
-fn program() -> Program {
+pub fn program() -> Program {
     Program {
         name: "a_rather_long_name".into(),
         prog_type: 26,
@@ -144,8 +144,11 @@ fn the_attach_target_is_bound() {
         name: "tcp_congestion_ops".into(),
         member: member.into(),
     };
-    assert_eq!([to(Attach::None), to(member("init"))].map(|m| m.attach_kind), [0, 1]);
+    let function = |name: &str| Attach::Program { name: name.into() };
+    let kinds = [to(Attach::None), to(member("init")), to(function("f"))].map(|m| m.attach_kind);
+    assert_eq!(kinds, [0, 1, 2]);
     assert_eq!(to(member("init")).names_sha256, sha256(b"GPL\0vmlinux\0tcp_congestion_ops\0init\0"));
+    assert_eq!(to(function("f")).names_sha256, sha256(b"GPL\0\0f\0\0"));
 }
 
 #[test]
@@ -161,6 +164,7 @@ fn programs_that_no_signature_covers_are_refused() {
     refuse(|program| program.core_relos.record_size = 0);
     refuse(|program| program.license = "GPL\0v2".into());
     refuse(|program| program.name = "a\0b".into());
-    refuse(|program| program.attach = Attach::Program { object: "a".into(), name: "b".into() });
+    refuse(|program| program.name = "a$".into());
+    refuse(|program| program.attach = Attach::Program { name: "a\0b".into() });
     refuse(|program| program.func_info = Records::default());
 }

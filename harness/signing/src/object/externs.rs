@@ -1,0 +1,116 @@
+//! Functions and variables of the kernel that an object refers to by name.
+
+use std::collections::HashMap;
+
+use super::ObjectError;
+use super::elf::Elf;
+use crate::btf::{Btf, TYPE_SIZE, kind, linkage};
+
+/// The data section of what the kernel has.
+pub(super) const KSYMS: &str = ".ksyms";
+/// The data section of what the loader finds out about the kernel.
+const KCONFIG: &str = ".kconfig";
+
+/// The externs of an object, by name.
+#[derive(Default)]
+pub(super) struct Externs<'a>(HashMap<&'a str, Extern>);
+
+/// A function or a variable of the kernel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extern {
+    /// Of the function or the variable in the object's BTF.
+    pub type_id: u32,
+    pub kind: ExternKind,
+    /// It need not exist.
+    pub is_weak: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ExternKind {
+    Function,
+    /// A variable whose type the kernel knows.
+    Variable,
+    /// `extern const void`: an address, of whatever it may be.
+    Address,
+}
+
+impl<'a> Externs<'a> {
+    /// To be read before the BTF is completed, which changes the types of externs.
+    pub fn of(elf: &Elf<'a>, btf: Option<&Btf>) -> Result<Self, ObjectError> {
+        let symbols = || elf.symbols.iter().filter(|symbol| symbol.is_extern);
+        if symbols().next().is_none() {
+            return Ok(Self::default());
+        }
+        let described = btf.map(Described::of).transpose()?.unwrap_or_default();
+        let mut externs = HashMap::new();
+        for symbol in symbols() {
+            let problem =
+                |problem: &'static str| ObjectError::Extern { symbol: symbol.name.to_owned(), problem };
+            let type_id = described.names.get(symbol.name);
+            match type_id.and_then(|type_id| described.sections.get(type_id)) {
+                Some(&KSYMS) => {}
+                Some(&KCONFIG) => {
+                    return Err(problem("is in `.kconfig`, whose contents differ from host to host"));
+                }
+                _ => return Err(problem("is defined nowhere, and not declared to be in `.ksyms`")),
+            }
+            let (Some(btf), Some(&type_id)) = (btf, type_id) else { continue };
+            let kind = kind_of(btf, type_id).ok_or_else(|| problem("is in the BTF, but not as an extern"))?;
+            externs.insert(symbol.name, Extern { type_id, kind, is_weak: symbol.is_weak });
+        }
+        Ok(Self(externs))
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    pub fn get(&self, name: &str) -> Option<Extern> {
+        self.0.get(name).copied()
+    }
+}
+
+/// What an object's BTF says of externs.
+#[derive(Default)]
+struct Described<'b> {
+    /// The first function or variable of each name.
+    names: HashMap<&'b str, u32>,
+    /// The data section that a type is in.
+    sections: HashMap<u32, &'b str>,
+}
+
+impl<'b> Described<'b> {
+    fn of(btf: &'b Btf) -> Result<Self, ObjectError> {
+        let mut described = Self::default();
+        for (type_id, &at) in (1..).zip(btf.types()) {
+            let name = btf.string(btf.word(at))?;
+            match btf.kind(at) {
+                kind::FUNC | kind::VAR => {
+                    described.names.entry(name).or_insert(type_id);
+                }
+                kind::DATASEC => {
+                    for entry in btf.entries(at) {
+                        described.sections.entry(btf.word(entry)).or_insert(name);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(described)
+    }
+}
+
+/// `None` if the type is not one of an extern.
+fn kind_of(btf: &Btf, type_id: u32) -> Option<ExternKind> {
+    let at = btf.type_offset(type_id)?;
+    let (is_function, linkage) = match btf.kind(at) {
+        kind::FUNC => (true, btf.vlen(at)),
+        _ => (false, btf.word(at + TYPE_SIZE)),
+    };
+    match (is_function, linkage == linkage::EXTERN) {
+        (_, false) => None,
+        (true, true) => Some(ExternKind::Function),
+        (false, true) if btf.is_void(btf.word(at + 8)) => Some(ExternKind::Address),
+        (false, true) => Some(ExternKind::Variable),
+    }
+}
