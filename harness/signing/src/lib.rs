@@ -16,6 +16,7 @@ pub mod cms;
 pub mod description;
 pub mod difference;
 mod digest;
+pub mod embed;
 mod error;
 pub mod insn;
 pub mod key;

@@ -3,8 +3,50 @@
 use std::ffi::CStr;
 use std::fs;
 use std::io;
+use std::str::FromStr;
 
 use anyhow::{Context, Result};
+
+/// Where the kernel looks for a signer: `keyring_id` of `BPF_PROG_LOAD`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keyring(pub i32);
+
+impl Keyring {
+    /// The keys that are built into the kernel.
+    pub const BUILTIN: Keyring = Keyring(0);
+    /// The builtin ones, and those that they vouch for.
+    pub const SECONDARY: Keyring = Keyring(1);
+    /// The platform's, such as those of UEFI.
+    pub const PLATFORM: Keyring = Keyring(2);
+}
+
+impl Default for Keyring {
+    fn default() -> Self {
+        Self::SECONDARY
+    }
+}
+
+/// Something that names no keyring.
+#[derive(Debug, thiserror::Error)]
+#[error("no keyring: say builtin, secondary, platform, or the serial number of a keyring or a key")]
+pub struct UnknownKeyring;
+
+impl FromStr for Keyring {
+    type Err = UnknownKeyring;
+
+    fn from_str(name: &str) -> Result<Self, UnknownKeyring> {
+        match name {
+            "builtin" => Ok(Self::BUILTIN),
+            "secondary" => Ok(Self::SECONDARY),
+            "platform" => Ok(Self::PLATFORM),
+            // The first numbers are those of the three.
+            serial => match serial.parse() {
+                Ok(serial) if !(0..=2).contains(&serial) => Ok(Self(serial)),
+                _ => Err(UnknownKeyring),
+            },
+        }
+    }
+}
 
 /// Adds an X.509 certificate (DER) to the secondary trusted keyring.
 ///
@@ -66,6 +108,17 @@ mod tests {
 1c2d3e4f I------     1 perm 1f0b0000     0     0 keyring   .builtin_trusted_keys: 1
 2d6a3b0c I------     1 perm 1f0f0000     0     0 keyring   .secondary_trusted_keys: empty
 ";
+
+    #[test]
+    fn keyrings_have_names_and_numbers() {
+        for (name, keyring) in [("builtin", 0), ("secondary", 1), ("platform", 2), ("1234", 1234), ("-3", -3)]
+        {
+            assert_eq!(name.parse::<Keyring>().unwrap(), Keyring(keyring), "{name}");
+        }
+        for name in ["", "1", "Builtin", ".secondary_trusted_keys", "0x10", "99999999999"] {
+            assert!(name.parse::<Keyring>().is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn finds_a_keyring_by_its_whole_name() {

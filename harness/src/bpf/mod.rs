@@ -1,11 +1,22 @@
-//! The kernel's side of a signed load: the `bpf(2)` system call, its own BTF, its keyrings.
+//! The kernel's side of a signed load.
+//!
+//! Data flows one way: an object's maps are created, its programs are loaded onto them.
 
-pub mod kernel_btf;
+mod info;
 pub mod keyring;
+mod libbpf;
 mod maps;
+mod object;
 mod prog_load;
 mod syscall;
+mod target;
+mod test_run;
 
+pub use info::{jited_size, map_id, map_ids, program_id, xlated};
+pub use libbpf::{load_btf, map_freeze, map_update};
 pub use maps::{create_map, create_maps};
-pub use prog_load::{PreparedLoad, SECONDARY_KEYRING};
-pub use syscall::{ProgLoad, jited_size, load_btf, map_freeze, map_id, map_ids, map_update, prog_load};
+pub use object::{LoadOptions, LoadedMap, LoadedObject, LoadedProgram, Refused};
+pub use prog_load::{LoadContext, PreparedLoad};
+pub use syscall::{ProgLoad, prog_load};
+pub use target::LoadTarget;
+pub use test_run::{TestRun, test_run};

@@ -6,6 +6,7 @@
 mod accepted;
 mod keys;
 mod load;
+mod loaded_object;
 mod maps;
 mod maps_race;
 mod refused_message;

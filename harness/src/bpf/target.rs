@@ -1,6 +1,7 @@
-//! Type ids in the running kernel's own BTF.
+//! What programs attach to, in the running kernel.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::program::{Attach, Program};
@@ -16,30 +17,44 @@ const KIND_FUNC: u32 = 12;
 const PROG_TYPE_STRUCT_OPS: u32 = 27;
 const ATTACH_TYPE_RAW_TP: u32 = 23;
 
-/// The `attach_btf_id` of a program: 0 if it needs none.
-///
-/// # Errors
-/// The target is not in the kernel's BTF.
-pub fn attach_id(program: &Program) -> Result<u32> {
-    let (object, name) = match &program.attach {
-        Attach::None => return Ok(0),
-        Attach::KernelType { object, name, .. } => (object, name),
-        Attach::Program { name } => {
-            bail!("{}: attaching to {name} of a program is not supported", program.name)
+/// What a program attaches to, as `BPF_PROG_LOAD` has it: numbers that only this kernel knows.
+#[derive(Debug, Default)]
+pub struct LoadTarget {
+    /// The type's id in the kernel's BTF.
+    pub btf_id: u32,
+    /// The program or the module's BTF that the type is in; none: the kernel's own.
+    pub object: Option<OwnedFd>,
+    /// The index of the member of a struct_ops type.
+    pub member: Option<u32>,
+}
+
+impl LoadTarget {
+    /// Looks up the target of a program.
+    ///
+    /// # Errors
+    /// There is no such type.
+    pub fn of(program: &Program) -> Result<Self> {
+        let (object, name) = match &program.attach {
+            Attach::None => return Ok(Self::default()),
+            Attach::KernelType { object, name, .. } => (object, name),
+            Attach::Program { .. } => {
+                bail!("{}: attaching to a program is not supported", program.name)
+            }
+        };
+        if object != "vmlinux" {
+            bail!("{}: attaching to module {object} is not supported", program.name);
         }
-    };
-    if object != "vmlinux" {
-        bail!("{}: attaching to module {object} is not supported", program.name);
+        let kind = match (program.prog_type, program.expected_attach_type) {
+            (PROG_TYPE_STRUCT_OPS, _) => KIND_STRUCT,
+            (_, ATTACH_TYPE_RAW_TP) => KIND_TYPEDEF,
+            _ => KIND_FUNC,
+        };
+        let btf = fs::read(VMLINUX).context(VMLINUX)?;
+        let btf_id = find(&btf, kind, name)
+            .with_context(|| format!("{VMLINUX} is malformed"))?
+            .with_context(|| format!("{}: the kernel has no {name}", program.name))?;
+        Ok(Self { btf_id, ..Self::default() })
     }
-    let kind = match (program.prog_type, program.expected_attach_type) {
-        (PROG_TYPE_STRUCT_OPS, _) => KIND_STRUCT,
-        (_, ATTACH_TYPE_RAW_TP) => KIND_TYPEDEF,
-        _ => KIND_FUNC,
-    };
-    let btf = fs::read(VMLINUX).context(VMLINUX)?;
-    find(&btf, kind, name)
-        .with_context(|| format!("{VMLINUX} is malformed"))?
-        .with_context(|| format!("{}: the kernel has no {name}", program.name))
 }
 
 /// The id of the first type of this kind and name. `None` if the BTF is malformed.
