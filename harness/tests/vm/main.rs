@@ -4,11 +4,15 @@
 //! algorithm (`rsa-2048.key`, `rsa-2048.pem`, …).
 
 mod accepted;
+mod behaviour;
 mod keys;
 mod load;
+mod loaded;
 mod loaded_object;
+mod machine;
 mod maps;
 mod maps_race;
+mod packet;
 mod refused_message;
 mod refused_program;
 mod refused_signer;
