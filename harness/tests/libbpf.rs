@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::{ptr, slice};
 
+use bpfsig_signing::btf::{Btf, kind};
 use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::names;
@@ -37,6 +38,8 @@ fn libbpf(bytes: &[u8]) -> Expected {
         let mut map = sys::bpf_object__next_map(object, ptr::null_mut());
         while !map.is_null() {
             maps.push(expected_map(map));
+            // Pinning would make system calls.
+            sys::bpf_map__set_pin_path(map, ptr::null());
             map = sys::bpf_object__next_map(object, map);
         }
         let mut options =
@@ -124,6 +127,22 @@ unsafe fn expected_program(program: *mut sys::bpf_program) -> Program {
 unsafe fn copy<T>(start: *const T, count: usize) -> Vec<u8> {
     // SAFETY: as the caller promises.
     unsafe { slice::from_raw_parts(start.cast::<u8>(), count * size_of::<T>()).to_vec() }
+}
+
+/// Compiles `tests/objects/NAME` and compares it straight from the compiler and after it went through libbpf's linker.
+fn compile_and_compare(name: &str) -> Vec<u8> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects").join(name);
+    let bytes = clang(&source);
+    compare(name, &bytes);
+
+    let dir = tempfile::tempdir().unwrap();
+    let (compiled, linked) = (dir.path().join("compiled.o"), dir.path().join("linked.o"));
+    std::fs::write(&compiled, &bytes).unwrap();
+    let mut linker = libbpf_rs::Linker::new(&linked).unwrap();
+    linker.add_file(&compiled).unwrap();
+    linker.link().unwrap();
+    compare(&format!("{name}, linked"), &std::fs::read(linked).unwrap());
+    bytes
 }
 
 fn compare(name: &str, bytes: &[u8]) {
@@ -233,24 +252,18 @@ fn the_corpus_is_linked_as_libbpf_links_it() {
     }
 }
 
-/// Straight from the compiler: the objects of the corpus went through libbpf's linker.
 #[test]
 fn subprograms_are_linked_as_libbpf_links_them() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/link.bpf.c");
-    let bytes = clang(&source);
-    compare("link.bpf.c", &bytes);
+    let bytes = compile_and_compare("link.bpf.c");
 
     let object = Object::parse(&bytes).unwrap();
     let relocations = object.programs().iter().map(|program| program.core_relos.count());
     assert_eq!(relocations.collect::<Vec<_>>(), [0, 1, 0]);
 }
 
-/// The objects of the corpus went through libbpf's linker, too.
 #[test]
 fn maps_are_read_as_libbpf_reads_them() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/maps.bpf.c");
-    let bytes = clang(&source);
-    compare("maps.bpf.c", &bytes);
+    let bytes = compile_and_compare("maps.bpf.c");
 
     let object = Object::parse(&bytes).unwrap();
     let slots: Vec<_> = object.programs().iter().map(|program| program.slots.len()).collect();
@@ -259,16 +272,12 @@ fn maps_are_read_as_libbpf_reads_them() {
 
 #[test]
 fn externs_are_what_libbpf_makes_of_them() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/externs.bpf.c");
-    let bytes = clang(&source);
-    compare("externs.bpf.c", &bytes);
+    compile_and_compare("externs.bpf.c");
 }
 
 #[test]
 fn initial_entries_make_no_difference_to_programs_and_maps() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/entries.bpf.c");
-    let bytes = clang(&source);
-    compare("entries.bpf.c", &bytes);
+    let bytes = compile_and_compare("entries.bpf.c");
 
     let object = Object::parse(&bytes).unwrap();
     let map = |name: &str| object.maps().iter().position(|map| map.name == name).unwrap();
@@ -349,4 +358,75 @@ fn types_have_the_names_that_libbpf_gives_them() {
     };
     compare(names::map_type, sys::libbpf_bpf_map_type_str);
     compare(names::prog_type, sys::libbpf_bpf_prog_type_str);
+}
+
+/// libbpf writes the BTF of a kernel and of a module that refers to it.
+#[test]
+fn a_modules_btf_is_read_with_the_kernels() {
+    let raw = |btf| {
+        let mut size = 0;
+        // SAFETY: the BTF exists, the size is that of its data.
+        unsafe { copy(sys::btf__raw_data(btf, &mut size).cast::<u8>(), size as usize) }
+    };
+    // SAFETY: both are freed at the end, the module's first; all names are C strings.
+    let (kernel, module) = unsafe {
+        let kernel = sys::btf__new_empty();
+        let int = sys::btf__add_int(kernel, c"int".as_ptr(), 4, 1);
+        let pair = sys::btf__add_struct(kernel, c"pair".as_ptr(), 8);
+        sys::btf__add_field(kernel, c"first".as_ptr(), int, 0, 0);
+        sys::btf__add_field(kernel, c"second".as_ptr(), int, 32, 0);
+        assert_eq!((int, pair), (1, 2));
+
+        let module = sys::btf__new_empty_split(kernel);
+        let ops = sys::btf__add_struct(module, c"ops".as_ptr(), 28);
+        let array = sys::btf__add_array(module, int, pair, 3);
+        sys::btf__add_typedef(module, c"pair".as_ptr(), pair);
+        assert_eq!((ops, array), (3, 4));
+        let bytes = (raw(kernel), raw(module));
+        sys::btf__free(module);
+        sys::btf__free(kernel);
+        bytes
+    };
+    let kernel = Arc::new(Btf::parse(&kernel[..]).unwrap());
+    let module = Btf::parse_split(&module[..], kernel.clone()).unwrap();
+    assert_eq!(kernel.find(kind::STRUCT, "pair"), Some(2));
+    assert_eq!(kernel.find(kind::STRUCT, "ops"), None);
+    assert_eq!(module.find(kind::STRUCT, "ops"), Some(3));
+    assert_eq!(module.find(kind::STRUCT, "pair"), None, "that is the kernel's");
+    assert_eq!(module.find(kind::TYPEDEF, "pair"), Some(5));
+    assert_eq!((module.name(2), module.name(3), module.name(5)), (Ok("pair"), Ok("ops"), Ok("pair")));
+    assert_eq!((module.size(2), module.size(4), module.size(5)), (Some(8), Some(24), Some(8)));
+    assert!(module.name(6).is_err() && kernel.name(3).is_err());
+
+    // Through the module's typedef.
+    let (name, members) = module.structure(5).unwrap();
+    let members: Vec<_> = members.iter().map(|m| (m.name, m.type_id, m.offset, m.is_bit_field)).collect();
+    assert_eq!((name, members), ("pair", vec![("first", 1, 0, false), ("second", 1, 4, false)]));
+}
+
+/// The largest BTF that there is, where the kernel has it.
+#[test]
+fn the_kernels_btf_is_read_as_libbpf_reads_it() {
+    const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+    let Ok(bytes) = std::fs::read(VMLINUX) else { return };
+    let btf = Btf::parse(bytes).unwrap();
+    let path = std::ffi::CString::new(VMLINUX).unwrap();
+    // SAFETY: it is freed at the end, the names live as long; ids are below the count.
+    unsafe {
+        let libbpf = sys::btf__parse(path.as_ptr(), ptr::null_mut());
+        let count = sys::btf__type_cnt(libbpf);
+        for id in 1..count {
+            let name_offset = (*sys::btf__type_by_id(libbpf, id)).name_off;
+            let name = sys::btf__name_by_offset(libbpf, name_offset);
+            assert_eq!(btf.name(id).unwrap(), std::ffi::CStr::from_ptr(name).to_str().unwrap());
+            let size = sys::btf__resolve_size(libbpf, id);
+            assert_eq!(btf.size(id), u32::try_from(size).ok(), "type {id}");
+        }
+        assert!(btf.name(count).is_err());
+        for (kind, name) in [(kind::STRUCT, c"task_struct"), (kind::FUNC, c"tcp_connect")] {
+            let expected = sys::btf__find_by_name_kind(libbpf, name.as_ptr(), kind);
+            assert_eq!(btf.find(kind, name.to_str().unwrap()), u32::try_from(expected).ok());
+        }
+        sys::btf__free(libbpf);
+    }
 }

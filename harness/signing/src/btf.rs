@@ -96,17 +96,16 @@ pub(crate) struct Variable<'b> {
 
 impl Btf {
     /// Reads the BTF of an object, or of the kernel (`/sys/kernel/btf/vmlinux`).
-    pub fn parse(bytes: &[u8]) -> Result<Self, BtfError> {
-        Self::new(bytes, None)
+    pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Self, BtfError> {
+        Self::new(bytes.into(), None)
     }
 
     /// Reads the BTF of a module (`/sys/kernel/btf/MODULE`), whose types refer to those of `base`, the kernel's.
-    pub fn parse_split(bytes: &[u8], base: Arc<Btf>) -> Result<Self, BtfError> {
-        Self::new(bytes, Some(base))
+    pub fn parse_split(bytes: impl Into<Vec<u8>>, base: Arc<Btf>) -> Result<Self, BtfError> {
+        Self::new(bytes.into(), Some(base))
     }
 
-    fn new(bytes: &[u8], base: Option<Arc<Btf>>) -> Result<Self, BtfError> {
-        let bytes = bytes.to_vec();
+    fn new(bytes: Vec<u8>, base: Option<Arc<Btf>>) -> Result<Self, BtfError> {
         if bytes.len() < HEADER_SIZE {
             return Err(BtfError("is shorter than its header"));
         }

@@ -103,28 +103,29 @@ const PROG_TYPE_TRACING: u32 = 26;
 const ATTACH_TYPES_OF_FUNCTIONS: [u32; 2] = [24, 25];
 
 impl Program {
-    /// Makes an fentry or fexit program attach to the function of that name in another program instead of in the
-    /// kernel: nothing in an object says so. A program that replaces a function (`freplace`) does it already.
+    /// Makes an fentry or fexit program attach to a function in another program instead of in the kernel: nothing in an
+    /// object says so. A program that replaces a function (`freplace`) does it already. Without a name, the function
+    /// is the one that the object names.
     ///
     /// # Errors
     ///
     /// [`Error::Program`] if this can't be done with such a program.
-    pub fn attach_to_program(&mut self) -> Result<()> {
-        match &mut self.attach {
-            Attach::Program { .. } => Ok(()),
-            Attach::KernelType { object, name, .. }
-                if object == "vmlinux"
-                    && self.prog_type == PROG_TYPE_TRACING
-                    && ATTACH_TYPES_OF_FUNCTIONS.contains(&self.expected_attach_type) =>
-            {
-                self.attach = Attach::Program { name: std::mem::take(name) };
-                Ok(())
+    #[doc(alias = "bpf_program__set_attach_target")]
+    pub fn attach_to_program(&mut self, function: Option<&str>) -> Result<()> {
+        let is_tracing = self.prog_type == PROG_TYPE_TRACING
+            && ATTACH_TYPES_OF_FUNCTIONS.contains(&self.expected_attach_type);
+        let name = match &self.attach {
+            Attach::Program { name } => name,
+            Attach::KernelType { object, name, .. } if is_tracing && object == "vmlinux" => name,
+            _ => {
+                return Err(Error::Program {
+                    name: self.name.clone(),
+                    problem: "only fentry, fexit and freplace programs can attach to a program",
+                });
             }
-            _ => Err(Error::Program {
-                name: self.name.clone(),
-                problem: "only fentry, fexit and freplace programs can attach to a program",
-            }),
-        }
+        };
+        self.attach = Attach::Program { name: function.unwrap_or(name).to_owned() };
+        Ok(())
     }
 
     /// How many instructions the program has (a 64-bit immediate load counts as two).

@@ -286,12 +286,15 @@ fn a_tracing_program_can_attach_to_a_program() {
         let unchanged = program.clone();
         match &*unchanged.name {
             "entry" | "leave" | "replace" => {
-                program.attach_to_program().unwrap();
-                assert_eq!(program.attach, Attach::Program { name: "f".to_owned() });
+                let target = |name: &str| Attach::Program { name: name.to_owned() };
+                program.attach_to_program(None).unwrap();
+                assert_eq!(program.attach, target("f"));
+                program.attach_to_program(Some("g")).unwrap();
+                assert_eq!(program.attach, target("g"));
             }
             name => {
                 assert_eq!(
-                    program.attach_to_program().unwrap_err().to_string(),
+                    program.attach_to_program(Some("g")).unwrap_err().to_string(),
                     format!(
                         "program `{name}`: only fentry, fexit and freplace programs can attach to a program"
                     )

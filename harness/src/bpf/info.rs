@@ -1,5 +1,6 @@
 //! What the kernel says about programs and maps (`BPF_OBJ_GET_INFO_BY_FD`).
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -73,6 +74,44 @@ pub fn map_id(map: BorrowedFd<'_>) -> io::Result<u32> {
     // SAFETY: the kernel writes at most `size` bytes to `info`.
     check(unsafe { sys::bpf_map_get_info_by_fd(map.as_raw_fd(), &mut info, &mut size) })?;
     Ok(info.id)
+}
+
+/// The id of a program's BTF, if it has one.
+pub(super) fn btf_id(program: BorrowedFd<'_>) -> io::Result<Option<u32>> {
+    let id = program_info(program, |_| {})?.btf_id;
+    Ok((id != 0).then_some(id))
+}
+
+/// The BTF of an object, as it was loaded.
+pub(super) fn btf_bytes(btf: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; btf_info(btf, |_| {})?.btf_size as usize];
+    btf_info(btf, |info| {
+        info.btf_size = bytes.len() as u32;
+        info.btf = bytes.as_mut_ptr() as u64;
+    })?;
+    Ok(bytes)
+}
+
+/// The name of BTF that is the kernel's: `vmlinux`, or a module.
+pub(super) fn kernel_btf_name(btf: BorrowedFd<'_>) -> io::Result<Option<String>> {
+    // `MODULE_NAME_LEN`.
+    let mut name = [0u8; 64];
+    let info = btf_info(btf, |info| {
+        info.name_len = name.len() as u32;
+        info.name = name.as_mut_ptr() as u64;
+    })?;
+    let name = CStr::from_bytes_until_nul(&name).unwrap_or_default().to_string_lossy().into_owned();
+    Ok((info.kernel_btf != 0).then_some(name))
+}
+
+/// `ask` names the caller's arrays for the kernel to fill, with their sizes.
+fn btf_info(btf: BorrowedFd<'_>, ask: impl FnOnce(&mut sys::bpf_btf_info)) -> io::Result<sys::bpf_btf_info> {
+    let mut info = sys::bpf_btf_info::default();
+    ask(&mut info);
+    let mut size = size_of_val(&info) as u32;
+    // SAFETY: the kernel writes at most `size` bytes to `info`, and to arrays that `ask` has named no more than fit.
+    check(unsafe { sys::bpf_btf_get_info_by_fd(btf.as_raw_fd(), &mut info, &mut size) })?;
+    Ok(info)
 }
 
 /// `ask` names the caller's arrays for the kernel to fill, with their sizes.

@@ -2,20 +2,27 @@
 //!
 //! Data flows one way: an object's maps are created, its programs are loaded onto them.
 
+mod attach;
 mod info;
+mod kernel_btf;
 pub mod keyring;
 mod libbpf;
 mod maps;
 mod object;
+mod perf_event;
+mod pin;
 mod prog_load;
+mod struct_ops;
 mod syscall;
 mod target;
 mod test_run;
 
+pub use attach::{Hooks, Link};
 pub use info::{jited_size, map_id, map_ids, program_id, xlated};
-pub use libbpf::{load_btf, map_freeze, map_update};
+pub use libbpf::{load_btf, map_freeze, map_update, pinned, program_by_id};
 pub use maps::{create_map, create_maps};
 pub use object::{LoadOptions, LoadedMap, LoadedObject, LoadedProgram, Refused};
+pub use pin::Pins;
 pub use prog_load::{LoadContext, PreparedLoad};
 pub use syscall::{ProgLoad, prog_load};
 pub use target::LoadTarget;

@@ -168,7 +168,7 @@ fn resources(plan: &Plan, group: &[Load]) -> Result<HashMap<usize, Resources>> {
             let btf = btf.with_context(|| format!("loading the BTF of {}", program.name))?;
             let maps = bpf::create_maps(program, btf.as_ref().map(AsFd::as_fd))
                 .with_context(|| program.name.clone())?;
-            let target = LoadTarget::of(program)?;
+            let target = LoadTarget::of(program, None)?;
             entry.insert(Resources { btf, maps, target });
         }
     }

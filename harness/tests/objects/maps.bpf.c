@@ -44,7 +44,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 100);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(pinning, 0);
+	__uint(pinning, 1);
 	__type(key, struct value);
 	__type(value, pair);
 } hash SEC(".maps");

@@ -91,7 +91,7 @@ pub fn load_onto(
     signature: Option<&[u8]>,
     change: impl FnOnce(&mut ProgLoad),
 ) -> Outcome {
-    let target = LoadTarget::of(program).unwrap();
+    let target = LoadTarget::of(program, None).unwrap();
     let context = LoadContext {
         btf: btf.as_ref().map(AsFd::as_fd),
         maps: maps.iter().map(AsFd::as_fd).collect(),

@@ -2,7 +2,8 @@
 //!
 //! What libbpf does between reading an object and loading it, as far as it does not depend on the host:
 //! each program gets the subprograms that it uses and the records about its instructions; the section's name says
-//! what it is and where it attaches. What depends on the host (CO-RE, type ids) stays as the compiler left it.
+//! what it is and where it attaches. What depends on the host stays open: CO-RE as the compiler left it, functions and
+//! variables of the kernel by name.
 
 mod btf_ext;
 mod complete;
