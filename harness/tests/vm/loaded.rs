@@ -1,13 +1,18 @@
 //! An object of the corpus in the kernel: loaded by us with a signature, or by libbpf without, for tests that demand the
 //! same of both.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::ptr;
 
-use bpfsig::bpf::{self, LoadOptions, LoadedObject, TestRun};
+use bpfsig::bpf::{self, Hooks, LoadOptions, LoadedObject, TestRun};
 use bpfsig_signing::object::Object;
 use libbpf_rs::btf::{Btf, types};
-use libbpf_rs::{AsRawLibbpf as _, MapCore as _, MapFlags, MapHandle, ObjectBuilder};
+use libbpf_rs::libbpf_sys as sys;
+use libbpf_rs::{AsRawLibbpf, MapCore, MapFlags, MapHandle, MapType, ObjectBuilder, ProgramType};
 
 use crate::loaded_object;
 
@@ -29,14 +34,37 @@ pub struct Loaded {
     pub way: Way,
     programs: HashMap<String, OwnedFd>,
     maps: HashMap<String, MapHandle>,
-    /// What goes out of the kernel with its owner.
-    _owner: Owner,
+    owner: Owner,
 }
 
-#[allow(dead_code)]
+/// Who has loaded the object, and attaches its programs.
 enum Owner {
     Us(LoadedObject),
-    Libbpf(libbpf_rs::Object),
+    Libbpf(RefCell<libbpf_rs::Object>),
+}
+
+/// What programs are attached to.
+#[derive(Clone, Copy)]
+pub enum Hook<'h> {
+    /// What their sections name.
+    Section,
+    /// A control group.
+    Cgroup(&'h Path),
+}
+
+/// An attached program. It is detached when this value goes away.
+pub enum Attached {
+    ByUs(bpf::Link),
+    ByLibbpf(libbpf_rs::Link),
+}
+
+impl AsFd for Attached {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::ByUs(link) => link.fd.as_fd(),
+            Self::ByLibbpf(link) => link.as_fd(),
+        }
+    }
 }
 
 /// Loads an object of the corpus each way and hands it to `test`.
@@ -84,22 +112,20 @@ impl Loaded {
             .iter()
             .map(|map| Ok((map.name.clone(), handle(map.fd.as_fd())?)))
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { way: Way::Signed, programs, maps, _owner: Owner::Us(loaded) })
+        Ok(Self { way: Way::Signed, programs, maps, owner: Owner::Us(loaded) })
     }
 
     fn unsigned(name: &str, bytes: &[u8], target: Option<BorrowedFd<'_>>) -> anyhow::Result<Self> {
         let mut object = ObjectBuilder::default().name(name)?.open_memory(bytes)?;
         if let Some(target) = target {
             for mut program in object.progs_mut() {
-                use std::os::fd::AsRawFd as _;
                 program.set_attach_target(target.as_raw_fd(), None)?;
             }
         }
-        for mut map in object.maps_mut() {
-            // Maps that are to be pinned by name would be shared by all tests.
-            // SAFETY: the map is the object's, which is open.
-            unsafe { libbpf_rs::libbpf_sys::bpf_map__set_pin_path(map.as_libbpf_object().as_ptr(), std::ptr::null()) };
-            let _ = &mut map;
+        for map in object.maps_mut() {
+            // Tests would share maps that are to be pinned by name.
+            // SAFETY: the map belongs to an open object.
+            unsafe { sys::bpf_map__set_pin_path(map.as_libbpf_object().as_ptr(), ptr::null()) };
         }
         let object = object.load()?;
         let programs = object
@@ -118,7 +144,16 @@ impl Loaded {
                 Ok((name.to_owned(), handle(map.as_fd())?))
             })
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { way: Way::Unsigned, programs, maps, _owner: Owner::Libbpf(object) })
+        Ok(Self { way: Way::Unsigned, programs, maps, owner: Owner::Libbpf(RefCell::new(object)) })
+    }
+
+    /// Attaches the programs that attach to `hook`, each owner in its own way.
+    pub fn attach(&self, hook: Hook<'_>) -> Vec<Attached> {
+        let attached = match &self.owner {
+            Owner::Us(object) => attach_ours(object, hook),
+            Owner::Libbpf(object) => attach_libbpfs(&mut object.borrow_mut(), hook),
+        };
+        attached.unwrap_or_else(|error| panic!("{:?}: {error:#}", self.way))
     }
 
     /// The names of the programs, in order.
@@ -172,7 +207,7 @@ impl Loaded {
         let (id, _) = bpf::program_id(program.as_fd()).unwrap();
         let btf = Btf::from_prog_id(id).unwrap();
         for section in btf.type_by_kind::<types::DataSec<'_>>() {
-            let find = |variable: &&types::VarSecInfo| {
+            let find = |variable: &types::VarSecInfo| {
                 let var: types::Var<'_> = btf.type_by_id(variable.ty).unwrap();
                 var.name().unwrap() == name
             };
@@ -183,6 +218,39 @@ impl Loaded {
         }
         panic!("no variable {name}");
     }
+}
+
+fn attach_ours(object: &LoadedObject, hook: Hook<'_>) -> anyhow::Result<Vec<Attached>> {
+    let hooks = match hook {
+        Hook::Section => Hooks::new().by_section(),
+        Hook::Cgroup(path) => Hooks::new().cgroup(path)?,
+    };
+    Ok(object.attach(&hooks)?.into_iter().map(Attached::ByUs).collect())
+}
+
+fn attach_libbpfs(object: &mut libbpf_rs::Object, hook: Hook<'_>) -> anyhow::Result<Vec<Attached>> {
+    let mut links = Vec::new();
+    for program in object.progs_mut() {
+        let by_section = matches!(
+            program.prog_type(),
+            ProgramType::Tracing
+                | ProgramType::Lsm
+                | ProgramType::Kprobe
+                | ProgramType::Tracepoint
+                | ProgramType::Ext
+        );
+        match hook {
+            Hook::Section if by_section => links.push(program.attach()?),
+            Hook::Section => (),
+            Hook::Cgroup(path) => links.push(program.attach_cgroup(File::open(path)?.as_raw_fd())?),
+        }
+    }
+    if matches!(hook, Hook::Section) {
+        for mut map in object.maps_mut().filter(|map| map.map_type() == MapType::StructOps) {
+            links.push(map.attach_struct_ops()?);
+        }
+    }
+    Ok(links.into_iter().map(Attached::ByLibbpf).collect())
 }
 
 fn handle(map: BorrowedFd<'_>) -> anyhow::Result<MapHandle> {

@@ -1,12 +1,16 @@
 //! The machine that tests provoke programs on.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::net::if_::if_nametoindex;
+use nix::sched::{CloneFlags, unshare};
 
 /// Waits until something is so. It is on its way: the limit only ends a test that has failed.
 #[track_caller]
@@ -19,58 +23,111 @@ pub fn until(mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// `struct ifreq` with flags.
-#[repr(C)]
-struct DeviceFlags {
-    name: [u8; libc::IFNAMSIZ],
-    flags: libc::c_short,
-    rest: [u8; 22],
+/// Runs a command, such as `ip link set lo up`.
+#[track_caller]
+pub fn run(command: &str) {
+    let mut words = command.split_whitespace();
+    let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-impl DeviceFlags {
-    fn new(name: &str, flags: libc::c_int) -> Self {
-        let mut request = Self { name: [0; libc::IFNAMSIZ], flags: flags as _, rest: [0; 22] };
-        request.name[..name.len()].copy_from_slice(name.as_bytes());
-        request
+/// Gives this thread a network of its own, which has these addresses.
+pub fn network(addresses: &[&str]) {
+    unshare(CloneFlags::CLONE_NEWNET).unwrap();
+    run("ip link set lo up");
+    for address in addresses {
+        run(&format!("ip addr add {address} dev lo"));
     }
 }
 
-/// Switches a network device on.
-pub fn device_up(name: &str) {
-    // SAFETY: takes no pointers.
-    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
-    assert!(socket >= 0, "{}", io::Error::last_os_error());
-    // SAFETY: it has just been made for us.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-    let mut request = DeviceFlags::new(name, libc::IFF_UP | libc::IFF_RUNNING);
-    // SAFETY: the request has the size and layout of `struct ifreq`.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &mut request) };
-    assert_eq!(result, 0, "{name}: {}", io::Error::last_os_error());
+/// A control group with all threads of this process in it. They leave it, and it goes away, with this value.
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+impl Cgroup {
+    pub fn new() -> Self {
+        let path = Path::new("/sys/fs/cgroup/bpfsig");
+        fs::create_dir(path).unwrap();
+        let cgroup = Self { path: path.to_owned() };
+        fs::write(path.join("cgroup.procs"), "0").unwrap();
+        cgroup
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        fs::write("/sys/fs/cgroup/cgroup.procs", "0").unwrap();
+        // Killed processes leave it in their own time.
+        until(|| fs::remove_dir(&self.path).is_ok());
+    }
+}
+
+/// A directory on a file system of its own, where set-user-ID works. It goes away with this value.
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    pub fn new() -> Self {
+        let path = PathBuf::from("/run/bpfsig-scratch");
+        fs::create_dir(&path).unwrap();
+        mount(Some("tmpfs"), &path, Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
+        Self { path }
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// A copy of a program in it, with these permissions.
+    pub fn copy(&self, program: &str, mode: u32) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let copy = self.file(program.rsplit('/').next().unwrap());
+        fs::copy(program, &copy).unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(mode)).unwrap();
+        copy
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        umount2(&self.path, MntFlags::MNT_DETACH).unwrap();
+        fs::remove_dir(&self.path).unwrap();
+    }
 }
 
 /// A network device whose frames come out here. It goes away with this value.
 pub struct Tap {
-    name: String,
+    name: &'static str,
     file: File,
 }
 
 impl Tap {
-    pub fn new(name: &str) -> Self {
+    pub fn new(name: &'static str) -> Self {
         let file = OpenOptions::new().read(true).write(true).open("/dev/net/tun").unwrap();
-        let mut request = DeviceFlags::new(name, libc::IFF_TAP | libc::IFF_NO_PI);
-        // SAFETY: the request has the size and layout of `struct ifreq`.
-        let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &mut request) };
+        // `struct ifreq`: a name of 16 bytes, flags of two.
+        let mut request = [0u8; 40];
+        request[..name.len()].copy_from_slice(name.as_bytes());
+        request[16..18].copy_from_slice(&((libc::IFF_TAP | libc::IFF_NO_PI) as u16).to_ne_bytes());
+        // SAFETY: the request is as large as `struct ifreq`.
+        let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, request.as_mut_ptr()) };
         assert_eq!(result, 0, "{name}: {}", io::Error::last_os_error());
-        device_up(name);
-        Self { name: name.to_owned(), file }
+        run(&format!("ip link set {name} up"));
+        Self { name, file }
     }
 
     /// The number of the device.
     pub fn index(&self) -> u32 {
-        if_nametoindex(self.name.as_str()).unwrap()
+        if_nametoindex(self.name).unwrap()
     }
 
-    /// The next frame with this source; those of the kernel's own (IPv6 finds routers) are passed over.
+    /// The next frame with this source; those of the kernel's own (IPv6 looks for routers) are passed over.
     pub fn next_from(&mut self, source: [u8; 6]) -> Vec<u8> {
         let mut frame = vec![0; 2048];
         loop {

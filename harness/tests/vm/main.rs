@@ -16,4 +16,3 @@ mod packet;
 mod refused_message;
 mod refused_program;
 mod refused_signer;
-mod tmp_libbpf;
