@@ -8,34 +8,37 @@
 #include "packet.h"
 
 #define MAX_VLAN_TAGS 2
+/* Headers that start later are not looked for in the linear part. */
+#define MAX_OFFSET 512
 
 struct vlan_header {
 	__be16 tci;
 	__be16 protocol;
 };
 
-/* @size bytes at @offset: where they lie, or copied to @buffer if they are not in the linear part. */
-static __always_inline void *header(struct __sk_buff *skb, __u16 offset, void *buffer, __u32 size)
+/* Copies @size bytes at @offset, from the linear part if they are there. */
+static __always_inline int read(struct __sk_buff *skb, __u16 offset, void *to, __u64 size)
 {
 	struct cursor cursor = skb_cursor(skb);
-	void *header;
+	void *at;
 
-	if (take(&cursor, offset)) {
-		header = take(&cursor, size);
-		if (header)
-			return header;
+	if (offset <= MAX_OFFSET && take(&cursor, offset)) {
+		at = take(&cursor, size);
+		if (at) {
+			__builtin_memcpy(to, at, size);
+			return 0;
+		}
 	}
-	return bpf_skb_load_bytes(skb, offset, buffer, size) ? NULL : buffer;
+	return bpf_skb_load_bytes(skb, offset, to, size);
 }
 
 static __always_inline int dissect_ports(struct __sk_buff *skb, struct bpf_flow_keys *keys)
 {
-	__be16 buffer[2], *ports;
+	__be16 ports[2];
 
 	if (keys->ip_proto != IPPROTO_TCP && keys->ip_proto != IPPROTO_UDP)
 		return BPF_OK;
-	ports = header(skb, keys->thoff, buffer, sizeof(buffer));
-	if (!ports)
+	if (read(skb, keys->thoff, ports, sizeof(ports)))
 		return BPF_DROP;
 	keys->sport = ports[0];
 	keys->dport = ports[1];
@@ -44,20 +47,19 @@ static __always_inline int dissect_ports(struct __sk_buff *skb, struct bpf_flow_
 
 static __always_inline int dissect_ipv4(struct __sk_buff *skb, struct bpf_flow_keys *keys)
 {
-	struct iphdr buffer, *ip;
+	struct iphdr ip;
 
-	ip = header(skb, keys->nhoff, &buffer, sizeof(buffer));
-	if (!ip || ip->ihl < 5)
+	if (read(skb, keys->nhoff, &ip, sizeof(ip)) || ip.ihl < 5)
 		return BPF_DROP;
 	keys->addr_proto = ETH_P_IP;
-	keys->ipv4_src = ip->saddr;
-	keys->ipv4_dst = ip->daddr;
-	keys->ip_proto = ip->protocol;
-	keys->thoff = keys->nhoff + ip->ihl * 4;
-	if (ip->frag_off & bpf_htons(IP_MF | IP_OFFSET)) {
+	keys->ipv4_src = ip.saddr;
+	keys->ipv4_dst = ip.daddr;
+	keys->ip_proto = ip.protocol;
+	keys->thoff = keys->nhoff + ip.ihl * 4;
+	if (ip.frag_off & bpf_htons(IP_MF | IP_OFFSET)) {
 		keys->is_frag = true;
 		/* Only the first fragment has ports. */
-		keys->is_first_frag = !(ip->frag_off & bpf_htons(IP_OFFSET));
+		keys->is_first_frag = !(ip.frag_off & bpf_htons(IP_OFFSET));
 		if (!keys->is_first_frag)
 			return BPF_OK;
 	}
@@ -66,16 +68,15 @@ static __always_inline int dissect_ipv4(struct __sk_buff *skb, struct bpf_flow_k
 
 static __always_inline int dissect_ipv6(struct __sk_buff *skb, struct bpf_flow_keys *keys)
 {
-	struct ipv6hdr buffer, *ip6;
+	struct ipv6hdr ip6;
 
-	ip6 = header(skb, keys->nhoff, &buffer, sizeof(buffer));
-	if (!ip6)
+	if (read(skb, keys->nhoff, &ip6, sizeof(ip6)))
 		return BPF_DROP;
 	keys->addr_proto = ETH_P_IPV6;
-	__builtin_memcpy(keys->ipv6_src, &ip6->saddr, sizeof(ip6->saddr));
-	__builtin_memcpy(keys->ipv6_dst, &ip6->daddr, sizeof(ip6->daddr));
-	keys->ip_proto = ip6->nexthdr;
-	keys->thoff = keys->nhoff + sizeof(*ip6);
+	__builtin_memcpy(keys->ipv6_src, &ip6.saddr, sizeof(ip6.saddr));
+	__builtin_memcpy(keys->ipv6_dst, &ip6.daddr, sizeof(ip6.daddr));
+	keys->ip_proto = ip6.nexthdr;
+	keys->thoff = keys->nhoff + sizeof(ip6);
 	return dissect_ports(skb, keys);
 }
 
@@ -87,15 +88,14 @@ int flow_dissect(struct __sk_buff *skb)
 	int i;
 
 	for (i = 0; i < MAX_VLAN_TAGS; i++) {
-		struct vlan_header buffer, *vlan;
+		struct vlan_header vlan;
 
 		if (protocol != bpf_htons(ETH_P_8021Q) && protocol != bpf_htons(ETH_P_8021AD))
 			break;
-		vlan = header(skb, keys->nhoff, &buffer, sizeof(buffer));
-		if (!vlan)
+		if (read(skb, keys->nhoff, &vlan, sizeof(vlan)))
 			return BPF_DROP;
-		protocol = vlan->protocol;
-		keys->nhoff += sizeof(*vlan);
+		protocol = vlan.protocol;
+		keys->nhoff += sizeof(vlan);
 	}
 	keys->n_proto = protocol;
 	if (protocol == bpf_htons(ETH_P_IP))

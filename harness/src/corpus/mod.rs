@@ -38,6 +38,11 @@ impl fmt::Display for Source {
     }
 }
 
+/// The objects in `progs/` as clang wrote them, by name, ordered by it.
+pub fn objects() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    objects::objects()
+}
+
 /// The programs in `progs/`, ordered by file and section.
 pub fn programs() -> Result<Vec<Entry>> {
     objects::programs()

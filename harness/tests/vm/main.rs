@@ -16,3 +16,5 @@ mod packet;
 mod refused_message;
 mod refused_program;
 mod refused_signer;
+mod xdp_tools;
+mod xlated;

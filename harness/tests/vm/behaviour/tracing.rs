@@ -107,25 +107,28 @@ fn kprobe_ptrace_guard() {
         }
     }
     let sleeper = Sleeper(Command::new("sleep").arg("1000000").uid(USER).spawn().unwrap());
-    let traced = sleeper.0.id();
-    // Runs `true` after it has tried to attach, whether it could or not.
-    let attach = |user| {
+    let target = sleeper.0.id();
+    // Runs `true` after it has tried to take a file from the sleeper, whether it could or not.
+    let reach = |user| {
         let mut command = Command::new("true");
         let try_it = move || {
             // SAFETY: no pointers.
-            unsafe { libc::ptrace(libc::PTRACE_ATTACH, traced as libc::pid_t, 0, 0) };
+            unsafe {
+                let pidfd = libc::syscall(libc::SYS_pidfd_open, target, 0);
+                libc::syscall(libc::SYS_pidfd_getfd, pidfd, 0, 0);
+            }
             Ok(())
         };
-        // SAFETY: a system call and nothing else.
+        // SAFETY: two system calls and nothing else.
         unsafe { command.uid(user).pre_exec(try_it) };
         command.status().unwrap()
     };
     each_way_attached("kprobe_ptrace_guard", |_, _| {
-        assert_eq!(attach(OTHER_USER).signal(), Some(libc::SIGKILL));
-        assert!(attach(USER).success());
-        assert!(attach(0).success());
+        assert_eq!(reach(OTHER_USER).signal(), Some(libc::SIGKILL));
+        assert!(reach(USER).success());
+        assert!(reach(0).success());
     });
-    assert!(attach(OTHER_USER).success());
+    assert!(reach(OTHER_USER).success());
 }
 
 #[test]
