@@ -79,6 +79,8 @@ pub struct Refused {
     pub errno: Errno,
     /// The verifier log, whole.
     pub log: String,
+    /// The program as it was to be loaded.
+    pub as_loaded: Box<Program>,
 }
 
 impl LoadedObject {
@@ -109,7 +111,7 @@ impl LoadedObject {
         }
         for (definition, table) in object.struct_ops().iter().zip(tables) {
             let StructOps { name, is_link, .. } = definition;
-            let fd = table.create_map(name, *is_link)?;
+            let fd = table.create_map(name, *is_link, btf)?;
             // Filling one that no link attaches would attach it.
             if *is_link {
                 table.fill(&fd, &programs).with_context(|| format!("filling map {name}"))?;
@@ -188,10 +190,9 @@ fn load_program(
         signature: options.signature,
         keyring: options.keyring,
     };
-    let fd = load_with_log(PreparedLoad::new(&program, context)?).map_err(|(errno, log)| Refused {
-        program: program.name.clone(),
-        errno,
-        log,
+    let fd = load_with_log(PreparedLoad::new(&program, context)?).map_err(|(errno, log)| {
+        let as_loaded = Box::new(program.clone().into_owned());
+        Refused { program: program.name.clone(), errno, log, as_loaded }
     })?;
     Ok(LoadedProgram {
         name: program.name.clone(),

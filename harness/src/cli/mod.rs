@@ -6,7 +6,9 @@ mod guest;
 mod inspect;
 mod kernel;
 mod keygen;
+mod load;
 mod sign;
+mod signer;
 mod verify;
 mod vm;
 
@@ -34,6 +36,7 @@ enum Command {
     Sign(sign::Options),
     Verify(verify::Options),
     Inspect(inspect::Options),
+    Load(load::Options),
     Vm(vm::Options),
     #[command(subcommand, hide = true)]
     Guest(guest::Command),
@@ -66,6 +69,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Sign(options) => sign::run(options)?,
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
+        Command::Load(options) => load::run(options)?,
         Command::Vm(options) => return vm::run(options),
         Command::Guest(command) => guest::run(command)?,
     }

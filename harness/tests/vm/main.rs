@@ -7,10 +7,12 @@ mod accepted;
 mod behaviour;
 mod keys;
 mod load;
+mod load_command;
 mod loaded;
 mod loaded_object;
 mod machine;
 mod maps;
+<<<<<<< HEAD
 mod maps_race;
 mod packet;
 mod refused_message;
@@ -18,3 +20,10 @@ mod refused_program;
 mod refused_signer;
 mod xdp_tools;
 mod xlated;
+=======
+mod races;
+mod refused_message;
+mod refused_program;
+mod refused_signer;
+mod window;
+>>>>>>> load

@@ -1,12 +1,15 @@
 //! Known answers that other tools agree with, and bad input. Needs `openssl` and compilers.
 
+mod artifact;
+mod authenticode;
 mod certificate;
 mod cms;
+mod compilers;
 mod description;
 mod difference;
-mod compilers;
 mod embed;
 mod key;
 mod manifest;
 mod openssl;
 mod statement;
+mod trust;
