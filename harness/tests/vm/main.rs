@@ -12,18 +12,12 @@ mod loaded;
 mod loaded_object;
 mod machine;
 mod maps;
-<<<<<<< HEAD
 mod maps_race;
 mod packet;
-mod refused_message;
-mod refused_program;
-mod refused_signer;
-mod xdp_tools;
-mod xlated;
-=======
 mod races;
 mod refused_message;
 mod refused_program;
 mod refused_signer;
 mod window;
->>>>>>> load
+mod xdp_tools;
+mod xlated;
