@@ -1,141 +1,91 @@
-//! The machine that tests provoke programs on.
+//! What the tests need of the machine besides loads: sysctls, users, mounts, the BPF system calls around a load.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
-use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::ffi::{CStr, CString};
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::Path;
+use std::ptr;
 
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::net::if_::if_nametoindex;
-use nix::sched::{CloneFlags, unshare};
+use libbpf_rs::libbpf_sys as sys;
+use tempfile::TempDir;
 
-/// Waits until something is so. It is on its way: the limit only ends a test that has failed.
-#[track_caller]
-pub fn until(mut is_so: impl FnMut() -> bool) {
-    const LIMIT: Duration = Duration::from_secs(600);
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < LIMIT, "it did not happen");
-        thread::sleep(Duration::from_millis(20));
-    }
+/// The value of `kernel.NAME`.
+pub fn sysctl(name: &str) -> String {
+    fs::read_to_string(Path::new("/proc/sys/kernel").join(name)).unwrap().trim().to_owned()
 }
 
-/// Runs a command, such as `ip link set lo up`.
-#[track_caller]
-pub fn run(command: &str) {
-    let mut words = command.split_whitespace();
-    let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+/// Sets `kernel.NAME`.
+pub fn set_sysctl(name: &str, value: &str) -> io::Result<()> {
+    fs::write(Path::new("/proc/sys/kernel").join(name), value)
 }
 
-/// Gives this thread a network of its own, which has these addresses.
-pub fn network(addresses: &[&str]) {
-    unshare(CloneFlags::CLONE_NEWNET).unwrap();
-    run("ip link set lo up");
-    for address in addresses {
-        run(&format!("ip addr add {address} dev lo"));
-    }
+/// Runs something in a thread that belongs to another user, but has all of root's capabilities.
+pub fn as_user<T: Send>(uid: libc::uid_t, run: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            // SAFETY: these take numbers, and concern this thread alone.
+            unsafe {
+                assert_eq!(libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0), 0);
+                assert_eq!(libc::syscall(libc::SYS_setresuid, uid, uid, uid), 0);
+            }
+            // `_LINUX_CAPABILITY_VERSION_3`; effective, permitted and inheritable ones, twice 32.
+            let header = [0x2008_0522u32, 0];
+            let mut data = [0u32; 6];
+            // SAFETY: both have the size that the version stands for.
+            unsafe {
+                assert_eq!(libc::syscall(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()), 0);
+                (data[0], data[3]) = (data[1], data[4]);
+                assert_eq!(libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()), 0);
+            }
+            run()
+        });
+        thread.join().unwrap()
+    })
 }
 
-/// A control group with all threads of this process in it. They leave it, and it goes away, with this value.
-pub struct Cgroup {
-    path: PathBuf,
-}
+/// A file system that is mounted for as long as this lives.
+pub struct Mount(TempDir);
 
-impl Cgroup {
-    pub fn new() -> Self {
-        let path = Path::new("/sys/fs/cgroup/bpfsig");
-        fs::create_dir(path).unwrap();
-        let cgroup = Self { path: path.to_owned() };
-        fs::write(path.join("cgroup.procs"), "0").unwrap();
-        cgroup
+impl Mount {
+    /// Mounts a file system of a type that needs no device.
+    pub fn new(fs_type: &CStr) -> Mount {
+        let directory = tempfile::tempdir().unwrap();
+        mount(directory.path(), fs_type, 0).unwrap();
+        Mount(directory)
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        self.0.path()
+    }
+
+    /// Mounts it again, as `mount -o remount` does.
+    pub fn remount(&self, fs_type: &CStr) {
+        mount(self.path(), fs_type, libc::MS_REMOUNT).unwrap();
     }
 }
 
-impl Drop for Cgroup {
+impl Drop for Mount {
     fn drop(&mut self) {
-        fs::write("/sys/fs/cgroup/cgroup.procs", "0").unwrap();
-        // Killed processes leave it in their own time.
-        until(|| fs::remove_dir(&self.path).is_ok());
+        let path = CString::new(self.path().to_str().unwrap()).unwrap();
+        // SAFETY: the path ends with a zero.
+        unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) };
     }
 }
 
-/// A directory on a file system of its own, where set-user-ID works. It goes away with this value.
-pub struct Scratch {
-    path: PathBuf,
+fn mount(path: &Path, fs_type: &CStr, flags: libc::c_ulong) -> io::Result<()> {
+    let path = CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: all strings end with a zero; there is no data.
+    let result =
+        unsafe { libc::mount(fs_type.as_ptr(), path.as_ptr(), fs_type.as_ptr(), flags, ptr::null()) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-impl Scratch {
-    pub fn new() -> Self {
-        let path = PathBuf::from("/run/bpfsig-scratch");
-        fs::create_dir(&path).unwrap();
-        mount(Some("tmpfs"), &path, Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
-        Self { path }
-    }
-
-    /// A file in it.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
-    }
-
-    /// A copy of a program in it, with these permissions.
-    pub fn copy(&self, program: &str, mode: u32) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
-        let copy = self.file(program.rsplit('/').next().unwrap());
-        fs::copy(program, &copy).unwrap();
-        fs::set_permissions(&copy, fs::Permissions::from_mode(mode)).unwrap();
-        copy
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        umount2(&self.path, MntFlags::MNT_DETACH).unwrap();
-        fs::remove_dir(&self.path).unwrap();
-    }
-}
-
-/// A network device whose frames come out here. It goes away with this value.
-pub struct Tap {
-    name: &'static str,
-    file: File,
-}
-
-impl Tap {
-    pub fn new(name: &'static str) -> Self {
-        let file = OpenOptions::new().read(true).write(true).open("/dev/net/tun").unwrap();
-        // `struct ifreq`: a name of 16 bytes, flags of two.
-        let mut request = [0u8; 40];
-        request[..name.len()].copy_from_slice(name.as_bytes());
-        request[16..18].copy_from_slice(&((libc::IFF_TAP | libc::IFF_NO_PI) as u16).to_ne_bytes());
-        // SAFETY: the request is as large as `struct ifreq`.
-        let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, request.as_mut_ptr()) };
-        assert_eq!(result, 0, "{name}: {}", io::Error::last_os_error());
-        run(&format!("ip link set {name} up"));
-        Self { name, file }
-    }
-
-    /// The number of the device.
-    pub fn index(&self) -> u32 {
-        if_nametoindex(self.name).unwrap()
-    }
-
-    /// The next frame with this source; those of the kernel's own (IPv6 looks for routers) are passed over.
-    pub fn next_from(&mut self, source: [u8; 6]) -> Vec<u8> {
-        let mut frame = vec![0; 2048];
-        loop {
-            let size = self.file.read(&mut frame).unwrap();
-            if frame[6..12] == source {
-                frame.truncate(size);
-                return frame;
-            }
-        }
-    }
+/// Attaches a program to the LSM hook that it was loaded for.
+pub fn attach_lsm(program: BorrowedFd<'_>) -> OwnedFd {
+    // SAFETY: LSM programs are attached without a name.
+    let link = unsafe { sys::bpf_raw_tracepoint_open(ptr::null(), program.as_raw_fd()) };
+    assert!(link >= 0, "{}", io::Error::from_raw_os_error(-link));
+    // SAFETY: the kernel has just made it for us.
+    unsafe { OwnedFd::from_raw_fd(link) }
 }

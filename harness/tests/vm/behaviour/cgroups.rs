@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use crate::loaded::{Hook, Loaded, each_way};
-use crate::machine::{Cgroup, network};
+use crate::sandbox::{Cgroup, network};
 
 /// Attaches an object to a control group that the test is in, each way.
 fn each_way_attached(object: &str, test: impl Fn(&Loaded)) {

@@ -10,7 +10,7 @@ use bpfsig::bpf;
 
 use super::tracing::open_iterator;
 use crate::loaded::{Hook, each_way, number};
-use crate::machine::network;
+use crate::sandbox::network;
 use crate::packet::{ack, arp, syn, udp};
 
 /// `enum xdp_action`.

@@ -8,7 +8,7 @@ use bpfsig::bpf::{self, TestRun};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType, RingBufferBuilder, libbpf_sys};
 
 use crate::loaded::{Loaded, each_way, number};
-use crate::machine::{Tap, until};
+use crate::sandbox::{Tap, until};
 use crate::packet::{self, IP, IP_TOS, L4, RECEIVER, SENDER, ack, arp, changed, fragment, later_fragment};
 use crate::packet::{ping, syn, tcp, udp};
 

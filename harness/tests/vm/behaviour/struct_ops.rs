@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::thread;
 
 use crate::loaded::{Hook, each_way};
-use crate::machine::{network, until};
+use crate::sandbox::{network, until};
 
 /// Chooses a congestion control.
 fn choose(stream: &TcpStream, name: &str) -> io::Result<()> {

@@ -12,7 +12,7 @@ use std::process::{self, Command, ExitStatus};
 use libbpf_rs::RingBufferBuilder;
 
 use crate::loaded::{Attached, Hook, Loaded, each_way, number};
-use crate::machine::{Scratch, network};
+use crate::sandbox::{Scratch, network};
 
 /// Users that are not root.
 const USER: u32 = 1000;
