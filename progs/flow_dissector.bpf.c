@@ -17,11 +17,13 @@ struct vlan_header {
 };
 
 /* Copies @size bytes at @offset, from the linear part if they are there. */
-static __always_inline int read(struct __sk_buff *skb, __u16 offset, void *to, __u64 size)
+static __always_inline int read(struct __sk_buff *skb, __u64 offset, void *to, __u64 size)
 {
 	struct cursor cursor = skb_cursor(skb);
 	void *at;
 
+	/* What is compared must be what is added, for the verifier to know its limit. */
+	barrier_var(offset);
 	if (offset <= MAX_OFFSET && take(&cursor, offset)) {
 		at = take(&cursor, size);
 		if (at) {
