@@ -12,15 +12,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::cms::Message;
-use bpfsig_signing::description::{self, Description};
+use bpfsig_signing::description::Description;
 use bpfsig_signing::object::Object;
-use bpfsig_signing::statement::{Entry, Kind, Statement};
+use bpfsig_signing::statement::Statement;
 use bpfsig_signing::{embed, names};
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::{files, sign};
+use super::{files, sign, verify};
 use crate::bpf::keyring::Keyring;
 use crate::bpf::{self, Hooks, Link, LoadOptions, LoadedObject, Pins, Refused};
 use crate::interrupt;
@@ -35,7 +35,7 @@ pub struct Options {
     #[arg(value_name = "OBJ")]
     object: PathBuf,
 
-    /// The signature [default: the one that is in the object, or else OBJ.p7s]
+    /// The signature [default: OBJ.p7s, or else the one inside of OBJ]
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
 
@@ -142,31 +142,27 @@ struct Signature {
 
 impl Signature {
     fn find(options: &Options, object: &[u8]) -> Result<Self> {
-        let (message, descriptions, name) = match (&options.signature, embed::signature(object)) {
+        let beside = sign::signature_path(&options.object);
+        let path = options.signature.as_ref().or_else(|| beside.exists().then_some(&beside));
+        let (message, descriptions, place) = match (path, embed::signature(object)) {
+            (Some(path), _) => {
+                let descriptions = fs::read(sign::descriptions_path(path)).unwrap_or_default();
+                (files::read(path)?, descriptions, path)
+            }
             (None, Some(message)) => {
-                let descriptions = embed::descriptions(object).map(<[u8]>::to_vec);
-                (message.to_vec(), descriptions, options.object.clone())
+                let descriptions = embed::descriptions(object).unwrap_or_default();
+                (message.to_vec(), descriptions.to_vec(), &options.object)
             }
-            (path, _) => {
-                let path = path.clone().unwrap_or_else(|| sign::signature_path(&options.object));
-                let message = match fs::read(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound && options.signature.is_none() => {
-                        bail!(
-                            "{}: there is no signature in it, and no {}: `bpfsig sign` makes one",
-                            options.object.display(),
-                            path.display()
-                        )
-                    }
-                    message => message.with_context(|| path.display().to_string())?,
-                };
-                let mut beside = OsString::from(&path);
-                beside.push(".json");
-                (message, fs::read(beside).ok(), path)
-            }
+            (None, None) => bail!(
+                "{}: no signature in it and no {}: `bpfsig sign` makes one",
+                options.object.display(),
+                beside.display()
+            ),
         };
-        let parsed = Message::parse(&message).with_context(|| name.display().to_string())?;
-        let signed = match (parsed.content().map(Statement::decode), descriptions) {
-            (Some(Ok(statement)), Some(json)) => listed(&statement, &json),
+        let parsed = Message::parse(&message).with_context(|| place.display().to_string())?;
+        let signed = match parsed.content().map(Statement::decode) {
+            Some(Ok(statement)) => verify::signed_programs(&statement, &descriptions),
+            // The kernel says what is wrong with it.
             _ => Vec::new(),
         };
         Ok(Self { signer: parsed.signer().to_string(), signed, message })
@@ -188,13 +184,6 @@ impl Signature {
         }
         anyhow::Error::msg(text)
     }
-}
-
-/// Descriptions vouch for themselves: those that the statement does not list are of no use.
-fn listed(statement: &Statement, json: &[u8]) -> Vec<Description> {
-    let mut descriptions = description::from_json(json).unwrap_or_default();
-    descriptions.retain(|program| statement.lists(&Entry { kind: Kind::PROGRAM, digest: program.digest() }));
-    descriptions
 }
 
 fn hooks(options: &Options) -> Result<Hooks> {

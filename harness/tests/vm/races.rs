@@ -10,7 +10,7 @@ use std::cell::UnsafeCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use bpfsig::bpf::{self, PreparedLoad, kernel_btf};
+use bpfsig::bpf::{self, LoadContext, LoadTarget, PreparedLoad};
 use bpfsig_signing::cms::Message;
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
@@ -131,9 +131,10 @@ impl Scene {
     /// Loads the program. Makes the change when the kernel has come to `place`.
     fn load(&self, place: Option<Place>) -> Result<Loaded, i32> {
         let Self { change, program, other, .. } = self;
-        let attach_id = kernel_btf::attach_id(program).unwrap();
-        let mut prepared =
-            PreparedLoad::new(program, None, &[], attach_id, Some(&self.signature), None).unwrap();
+        let target = LoadTarget::of(program, None).unwrap();
+        let context =
+            LoadContext { target: Some(&target), signature: Some(&self.signature), ..LoadContext::default() };
+        let mut prepared = PreparedLoad::new(program, context).unwrap();
         let mut attr = prepared.attr();
 
         // Descriptors of its own, since others take their places.
