@@ -57,6 +57,17 @@ pub(super) fn btf_by_id(id: u32) -> io::Result<OwnedFd> {
     check(unsafe { sys::bpf_btf_get_fd_by_id(id) }).map(owned)
 }
 
+/// `BPF_PROG_GET_NEXT_ID`: the lowest id that is greater.
+pub(super) fn next_program_id(id: u32) -> io::Result<Option<u32>> {
+    let mut next = 0;
+    // SAFETY: the result is written to a local variable.
+    match check(unsafe { sys::bpf_prog_get_next_id(id, &mut next) }) {
+        Ok(_) => Ok(Some(next)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// `BPF_PROG_GET_FD_BY_ID`.
 ///
 /// # Errors

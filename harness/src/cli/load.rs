@@ -17,11 +17,10 @@ use bpfsig_signing::object::Object;
 use bpfsig_signing::statement::Statement;
 use bpfsig_signing::{embed, names};
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::{files, sign, verify};
-use crate::bpf::keyring::Keyring;
+use super::{files, listing, sign, verify};
+use crate::bpf::keyring::{self, Keyring};
 use crate::bpf::{self, Hooks, Link, LoadOptions, LoadedObject, Pins, Refused};
 use crate::interrupt;
 
@@ -39,7 +38,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
 
-    /// Where the kernel looks for the signer: builtin, secondary, platform, or the serial number of a keyring or a key
+    /// Where the kernel looks for the signer: builtin, secondary, platform, bpf, or the serial number of a keyring or a key
     #[arg(long, value_name = "NAME|SERIAL", default_value = "secondary", allow_hyphen_values = true)]
     keyring: Keyring,
 
@@ -91,7 +90,7 @@ pub fn run(options: Options) -> Result<()> {
     )
     .map_err(|error| signature.explain(error))
     .with_context(|| options.object.display().to_string())?;
-    let mut report = Report::of(&options.object, &signature, &loaded)?;
+    let mut report = Report::of(&options.object, &signature, options.keyring, &loaded)?;
 
     if let Some(pins) = &mut pins {
         for (row, program) in report.programs.iter_mut().zip(&loaded.programs) {
@@ -220,6 +219,8 @@ struct Report {
     object: PathBuf,
     /// Subject key identifier.
     signer: String,
+    /// Whose certificate it is, if it can be found in the keyring.
+    subject: Option<String>,
     programs: Vec<Program>,
     maps: Vec<Map>,
 }
@@ -246,7 +247,7 @@ struct Map {
 }
 
 impl Report {
-    fn of(object: &Path, signature: &Signature, loaded: &LoadedObject) -> Result<Self> {
+    fn of(object: &Path, signature: &Signature, keyring: Keyring, loaded: &LoadedObject) -> Result<Self> {
         let program = |program: &bpf::LoadedProgram| {
             let (id, tag) = bpf::program_id(program.fd.as_fd())?;
             Ok(Program {
@@ -270,6 +271,7 @@ impl Report {
         Ok(Self {
             object: object.to_owned(),
             signer: signature.signer.clone(),
+            subject: subject(keyring, &signature.signer),
             programs: loaded.programs.iter().map(program).collect::<Result<_>>()?,
             maps: loaded.maps.iter().map(map).collect::<Result<_>>()?,
         })
@@ -290,32 +292,41 @@ impl Report {
             println!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
-        println!("{}: signed by {}", self.object.display(), self.signer);
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled)
-            .set_header(["program", "type", "id", "tag", "attached", "pinned"]);
-        for Program { name, prog_type, id, tag, attached, pinned } in &self.programs {
-            table.add_row([
-                name,
-                prog_type,
-                &id.to_string(),
-                tag,
-                &attached_to(attached),
-                &pinned_at(pinned),
-            ]);
+        let signer = match &self.subject {
+            Some(subject) => format!("`{subject}`, key {}", self.signer),
+            None => format!("key {}", self.signer),
+        };
+        println!("{}: signed by {signer}", self.object.display());
+        const PROGRAM: [&str; 6] = ["program", "type", "id", "tag", "attached", "pinned"];
+        listing::print(false, &self.programs, PROGRAM, |program| {
+            let Program { name, prog_type, id, tag, attached, pinned } = program;
+            [
+                name.clone(),
+                prog_type.clone(),
+                id.to_string(),
+                tag.clone(),
+                attached_to(attached),
+                pinned_at(pinned),
+            ]
+        })?;
+        if self.maps.is_empty() {
+            return Ok(());
         }
-        if !self.maps.is_empty() {
-            table.add_row([""]);
-            table.add_row(["map", "type", "id", "", "attached", "pinned"]);
-        }
-        for Map { name, map_type, id, attached, pinned } in &self.maps {
-            table.add_row([name, map_type, &id.to_string(), "", &attached_to(attached), &pinned_at(pinned)]);
-        }
-        println!("{}", table.trim_fmt());
-        Ok(())
+        const MAP: [&str; 5] = ["map", "type", "id", "attached", "pinned"];
+        listing::print(false, &self.maps, MAP, |map| {
+            let Map { name, map_type, id, attached, pinned } = map;
+            [name.clone(), map_type.clone(), id.to_string(), attached_to(attached), pinned_at(pinned)]
+        })
     }
+}
+
+/// The subject of a key in a keyring that the caller may read.
+fn subject(keyring: Keyring, id: &str) -> Option<String> {
+    let serial = match keyring.system_name() {
+        Some(name) => keyring::find(name).ok()??,
+        None => keyring.0,
+    };
+    keyring::keys(serial).ok()?.into_iter().find(|key| key.id == id).map(|key| key.subject)
 }
 
 fn attached_to(place: &Option<String>) -> String {

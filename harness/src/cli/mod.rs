@@ -1,14 +1,19 @@
 //! The command line: one file per command, each with its arguments and a `run`.
 
 mod bench;
+mod deny;
 mod files;
 mod guest;
 mod inspect;
 mod kernel;
 mod keygen;
+mod listing;
 mod load;
+mod policy;
+mod ps;
 mod sign;
 mod signer;
+mod trust;
 mod verify;
 mod vm;
 
@@ -37,6 +42,11 @@ enum Command {
     Verify(verify::Options),
     Inspect(inspect::Options),
     Load(load::Options),
+    Ps(ps::Options),
+    #[command(subcommand)]
+    Trust(trust::Command),
+    Deny(deny::Options),
+    Policy(policy::Options),
     Vm(vm::Options),
     #[command(subcommand, hide = true)]
     Guest(guest::Command),
@@ -70,6 +80,10 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
         Command::Load(options) => load::run(options)?,
+        Command::Ps(options) => ps::run(options)?,
+        Command::Trust(command) => trust::run(command)?,
+        Command::Deny(options) => deny::run(options)?,
+        Command::Policy(options) => policy::run(options)?,
         Command::Vm(options) => return vm::run(options),
         Command::Guest(command) => guest::run(command)?,
     }

@@ -208,7 +208,7 @@ fn report() {
     let stdout = text(&output.stdout);
     let lines: Vec<_> = stdout.lines().collect();
     let signer = crate::keys::signer().certificate().subject_key_id();
-    assert!(lines[0].ends_with(&format!("xdp_lb: signed by {signer}")), "{stdout}");
+    assert!(lines[0].ends_with(&format!("xdp_lb: signed by `test rsa-2048`, key {signer}")), "{stdout}");
     assert!(lines[2].trim().starts_with("xdp_lb "), "{stdout}");
     for map in ["lb_services", "lb_flows"] {
         assert!(lines.iter().any(|line| line.trim().starts_with(map)), "{stdout}");
@@ -539,5 +539,5 @@ fn places_that_do_not_exist() {
     fails(load().arg(&xdp).args(["--target", "/none"]), "program /none: No such file");
     let output = load().arg(&xdp).args(["--keyring", "mine"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("no keyring: say builtin, secondary, platform"));
+    assert!(text(&output.stderr).contains("no keyring: say builtin, secondary, platform, bpf"));
 }

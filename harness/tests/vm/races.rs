@@ -10,7 +10,7 @@ use std::cell::UnsafeCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use bpfsig::bpf::{self, LoadContext, LoadTarget, PreparedLoad};
+use bpfsig::bpf;
 use bpfsig_signing::cms::Message;
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
@@ -18,7 +18,7 @@ use libbpf_rs::libbpf_sys as sys;
 use libc::EKEYREJECTED;
 
 use crate::keys::signer;
-use crate::load::{load_btf, program, sign, statement};
+use crate::load::{load_btf, load_onto, program, sign, statement};
 use crate::window::Window;
 
 /// Where a load is held.
@@ -131,12 +131,6 @@ impl Scene {
     /// Loads the program. Makes the change when the kernel has come to `place`.
     fn load(&self, place: Option<Place>) -> Result<Loaded, i32> {
         let Self { change, program, other, .. } = self;
-        let target = LoadTarget::of(program, None).unwrap();
-        let context =
-            LoadContext { target: Some(&target), signature: Some(&self.signature), ..LoadContext::default() };
-        let mut prepared = PreparedLoad::new(program, context).unwrap();
-        let mut attr = prepared.attr();
-
         // Descriptors of its own, since others take their places.
         let (map, btf) = (self.maps[0].try_clone().unwrap(), self.btf.try_clone().unwrap());
         let numbers = |first: &OwnedFd| -> Vec<u8> {
@@ -148,26 +142,28 @@ impl Scene {
         let func_info = Shared::new(&program.func_info.bytes);
         let core_relos = Shared::new(&program.core_relos.bytes);
         let signature = Shared::new(&self.signature);
-        attr.fd_array = fd_array.address();
-        attr.fd_array_cnt = self.maps.len() as u32;
-        attr.prog_btf_fd = btf.as_raw_fd() as u32;
-        attr.insns = insns.address();
-        attr.func_info = func_info.address();
-        attr.core_relos = core_relos.address();
-        attr.signature = signature.address();
-
         let window = match place {
             None => Window::over(&[0]),
             Some(Place::License) => Window::over(&[program.license.as_bytes(), &[0]].concat()),
             Some(Place::CoreRelos) => Window::over(&program.core_relos.bytes),
             Some(Place::LineInfo) => Window::over(&program.line_info.bytes),
         };
-        match place {
-            None => {}
-            Some(Place::License) => attr.license = window.address(),
-            Some(Place::CoreRelos) => attr.core_relos = window.address(),
-            Some(Place::LineInfo) => attr.line_info = window.address(),
-        }
+        let btf = Some(btf);
+        let call = || {
+            load_onto(program, &btf, &self.maps, Some(&self.signature), |attr| {
+                attr.fd_array = fd_array.address();
+                attr.insns = insns.address();
+                attr.func_info = func_info.address();
+                attr.core_relos = core_relos.address();
+                attr.signature = signature.address();
+                match place {
+                    None => {}
+                    Some(Place::License) => attr.license = window.address(),
+                    Some(Place::CoreRelos) => attr.core_relos = window.address(),
+                    Some(Place::LineInfo) => attr.line_info = window.address(),
+                }
+            })
+        };
         let make_change = || match change {
             Change::Instructions => insns.write(&other.insns),
             Change::Map => fd_array.write(&numbers(&self.other_map)),
@@ -178,17 +174,12 @@ impl Scene {
                 unsafe { bpf::map_update(self.maps[self.constants].as_fd(), &[0; 4], value) }.unwrap();
             }
             Change::CoreRelos => core_relos.write(&other.core_relos.bytes),
-            Change::Btf => replace(&btf, &self.other_btf),
+            Change::Btf => replace(btf.as_ref().unwrap(), &self.other_btf),
             Change::FuncInfo => func_info.write(&other.func_info.bytes),
             Change::Statement => signature.write(&self.with_other_statement()),
         };
-        // SAFETY: the log is that of `prepared`, which is not used meanwhile.
-        let mut call = || unsafe { bpf::prog_load(&mut attr) };
-        let result = if place.is_some() { window.during(call, make_change) } else { call() };
-        match result {
-            Ok(loaded) => Ok(look_at(loaded.as_fd())),
-            Err(error) => Err(error.raw_os_error().unwrap()),
-        }
+        let outcome = if place.is_some() { window.during(call, make_change) } else { call() };
+        outcome.result.map(|loaded| look_at(loaded.as_fd()))
     }
 
     /// The message with the statement for the program with other instructions, which nobody has signed.
