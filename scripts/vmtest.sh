@@ -35,7 +35,8 @@ tests=$(cargo test --package bpfsig --test vm --no-run 2>&1 | sed -n 's/^ *Execu
 # Boots with an addition to the kernel's command line and runs the tests that the other arguments select.
 run_tests() {
 	bpfsig vm --append "$1" -- \
-		env BPFSIG_TEST_KEYS="$keys" "$(realpath "$tests")" --ignored --test-threads=1 "${@:2}"
+		env BPFSIG_TEST_KEYS="$keys" BPFSIG_TEST_MODULES="$(dirname "$image")" \
+		"$(realpath "$tests")" --ignored --test-threads=1 "${@:2}"
 }
 run_tests "" --skip policy_latch --skip policy_required
 # Nothing leads out of required mode, so these have machines of their own.

@@ -12,8 +12,7 @@ pub fn objects() -> Vec<(String, Vec<u8>)> {
         .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap()))
         .collect();
     objects.sort();
-    // What xdp-filter, xdpdump and libxdp bring.
-    assert!(objects.len() >= 15, "{directory} has {} objects: scripts/setup.sh installs them", objects.len());
+    assert!(!objects.is_empty(), "{directory} has no objects: scripts/setup.sh installs them");
     objects
 }
 

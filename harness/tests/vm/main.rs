@@ -1,7 +1,8 @@
 //! Tests of the patched kernel. They need it, and root: `scripts/vmtest.sh` runs them in a virtual machine.
 //!
 //! `BPFSIG_TEST_KEYS` names a directory with the CA of the running kernel (`ca.key`, `ca.pem`) and a signer for each
-//! algorithm (`rsa-2048.key`, `rsa-2048.pem`, …).
+//! algorithm (`rsa-2048.key`, `rsa-2048.pem`, …); `BPFSIG_TEST_MODULES` one with the modules of the running kernel
+//! (`lib/modules`).
 
 mod accepted;
 mod behaviour;

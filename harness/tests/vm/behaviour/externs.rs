@@ -7,11 +7,14 @@ use std::os::unix::process::parent_id;
 use std::process::{self, Command};
 
 use bpfsig::bpf;
+use bpfsig::corpus;
+use bpfsig_signing::object::Object;
 
 use super::tracing::open_iterator;
 use crate::loaded::{Hook, each_way, number};
 use crate::sandbox::network;
 use crate::packet::{ack, arp, syn, udp};
+use crate::xlated;
 
 /// `enum xdp_action`.
 const DROP: u32 = 1;
@@ -119,6 +122,20 @@ fn xdp_ct_gate() {
         assert_eq!(run(&syn(from, to)), PASS, "once more");
         assert_eq!(loaded.get("gate_ports", &443u16.to_be_bytes()).unwrap(), 1u64.to_ne_bytes());
     });
+}
+
+/// Functions and variables are found at the same addresses that libbpf finds.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn xlated() {
+    load_module("nf_conntrack");
+    let mut count = 0;
+    for (name, bytes) in corpus::objects() {
+        if xlated::has_externs(&Object::parse(bytes).unwrap()) {
+            count += xlated::same(name, bytes, None);
+        }
+    }
+    assert_eq!(count, 5);
 }
 
 /// Loads a module of the running kernel, which `BPFSIG_TEST_MODULES` has in `lib/modules`.
