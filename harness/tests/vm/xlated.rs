@@ -17,8 +17,8 @@ const PSEUDO_MAP_VALUE: u8 = 2;
 /// A call, and the source that says that it is to a kernel function.
 const CALL: u8 = 0x85;
 const PSEUDO_KFUNC_CALL: u8 = 2;
-/// Where the kernel's own memory starts, as the upper half of an address.
-const KERNEL_HALF: u32 = 0xffff_8000;
+/// Where the kernel's own memory starts with five levels of page tables, as the upper half of an address.
+const KERNEL_HALF: u32 = 0xff00_0000;
 
 /// An instruction without what is different in two loads of the same program on the same kernel.
 #[derive(Debug, PartialEq, Eq)]
