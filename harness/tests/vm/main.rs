@@ -17,6 +17,7 @@ mod policy_latch;
 mod policy_record;
 mod policy_required;
 mod policy_verdict;
+mod portable;
 mod races;
 mod refused_message;
 mod refused_program;
