@@ -10,6 +10,7 @@ mod loaded_object;
 mod loader;
 mod machine;
 mod maps;
+mod policy_commands;
 mod policy_denylist;
 mod policy_failures;
 mod policy_keyring;
