@@ -28,6 +28,8 @@ packages() {
 		llvm              strips eBPF programs
 		pkgconf           finds libelf and zlib for libbpf
 		openssl           checks our signatures independently
+		osslsigncode      checks our signatures of PE images independently
+		gcc-mingw-w64-x86-64 compiles PE images to sign
 		qemu-system-x86   the machine that the kernel boots on
 		qemu-guest-agent  runs commands in that machine, for vmtest
 	END

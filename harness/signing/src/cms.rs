@@ -39,7 +39,7 @@ pub fn sign_detached(content: &[u8], signer: &Signer) -> Result<Vec<u8>> {
 }
 
 fn sign(content: &[u8], attached: Option<Any>, signer: &Signer) -> Result<Vec<u8>> {
-    let signature = signer.key().sign(content)?;
+    let signature = signer.sign(content)?;
     let message = encode(attached, signer.certificate(), signature).map_err(Error::CmsEncoding)?;
     check_size(&message)?;
     Ok(message)

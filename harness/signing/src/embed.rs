@@ -68,7 +68,7 @@ fn section<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
 ///
 /// Any [`EmbedError`].
 pub fn write(object: &[u8], signature: &[u8], descriptions: &[u8]) -> Result<Vec<u8>, EmbedError> {
-    append(&*strip(object)?, signature, descriptions)
+    append(&strip(object)?, signature, descriptions)
 }
 
 /// The object as it was before a signature was put into it.

@@ -1,5 +1,7 @@
 //! What can go wrong.
 
+use std::path::PathBuf;
+
 use crate::key::KeyId;
 
 /// The result of everything in this crate that can fail.
@@ -87,10 +89,10 @@ pub enum Error {
     #[error("the private key is malformed: {0}")]
     KeyMalformed(String),
     /// A private key that needs a passphrase.
-    #[error("the private key is encrypted; set KBUILD_SIGN_PIN to its passphrase")]
+    #[error("the private key is encrypted: its passphrase is needed")]
     KeyEncrypted,
     /// A private key that does not open with the passphrase.
-    #[error("can't decrypt the private key with the passphrase in KBUILD_SIGN_PIN: {0}")]
+    #[error("can't decrypt the private key with this passphrase: {0}")]
     KeyPassphrase(#[source] pkcs8::Error),
     /// OpenSSL's old PEM encryption.
     #[error(
@@ -109,6 +111,56 @@ pub enum Error {
     /// A private key that could not be written.
     #[error("can't encode the private key: {0}")]
     KeyEncoding(#[source] pkcs8::Error),
+    /// Something that is no public key.
+    #[error("not a public key in PEM or DER: {0}")]
+    PublicKeyFormat(#[source] der::Error),
+    /// A command that did not sign.
+    #[error("signer command `{command}`: {source}")]
+    SignerCommand {
+        /// The program.
+        command: String,
+        /// Why it could not be run, or how it ended.
+        source: std::io::Error,
+    },
+
+    /// A `pkcs11:` URI that can't be used.
+    #[error("PKCS#11 URI: {0}")]
+    TokenUri(String),
+    /// No PKCS#11 module to talk to the token with.
+    #[error(
+        "which PKCS#11 module? Say so with `?module-path=FILE` at the end of the URI, or in PKCS11_MODULE_PATH"
+    )]
+    TokenModule,
+    /// A token that wants a PIN.
+    #[error("the PKCS#11 token wants a PIN")]
+    TokenPin,
+    /// A file with a PIN that can't be read.
+    #[error("PIN source {}: {source}", .path.display())]
+    TokenPinSource {
+        /// The file.
+        path: PathBuf,
+        /// Why it can't be read.
+        source: std::io::Error,
+    },
+    /// No such token, or no such key in it.
+    #[error("no {0} in PKCS#11 fits the URI")]
+    TokenNotFound(&'static str),
+    /// More than one of them.
+    #[error("{count} objects in PKCS#11 fit the URI as its {what}: be more precise")]
+    TokenAmbiguous {
+        /// What was looked for.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+    },
+    /// A token that failed.
+    #[error("PKCS#11: the token or its module can't {what}: {source}")]
+    Token {
+        /// What it should have done.
+        what: &'static str,
+        /// What it answered.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A signature that could not be made.
     #[error("can't sign: {0}")]
     Signing(#[source] signature::Error),
@@ -137,6 +189,15 @@ pub enum Error {
     /// A time that X.509 can't express.
     #[error("a certificate can't be valid for {0} days")]
     Validity(u32),
+    /// No such purpose.
+    #[error("unknown purpose `{0}`; there are program, attestation and package")]
+    UnknownPurpose(String),
+    /// Something that is no certificate request.
+    #[error("not a PKCS#10 certificate request in PEM or DER: {0}")]
+    RequestEncoding(#[source] der::Error),
+    /// A certificate request that is signed in another way.
+    #[error("the certificate request is signed with {0}, not with SHA-256 by the key that is in it")]
+    RequestAlgorithm(String),
     /// A certificate that could not be made.
     #[error("can't make a certificate: {0}")]
     CertificateBuild(#[from] x509_cert::builder::Error),

@@ -10,6 +10,8 @@
 //! The formats are specified in `kernel-patch/README.md`; the Linux kernel builds the same manifest from what
 //! `BPF_PROG_LOAD` hands it. Nothing in this crate uses a Unix API or libbpf.
 
+pub mod artifact;
+pub mod authenticode;
 pub mod btf;
 pub mod certificate;
 pub mod cms;
@@ -24,10 +26,12 @@ pub mod manifest;
 pub mod map;
 pub mod names;
 pub mod object;
+pub mod pe;
 mod pem;
 pub mod program;
 pub mod slot;
 pub mod statement;
+pub mod trust;
 
 pub use digest::Digest;
 pub use error::{Error, Result};

@@ -2,8 +2,9 @@
 
 use std::ffi::CString;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::libbpf_sys as sys;
@@ -18,7 +19,7 @@ use super::perf_event;
 pub struct Hooks {
     by_section: bool,
     device: Option<(String, i32)>,
-    cgroup: Option<File>,
+    cgroup: Option<(PathBuf, File)>,
     netns: Option<File>,
 }
 
@@ -39,7 +40,8 @@ impl Hooks {
     /// # Errors
     /// There is no such device.
     pub fn device(mut self, name: &str) -> Result<Self> {
-        let index = if_nametoindex(name).with_context(|| format!("network device `{name}`"))?;
+        let index = if_nametoindex(name).map_err(io::Error::from);
+        let index = index.with_context(|| format!("network device `{name}`"))?;
         self.device = Some((name.to_owned(), index as i32));
         Ok(self)
     }
@@ -49,7 +51,8 @@ impl Hooks {
     /// # Errors
     /// There is no such directory.
     pub fn cgroup(mut self, path: &Path) -> Result<Self> {
-        self.cgroup = Some(File::open(path).with_context(|| format!("control group {}", path.display()))?);
+        let file = File::open(path).with_context(|| format!("control group {}", path.display()))?;
+        self.cgroup = Some((path.to_owned(), file));
         Ok(self)
     }
 
@@ -69,6 +72,8 @@ impl Hooks {
 pub struct Link {
     /// The name of the program, or of the struct_ops.
     pub name: String,
+    /// What it is attached to: the section that says so, a device, a control group, …
+    pub place: String,
     /// The link.
     pub fd: OwnedFd,
 }
@@ -133,6 +138,11 @@ impl<'p> Place<'p> {
         }
     }
 
+    /// The section names it, so that nobody else has to.
+    fn is_in_section(&self) -> bool {
+        !matches!(self, Self::Device(_) | Self::Cgroup | Self::Netns | Self::Elsewhere)
+    }
+
     /// Such as `kprobe/do_exit` or `kprobe/do_exit+0x10`.
     fn kprobe(base: &str, target: &'p str) -> Option<Self> {
         let is_return = match base {
@@ -164,15 +174,15 @@ impl LoadedObject {
         self.check(hooks)?;
         let mut links = Vec::new();
         for program in &self.programs {
-            let fd =
+            let attached =
                 attach(program, hooks).with_context(|| format!("attaching program `{}`", program.name))?;
-            links.extend(fd.map(|fd| Link { name: program.name.clone(), fd }));
+            links.extend(attached.map(|(place, fd)| Link { name: program.name.clone(), place, fd }));
         }
         if hooks.by_section {
             for map in self.maps.iter().filter(|map| map.map_type == sys::BPF_MAP_TYPE_STRUCT_OPS) {
                 let fd =
                     attach_struct_ops(map).with_context(|| format!("attaching struct_ops `{}`", map.name))?;
-                links.push(Link { name: map.name.clone(), fd });
+                links.push(Link { name: map.name.clone(), place: "struct_ops".to_owned(), fd });
             }
         }
         Ok(links)
@@ -180,51 +190,120 @@ impl LoadedObject {
 
     /// Somebody who names a hook expects that something is attached to it.
     fn check(&self, hooks: &Hooks) -> Result<()> {
-        let any =
-            |is_it: fn(&Place<'_>) -> bool| self.programs.iter().any(|program| is_it(&Place::of(program)));
-        for (is_named, is_used, what) in [
-            (hooks.device.is_some(), any(|place| matches!(place, Place::Device(_))), "a network device"),
-            (hooks.cgroup.is_some(), any(|place| *place == Place::Cgroup), "a control group"),
-            (hooks.netns.is_some(), any(|place| *place == Place::Netns), "a network namespace"),
+        let places: Vec<_> = self.programs.iter().map(Place::of).collect();
+        let has_struct_ops = self.maps.iter().any(|map| map.map_type == sys::BPF_MAP_TYPE_STRUCT_OPS);
+        for (is_wanted, is_there, what) in [
+            (
+                hooks.by_section,
+                has_struct_ops || places.iter().any(Place::is_in_section),
+                "that says in its section where it attaches",
+            ),
+            (
+                hooks.device.is_some(),
+                places.iter().any(|place| matches!(place, Place::Device(_))),
+                "that attaches to a network device",
+            ),
+            (hooks.cgroup.is_some(), places.contains(&Place::Cgroup), "that attaches to a control group"),
+            (hooks.netns.is_some(), places.contains(&Place::Netns), "that attaches to a network namespace"),
         ] {
-            ensure!(is_used || !is_named, "the object has no program that attaches to {what}");
+            ensure!(is_there || !is_wanted, "the object has no program {what}");
         }
         Ok(())
     }
 }
 
-fn attach(program: &LoadedProgram, hooks: &Hooks) -> Result<Option<OwnedFd>> {
+/// Attaches a program to the hook that it is for, if there is one; also says where that is.
+fn attach(program: &LoadedProgram, hooks: &Hooks) -> Result<Option<(String, OwnedFd)>> {
     let (fd, attach_type) = (program.fd.as_fd(), program.expected_attach_type);
-    let link = match (Place::of(program), hooks) {
+    let (place, link) = match (Place::of(program), hooks) {
         (Place::Device(attach_type), Hooks { device: Some((name, index)), .. }) => {
-            link_create(fd, *index, attach_type).with_context(|| format!("to network device `{name}`"))?
+            (name.clone(), link_create(fd, *index, attach_type))
         }
-        (Place::Cgroup, Hooks { cgroup: Some(cgroup), .. }) => {
-            link_create(fd, cgroup.as_raw_fd(), attach_type).context("to the control group")?
+        (Place::Cgroup, Hooks { cgroup: Some((path, cgroup)), .. }) => {
+            (path.display().to_string(), link_create(fd, cgroup.as_raw_fd(), attach_type))
         }
         (Place::Netns, Hooks { netns: Some(netns), .. }) => {
-            link_create(fd, netns.as_raw_fd(), attach_type).context("to the network namespace")?
+            ("network namespace".to_owned(), link_create(fd, netns.as_raw_fd(), attach_type))
         }
-        (Place::Device(_) | Place::Cgroup | Place::Netns | Place::Elsewhere, _) => return Ok(None),
-        (_, Hooks { by_section: false, .. }) => return Ok(None),
-        (Place::Loaded, _) => link_create(fd, 0, attach_type)?,
-        (Place::Kprobe { function, offset, is_return }, _) => {
-            let event = perf_event::kprobe(function, offset, is_return)?;
-            link_create(fd, event.as_raw_fd(), sys::BPF_PERF_EVENT)?
+        (place, Hooks { by_section: true, .. }) if place.is_in_section() => {
+            (program.section.clone(), attach_by_section(program, place)?)
         }
-        (Place::Tracepoint { category, name }, _) => {
-            let event = perf_event::tracepoint(category, name)?;
-            link_create(fd, event.as_raw_fd(), sys::BPF_PERF_EVENT)?
-        }
-        (Place::RawTracepoint(name), _) => {
-            raw_tracepoint_open(&CString::new(name)?, fd).with_context(|| format!("tracepoint {name}"))?
-        }
-        (Place::Unsupported, _) => bail!("attaching `{}` is not supported", program.section),
+        _ => return Ok(None),
     };
-    Ok(Some(link))
+    let link = link.with_context(|| format!("to {place}"))?;
+    Ok(Some((place, link)))
+}
+
+/// Attaches a program to what its section names.
+fn attach_by_section(program: &LoadedProgram, place: Place<'_>) -> Result<io::Result<OwnedFd>> {
+    let fd = program.fd.as_fd();
+    Ok(match place {
+        Place::Kprobe { function, offset, is_return } => {
+            let event = perf_event::kprobe(function, offset, is_return)?;
+            link_create(fd, event.as_raw_fd(), sys::BPF_PERF_EVENT)
+        }
+        Place::Tracepoint { category, name } => {
+            let event = perf_event::tracepoint(category, name)?;
+            link_create(fd, event.as_raw_fd(), sys::BPF_PERF_EVENT)
+        }
+        Place::RawTracepoint(name) => raw_tracepoint_open(&CString::new(name)?, fd),
+        Place::Unsupported => bail!("attaching to `{}` is not supported", program.section),
+        _ => link_create(fd, 0, program.expected_attach_type),
+    })
 }
 
 fn attach_struct_ops(map: &LoadedMap) -> Result<OwnedFd> {
     ensure!(map.is_link, "only those in section `.struct_ops.link` can be attached");
     Ok(link_create(map.fd.as_fd(), 0, sys::BPF_STRUCT_OPS)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program(prog_type: u32, expected_attach_type: u32, section: &str) -> LoadedProgram {
+        let fd = File::open("/dev/null").unwrap().into();
+        LoadedProgram { name: "p".into(), section: section.into(), prog_type, expected_attach_type, fd }
+    }
+
+    #[test]
+    fn sections_say_where() {
+        let kprobe = |function, offset, is_return| Place::Kprobe { function, offset, is_return };
+        for (prog_type, section, place) in [
+            (sys::BPF_PROG_TYPE_KPROBE, "kprobe/do_exit", kprobe("do_exit", 0, false)),
+            (sys::BPF_PROG_TYPE_KPROBE, "kprobe/do_exit+0x10", kprobe("do_exit", 16, false)),
+            (sys::BPF_PROG_TYPE_KPROBE, "kprobe/do_exit+8", kprobe("do_exit", 8, false)),
+            (sys::BPF_PROG_TYPE_KPROBE, "kretprobe/do_exit", kprobe("do_exit", 0, true)),
+            (sys::BPF_PROG_TYPE_KPROBE, "kprobe/do_exit+end", Place::Unsupported),
+            (sys::BPF_PROG_TYPE_KPROBE, "uprobe//bin/sh:main", Place::Unsupported),
+            (sys::BPF_PROG_TYPE_KPROBE, "kprobe", Place::Elsewhere),
+            (
+                sys::BPF_PROG_TYPE_TRACEPOINT,
+                "tp/sched/sched_switch",
+                Place::Tracepoint { category: "sched", name: "sched_switch" },
+            ),
+            (sys::BPF_PROG_TYPE_TRACEPOINT, "tracepoint", Place::Elsewhere),
+            (sys::BPF_PROG_TYPE_RAW_TRACEPOINT, "raw_tp/sched_switch", Place::RawTracepoint("sched_switch")),
+            (sys::BPF_PROG_TYPE_TRACING, "fentry/do_exit", Place::Loaded),
+            (sys::BPF_PROG_TYPE_SOCKET_FILTER, "socket", Place::Elsewhere),
+            (sys::BPF_PROG_TYPE_SOCK_OPS, "sockops", Place::Cgroup),
+        ] {
+            assert_eq!(Place::of(&program(prog_type, 0, section)), place, "{section}");
+        }
+    }
+
+    #[test]
+    fn packets_that_come_in_are_meant_unless_the_section_says_otherwise() {
+        for (attach_type, expected) in [(0, sys::BPF_TCX_INGRESS), (sys::BPF_TCX_EGRESS, sys::BPF_TCX_EGRESS)]
+        {
+            let program = program(sys::BPF_PROG_TYPE_SCHED_CLS, attach_type, "tc");
+            assert_eq!(Place::of(&program), Place::Device(expected));
+        }
+    }
+
+    #[test]
+    fn programs_for_the_maps_of_devices_are_not_for_devices() {
+        let program = program(sys::BPF_PROG_TYPE_XDP, sys::BPF_XDP_DEVMAP, "xdp/devmap");
+        assert_eq!(Place::of(&program), Place::Elsewhere);
+    }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bpfsig_signing::object::{Initial, InitialEntry, Object, StructOps};
 use bpfsig_signing::program::Program;
 use libbpf_rs::libbpf_sys as sys;
@@ -79,6 +79,8 @@ pub struct Refused {
     pub errno: Errno,
     /// The verifier log, whole.
     pub log: String,
+    /// The program as it was to be loaded.
+    pub as_loaded: Box<Program>,
 }
 
 impl LoadedObject {
@@ -88,6 +90,11 @@ impl LoadedObject {
     /// [`Refused`] if the kernel refuses a program; otherwise, a map could not be created, or a program is for a place
     /// that this kernel does not have. Nothing stays in the kernel then.
     pub fn load(object: &Object, options: &LoadOptions<'_>) -> Result<LoadedObject> {
+        let is_targeted = |program: &Program| program.clone().attach_to_program(None).is_ok();
+        ensure!(
+            options.target.is_none() || object.programs().iter().any(is_targeted),
+            "the object has no program that attaches to a program"
+        );
         let btf = object.programs().iter().find_map(|program| program.btf.as_deref());
         let btf = btf.map(load_btf).transpose().context("loading the BTF")?;
         let btf = btf.as_ref().map(AsFd::as_fd);
@@ -109,7 +116,7 @@ impl LoadedObject {
         }
         for (definition, table) in object.struct_ops().iter().zip(tables) {
             let StructOps { name, is_link, .. } = definition;
-            let fd = table.create_map(name, *is_link)?;
+            let fd = table.create_map(name, *is_link, btf)?;
             // Filling one that no link attaches would attach it.
             if *is_link {
                 table.fill(&fd, &programs).with_context(|| format!("filling map {name}"))?;
@@ -188,10 +195,9 @@ fn load_program(
         signature: options.signature,
         keyring: options.keyring,
     };
-    let fd = load_with_log(PreparedLoad::new(&program, context)?).map_err(|(errno, log)| Refused {
-        program: program.name.clone(),
-        errno,
-        log,
+    let fd = load_with_log(PreparedLoad::new(&program, context)?).map_err(|(errno, log)| {
+        let as_loaded = Box::new(program.clone().into_owned());
+        Refused { program: program.name.clone(), errno, log, as_loaded }
     })?;
     Ok(LoadedProgram {
         name: program.name.clone(),

@@ -35,7 +35,12 @@ pub(super) fn kprobe(function: &str, offset: u64, is_return: bool) -> Result<Own
     }
     attr.__bindgen_anon_3.kprobe_func = name.as_ptr() as u64;
     attr.__bindgen_anon_4.probe_offset = offset;
-    open(&mut attr).with_context(|| format!("probing function {function}"))
+    match open(&mut attr) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("the kernel has no function {function} to probe; the compiler may have inlined it")
+        }
+        event => event.with_context(|| format!("probing function {function}")),
+    }
 }
 
 /// A tracepoint, such as `sched` and `sched_process_exec`.

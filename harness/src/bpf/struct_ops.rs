@@ -1,6 +1,6 @@
 //! Tables of functions for the kernel (struct_ops), in the layout that this kernel has.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result, ensure};
 use bpfsig_signing::btf::{Btf, kind};
@@ -71,11 +71,11 @@ impl Table {
         Ok(Self { value_type_id, value, functions })
     }
 
-    /// Creates the map that holds the table.
+    /// Creates the map that holds the table. `btf` is the object's: the kernel wants one, whatever is in it.
     ///
     /// # Errors
     /// The kernel refuses it.
-    pub fn create_map(&self, name: &str, is_link: bool) -> Result<OwnedFd> {
+    pub fn create_map(&self, name: &str, is_link: bool, btf: Option<BorrowedFd<'_>>) -> Result<OwnedFd> {
         let fd = syscall::map_create(&MapCreate {
             map_type: sys::BPF_MAP_TYPE_STRUCT_OPS,
             key_size: size_of::<u32>() as u32,
@@ -83,6 +83,7 @@ impl Table {
             max_entries: 1,
             map_flags: if is_link { sys::BPF_F_LINK } else { 0 },
             map_name: syscall::object_name(name),
+            btf_fd: btf.as_ref().map_or(0, syscall::number),
             btf_vmlinux_value_type_id: self.value_type_id,
             ..MapCreate::default()
         });

@@ -6,9 +6,10 @@ use anyhow::{Context, Result, ensure};
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
+use bpfsig_signing::object::Object;
 use clap::Args;
 
-use super::{files, ps};
+use super::{files, ps, signer};
 use crate::bpf::keyring;
 use crate::bpf::{Origin, Signature};
 
@@ -31,7 +32,7 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<()> {
-    let signer = files::signer(&options.key, &options.cert)?;
+    let signer = signer::signer(&options.key, &options.cert)?;
     // A typing error in the last one is to be known before the first one is refused.
     let mut denied = Vec::new();
     for program in &options.programs {
@@ -54,7 +55,7 @@ fn digests(argument: &str) -> Result<Vec<(String, String)>> {
     }
     let path = Path::new(argument);
     ensure!(path.exists(), "{argument}: neither a SHA-256 digest (64 hexadecimal digits) nor a file");
-    let object = files::object(path)?;
+    let object = Object::parse(&files::read(path)?).with_context(|| argument.to_owned())?;
     object
         .programs()
         .iter()

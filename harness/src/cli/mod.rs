@@ -8,9 +8,11 @@ mod inspect;
 mod kernel;
 mod keygen;
 mod listing;
+mod load;
 mod policy;
 mod ps;
 mod sign;
+mod signer;
 mod trust;
 mod verify;
 mod vm;
@@ -39,6 +41,7 @@ enum Command {
     Sign(sign::Options),
     Verify(verify::Options),
     Inspect(inspect::Options),
+    Load(load::Options),
     Ps(ps::Options),
     #[command(subcommand)]
     Trust(trust::Command),
@@ -76,6 +79,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Sign(options) => sign::run(options)?,
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
+        Command::Load(options) => load::run(options)?,
         Command::Ps(options) => ps::run(options)?,
         Command::Trust(command) => trust::run(command)?,
         Command::Deny(options) => deny::run(options)?,

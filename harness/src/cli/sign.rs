@@ -5,23 +5,25 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use bpfsig_signing::cms;
-use bpfsig_signing::manifest::Manifest;
-use bpfsig_signing::statement::{Entry, Kind, Statement};
+use bpfsig_signing::artifact::{Artifact, Platform};
+use bpfsig_signing::certificate::{DOCUMENTATION_PEN, Purpose, Signer};
+use bpfsig_signing::description::{Description, to_json};
+use bpfsig_signing::statement::Statement;
+use bpfsig_signing::trust::{self, ExpectedUsage};
+use bpfsig_signing::{authenticode, cms, embed};
 use clap::{Args, ValueEnum};
 
 use super::files;
+use super::signer::SignerOptions;
 
-/// Sign eBPF objects: one signature for all their programs
+/// Sign eBPF objects, PE images and any other files: one signature for all of them
+///
+/// Of an eBPF object for Linux, each program is signed; of a PE image (.sys, .exe), what Authenticode signs; of an eBPF
+/// object for Windows and of any other file, the whole file. Which of these a file is is told by its content.
 #[derive(Args)]
 pub struct Options {
-    /// Private key: PKCS#8, PKCS#1 or SEC1; the passphrase of an encrypted one is taken from KBUILD_SIGN_PIN
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-
-    /// The key's certificate
-    #[arg(long, value_name = "FILE")]
-    cert: PathBuf,
+    #[command(flatten)]
+    signer: SignerOptions,
 
     /// Digest algorithm
     #[arg(long, value_enum, default_value_t = Hash::Sha256)]
@@ -31,11 +33,18 @@ pub struct Options {
     #[arg(long)]
     days: Option<u32>,
 
-    /// Where to write the signature [default: FILE.p7s]
-    #[arg(long, value_name = "FILE")]
+    /// Put the signature into the files: a section of eBPF objects, an Authenticode signature of PE images
+    #[arg(long, conflicts_with = "output")]
+    embed: bool,
+
+    /// Where to write the signature; descriptions of Linux programs go to OUTPUT.json [default: FILE.p7s]
+    #[arg(long, value_name = "OUTPUT")]
     output: Option<PathBuf>,
 
-    /// eBPF objects
+    #[command(flatten)]
+    platform: PlatformOption,
+
+    /// Files to sign
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -46,43 +55,126 @@ enum Hash {
     Sha256,
 }
 
+/// What `sign`, `verify` and `inspect` must agree on.
+#[derive(Args, Clone, Copy)]
+pub struct PlatformOption {
+    /// What eBPF objects are made for: linux or windows [default: as their sections and types tell]
+    #[arg(long)]
+    pub platform: Option<Platform>,
+}
+
+/// A file that is to be signed.
+struct Input<'p> {
+    path: &'p Path,
+    bytes: Vec<u8>,
+    artifact: Artifact,
+}
+
 pub fn run(options: Options) -> Result<()> {
     let Hash::Sha256 = options.hash;
     let output = match (&options.output, &options.files[..]) {
-        (Some(output), _) => output.clone(),
-        (None, [file]) => signature_path(file),
+        _ if options.embed => None,
+        (Some(output), _) => Some(output.clone()),
+        (None, [file]) => Some(signature_path(file)),
         (None, _) => bail!("several files have one signature together: say with --output where to write it"),
     };
 
-    let signer = files::signer(&options.key, &options.cert)?;
+    let signer = options.signer.signer()?;
+    let mut inputs = Vec::new();
     let mut entries = Vec::new();
     for path in &options.files {
-        for program in files::object(path)?.programs() {
-            let digest = Manifest::of(program).with_context(|| path.display().to_string())?.digest();
-            println!("{digest}  {}: {}", path.display(), program.name);
-            let entry = Entry { kind: Kind::PROGRAM, digest };
+        let bytes = files::read(path)?;
+        let artifact = files::artifact(path, &bytes, options.platform.platform)?;
+        for line in lines(&artifact) {
+            println!("{line}  {}", path.display());
+        }
+        for entry in artifact.entries() {
             if !entries.contains(&entry) {
                 entries.push(entry);
             }
         }
+        inputs.push(Input { path, bytes, artifact });
     }
-
     let statement = Statement { expiry: expiry(options.days)?, entries };
     let signature = cms::sign_attached(&statement.encode()?, &signer)?;
-    files::replace(&output, &signature)?;
-    println!(
-        "{}: signed by {} ({} bytes)",
-        output.display(),
-        signer.certificate().subject_key_id(),
-        signature.len()
-    );
+
+    match output {
+        Some(output) => write(&output, &signature, &inputs)?,
+        None => put_inside(&inputs, &signature, &signer)?,
+    }
+    println!("signed by {}", signer.certificate().subject_key_id());
     Ok(())
+}
+
+/// One line for each thing that is signed: its digest, what it is, and which program.
+pub fn lines(artifact: &Artifact) -> Vec<String> {
+    let entries = artifact.entries().into_iter();
+    match artifact.programs() {
+        [] => entries.map(|entry| format!("{}  {artifact}", entry.digest)).collect(),
+        programs => {
+            let programs = entries.zip(programs);
+            programs.map(|(entry, program)| format!("{}  program {}", entry.digest, program.name)).collect()
+        }
+    }
+}
+
+/// Writes the signature, and beside it what it is about.
+fn write(output: &Path, signature: &[u8], inputs: &[Input<'_>]) -> Result<()> {
+    let programs: Vec<Description> =
+        inputs.iter().flat_map(|input| input.artifact.programs()).cloned().collect();
+    if !programs.is_empty() {
+        files::replace(&descriptions_path(output), to_json(&programs).as_bytes())?;
+    }
+    files::replace(output, signature)?;
+    println!("{}: {} bytes", output.display(), signature.len());
+    Ok(())
+}
+
+/// Puts the signature into all files, or, if there is one that has no room for it, into none.
+fn put_inside(inputs: &[Input<'_>], signature: &[u8], signer: &Signer) -> Result<()> {
+    let mut signed = Vec::new();
+    for Input { path, bytes, artifact } in inputs {
+        let file = match artifact {
+            Artifact::LinuxObject(programs) => {
+                embed::write(bytes, signature, to_json(programs).as_bytes()).map_err(anyhow::Error::from)
+            }
+            Artifact::WindowsObject(_) => embed::write(bytes, signature, &[]).map_err(anyhow::Error::from),
+            Artifact::PeImage(_) => sign_image(bytes, signer),
+            Artifact::File(_) => Err(anyhow::anyhow!(
+                "only eBPF objects and PE images have room for a signature; leave out --embed to have it in a file \
+                 of its own"
+            )),
+        };
+        signed.push((path, file.with_context(|| path.display().to_string())?));
+    }
+    for (path, file) in signed {
+        files::replace(path, &file)?;
+        println!("{}: {} bytes", path.display(), file.len());
+    }
+    Ok(())
+}
+
+/// Signs an image, unless with a certificate that is for something else: nobody would accept that.
+fn sign_image(image: &[u8], signer: &Signer) -> Result<Vec<u8>> {
+    let usage = ExpectedUsage::new(Purpose::Code, DOCUMENTATION_PEN);
+    trust::check(signer.certificate(), &usage, SystemTime::now())
+        .context("Authenticode (see `keygen signer --purpose code`)")?;
+    Ok(authenticode::sign(image, signer)?)
 }
 
 /// Where the signature of a file is when nobody says otherwise: beside it.
 pub fn signature_path(file: &Path) -> PathBuf {
-    let mut path = OsString::from(file);
-    path.push(".p7s");
+    with_suffix(file, ".p7s")
+}
+
+/// Where the descriptions are of what a signature covers.
+pub fn descriptions_path(signature: &Path) -> PathBuf {
+    with_suffix(signature, ".json")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = OsString::from(path);
+    path.push(suffix);
     path.into()
 }
 

@@ -1,58 +1,193 @@
 //! `bpfsig verify`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
+use bpfsig_signing::artifact::Artifact;
+use bpfsig_signing::authenticode::Signature;
+use bpfsig_signing::certificate::{Certificate, Purpose};
 use bpfsig_signing::cms::Message;
-use bpfsig_signing::manifest::Manifest;
+use bpfsig_signing::description::{Description, from_json};
+use bpfsig_signing::embed;
+use bpfsig_signing::pe::Image;
 use bpfsig_signing::statement::{Entry, Kind, Statement};
+use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::Args;
 
-use super::{files, sign};
+use super::files;
+use super::keygen::PenOptions;
+use super::sign::{self, PlatformOption};
 
-/// Check the signature of eBPF objects, without a kernel
+/// Check the signature of files, without a kernel
+///
+/// The signature is the one in FILE.p7s, if there is such a file, or else the one inside of FILE. The signer's
+/// certificate must be valid now, for signing programs, and, with --ca, issued by one of these CAs. All files are
+/// checked; for a program that is not the one that was signed, it is said in what they differ.
 #[derive(Args)]
 pub struct Options {
-    /// The signer's certificate
-    #[arg(long, value_name = "FILE")]
-    cert: PathBuf,
+    /// The signer's certificate, and after it in the same file those between it and the CA
+    #[arg(long, value_name = "FILE", required_unless_present = "ca")]
+    cert: Option<PathBuf>,
 
-    /// The signature [default: FILE.p7s]
+    /// Certificates of CAs that are trusted [default: trust the signer's certificate itself]
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pen: PenOptions,
+
+    /// The signature
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
 
-    /// eBPF objects
+    #[command(flatten)]
+    platform: PlatformOption,
+
+    /// Signed files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
 pub fn run(options: Options) -> Result<()> {
-    let path = match (&options.signature, &options.files[..]) {
-        (Some(path), _) => path.clone(),
-        (None, [file]) => sign::signature_path(file),
-        (None, _) => bail!("several files have one signature together: say with --signature where it is"),
-    };
-    let certificate = files::certificate(&options.cert)?;
-    let message = Message::parse(&files::read(&path)?).with_context(|| path.display().to_string())?;
-    let content = message.verify(&certificate).with_context(|| path.display().to_string())?;
-    let statement = Statement::decode(content).with_context(|| path.display().to_string())?;
-
-    let now = SystemTime::now();
-    let seconds = now.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
-    ensure!(!statement.is_expired(seconds), "{}: the signature has expired", path.display());
-    ensure!(now <= certificate.not_after(), "{}: the certificate has expired", options.cert.display());
-
-    let mut unlisted = 0;
-    for file in &options.files {
-        for program in files::object(file)?.programs() {
-            let digest = Manifest::of(program).with_context(|| file.display().to_string())?.digest();
-            let listed = statement.lists(&Entry { kind: Kind::PROGRAM, digest });
-            unlisted += usize::from(!listed);
-            let verdict = if listed { "ok" } else { "NOT SIGNED" };
-            println!("{digest}  {}: {}: {verdict}", file.display(), program.name);
+    let signers = Signers::new(&options)?;
+    let mut failed = Vec::new();
+    for path in &options.files {
+        let outcome = check(path, &options, &signers).with_context(|| path.display().to_string());
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => failed.push(path.display().to_string()),
+            Err(error) => {
+                eprintln!("bpfsig: error: {error:#}");
+                failed.push(path.display().to_string());
+            }
         }
     }
-    ensure!(unlisted == 0, "{}: {unlisted} programs are not the ones that were signed", path.display());
+    ensure!(failed.is_empty(), "not verified: {}", failed.join(", "));
     Ok(())
+}
+
+/// Whom to trust.
+struct Signers {
+    /// The signer, and the certificates between it and a CA.
+    certificates: Vec<Certificate>,
+    cas: Vec<Certificate>,
+    pen: u32,
+    now: SystemTime,
+}
+
+impl Signers {
+    fn new(options: &Options) -> Result<Self> {
+        let read = |path: &PathBuf| {
+            trust::certificates(&files::read(path)?).with_context(|| path.display().to_string())
+        };
+        Ok(Self {
+            certificates: options.cert.as_ref().map_or(Ok(Vec::new()), read)?,
+            cas: options.ca.iter().map(read).collect::<Result<Vec<_>>>()?.concat(),
+            pen: options.pen.pen,
+            now: SystemTime::now(),
+        })
+    }
+
+    /// The statement in a message that one of the signers has signed.
+    fn statement(&self, message: &[u8]) -> Result<(Statement, &Certificate)> {
+        let message = Message::parse(message)?;
+        let mut known = self.certificates.iter().take(1).chain(&self.cas);
+        let signer =
+            match (known.find(|known| known.subject_key_id() == message.signer()), &*self.certificates) {
+                (Some(signer), _) | (None, [signer, ..]) => signer,
+                (None, []) => {
+                    bail!("signed by key {}: say with --cert where its certificate is", message.signer())
+                }
+            };
+        let statement = Statement::decode(message.verify(signer)?)?;
+        let seconds = self.now.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
+        ensure!(!statement.is_expired(seconds), "the signature has expired");
+        self.trust(signer, &[], Purpose::Program)?;
+        Ok((statement, signer))
+    }
+
+    /// Whether a signer is one of those, or has a certificate of one of the CAs.
+    fn trust(&self, signer: &Certificate, others: &[Certificate], purpose: Purpose) -> Result<()> {
+        let usage = ExpectedUsage::new(purpose, self.pen);
+        if self.cas.is_empty() {
+            ensure!(
+                self.certificates.contains(signer),
+                "signed by `{}`, who is not trusted",
+                signer.subject()
+            );
+            return Ok(trust::check(signer, &usage, self.now)?);
+        }
+        let between = [&self.certificates, others].concat();
+        Ok(trust::check_path(signer, &self.cas, &between, &usage, self.now)?)
+    }
+}
+
+/// Checks one file, and says what was checked. An error is for what keeps it from being checked at all.
+fn check(path: &Path, options: &Options, signers: &Signers) -> Result<bool> {
+    let file = files::read(path)?;
+    let beside = sign::signature_path(path);
+    let signature = options.signature.as_ref().or_else(|| beside.exists().then_some(&beside));
+    let (message, descriptions, place) = match signature {
+        Some(signature) => {
+            let descriptions = std::fs::read(sign::descriptions_path(signature)).unwrap_or_default();
+            (files::read(signature)?, descriptions, signature.display().to_string())
+        }
+        None => {
+            let artifact = files::artifact(path, &file, options.platform.platform)?;
+            if let Artifact::PeImage(_) = artifact {
+                return check_image(path, &file, signers);
+            }
+            let message = embed::signature(&file);
+            let message =
+                message.with_context(|| format!("no signature in it and no {}", beside.display()))?;
+            let descriptions = embed::descriptions(&file).unwrap_or_default();
+            (message.to_vec(), descriptions.to_vec(), format!("section {}", embed::SIGNATURE))
+        }
+    };
+    let (statement, signer) = signers.statement(&message).with_context(|| place.clone())?;
+    let artifact = files::artifact(path, &file, options.platform.platform)?;
+    println!("{}: {artifact}, signed by `{}` in {place}", path.display(), signer.subject());
+    Ok(report(&artifact, &statement, &descriptions))
+}
+
+/// Says of each thing in a file whether it was signed, and if not, in what it differs from what was.
+fn report(artifact: &Artifact, statement: &Statement, descriptions: &[u8]) -> bool {
+    let signed = signed_programs(statement, descriptions);
+    let mut all = true;
+    for (index, (entry, line)) in artifact.entries().iter().zip(sign::lines(artifact)).enumerate() {
+        if statement.lists(entry) {
+            println!("  {line}: ok");
+            continue;
+        }
+        all = false;
+        println!("  {line}: NOT SIGNED");
+        let Some(program) = artifact.programs().get(index) else { continue };
+        let Some(counterpart) = program.counterpart(&signed) else { continue };
+        for difference in program.differences(counterpart) {
+            println!("    {difference}");
+        }
+    }
+    all
+}
+
+/// Descriptions of programs, without those that the statement does not list: they describe something else.
+pub fn signed_programs(statement: &Statement, descriptions: &[u8]) -> Vec<Description> {
+    let mut signed = from_json(descriptions).unwrap_or_default();
+    signed.retain(|program| statement.lists(&Entry { kind: Kind::PROGRAM, digest: program.digest() }));
+    signed
+}
+
+/// Checks the Authenticode signature in a PE image.
+fn check_image(path: &Path, file: &[u8], signers: &Signers) -> Result<bool> {
+    let image = Image::parse(file)?;
+    let signature = Signature::read(&image)?;
+    signature.verify(&image)?;
+    // Those that can't be read can't be used on the way to a CA.
+    let others: Vec<_> =
+        signature.other_certificates().iter().flat_map(|der| Certificate::read(der)).collect();
+    signers.trust(signature.signer(), &others, Purpose::Code)?;
+    println!("{}: PE image, signed by `{}` (Authenticode)", path.display(), signature.signer().subject());
+    println!("  {}  PE image: ok", image.digest());
+    Ok(true)
 }

@@ -6,6 +6,7 @@
 mod accepted;
 mod keys;
 mod load;
+mod load_command;
 mod loaded_object;
 mod loader;
 mod machine;

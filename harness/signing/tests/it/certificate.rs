@@ -7,7 +7,7 @@ use bpfsig_signing::key::{Algorithm, PrivateKey};
 use crate::openssl::{Dir, chain};
 
 fn key() -> &'static PrivateKey {
-    chain(Algorithm::P256).signer.key()
+    &chain(Algorithm::P256).signer_key
 }
 
 #[test]
@@ -57,15 +57,15 @@ fn certificates_say_what_the_kernel_looks_for() {
 fn key_identifiers_are_those_that_openssl_computes() {
     for algorithm in Algorithm::ALL {
         let chain = chain(algorithm);
-        let key_id_by_openssl = |signer: &Signer| {
+        let key_id_by_openssl = |key: &PrivateKey| {
             let dir = Dir::new();
-            dir.write("key.pem", signer.key().to_pem().unwrap().as_bytes());
+            dir.write("key.pem", key.to_pem().unwrap().as_bytes());
             dir.openssl(
                 "req -x509 -key key.pem -subj /CN=x -addext subjectKeyIdentifier=hash -out openssl.pem",
             );
             Certificate::read(&dir.read("openssl.pem")).unwrap().subject_key_id().clone()
         };
-        let (ca, signer) = (key_id_by_openssl(&chain.ca), key_id_by_openssl(&chain.signer));
+        let (ca, signer) = (key_id_by_openssl(&chain.ca_key), key_id_by_openssl(&chain.signer_key));
         assert_eq!(chain.ca.certificate().subject_key_id(), &ca);
         assert_eq!(chain.signer.certificate().subject_key_id(), &signer);
 
@@ -166,7 +166,7 @@ fn only_a_ca_issues() {
 #[test]
 fn a_certificate_belongs_to_one_key() {
     let chain = chain(Algorithm::P256);
-    let error = Signer::new(chain.ca.key().clone(), chain.signer.certificate().clone()).unwrap_err();
+    let error = Signer::new(chain.ca_key.clone(), chain.signer.certificate().clone()).unwrap_err();
     assert_eq!(error.to_string(), "the certificate of `CN=Test signer` is not for this private key");
 }
 

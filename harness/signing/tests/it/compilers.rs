@@ -1,7 +1,6 @@
 //! Files to sign, as compilers write them.
 
-use std::ffi::OsStr;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::openssl::Dir;
 
@@ -26,9 +25,18 @@ pub const WINDOWS: &str = r#"
 
 /// Compiles C to an eBPF object.
 pub fn ebpf(source: &str) -> Vec<u8> {
+    ebpf_for("bpf", source)
+}
+
+/// Compiles C to an eBPF object for big-endian machines.
+pub fn big_endian_ebpf(source: &str) -> Vec<u8> {
+    ebpf_for("bpfeb", source)
+}
+
+fn ebpf_for(target: &str, source: &str) -> Vec<u8> {
     let dir = Dir::new();
     dir.write("program.c", format!("{PRELUDE}{source}"));
-    run(&dir, "clang", "-O2 -g -target bpf -mcpu=v3 -c -o program.o program.c");
+    run(&dir, "clang", &format!("-O2 -g -target {target} -mcpu=v3 -c -o program.o program.c"));
     dir.read("program.o")
 }
 
@@ -40,13 +48,36 @@ pub fn program(source: &str) -> Vec<u8> {
     dir.read("program")
 }
 
-/// Runs a command whose arguments have no spaces in them; it must succeed.
-pub fn run(dir: &Dir, program: impl AsRef<OsStr>, arguments: &str) {
-    let program = program.as_ref();
-    let output = Command::new(program)
-        .args(arguments.split_whitespace())
-        .current_dir(dir.path())
-        .output()
-        .unwrap_or_else(|error| panic!("{program:?} must be installed: {error}"));
-    assert!(output.status.success(), "{program:?} {arguments}: {output:?}");
+/// Compiles C to a Windows program with mingw-w64.
+pub fn windows_program() -> Vec<u8> {
+    windows_image("int main(void) { return 0; }", "")
+}
+
+/// Compiles C to a Windows driver, as far as mingw-w64 goes: a native image that links with nothing.
+pub fn windows_driver() -> Vec<u8> {
+    let source = "int DriverEntry(void *driver, void *path) { return 0; }";
+    windows_image(source, "-Wl,--subsystem,native -nostdlib -e DriverEntry")
+}
+
+fn windows_image(source: &str, options: &str) -> Vec<u8> {
+    let dir = Dir::new();
+    dir.write("image.c", source);
+    run(&dir, "x86_64-w64-mingw32-gcc", &format!("-O2 {options} -o image.exe image.c"));
+    dir.read("image.exe")
+}
+
+/// Runs a command whose arguments have no spaces in them.
+pub fn try_run(dir: &Dir, program: &str, arguments: &str) -> Output {
+    let mut command = Command::new(program);
+    command.args(arguments.split_whitespace()).current_dir(dir.path());
+    command.output().unwrap_or_else(|error| panic!("{program} must be installed: {error}"))
+}
+
+/// Runs a command, which must succeed, and returns what it prints.
+pub fn run(dir: &Dir, program: &str, arguments: &str) -> String {
+    let output = try_run(dir, program, arguments);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments}: {text}{errors}");
+    text
 }

@@ -1,5 +1,7 @@
 //! Known answers that other tools agree with, and bad input. Needs `openssl` and compilers.
 
+mod artifact;
+mod authenticode;
 mod certificate;
 mod cms;
 mod compilers;
@@ -10,3 +12,4 @@ mod key;
 mod manifest;
 mod openssl;
 mod statement;
+mod trust;

@@ -51,7 +51,9 @@ impl Dir {
 /// A CA and a signer that it has issued a certificate for.
 pub struct Chain {
     pub ca: Signer,
+    pub ca_key: PrivateKey,
     pub signer: Signer,
+    pub signer_key: PrivateKey,
 }
 
 /// The chain of an algorithm, made once.
@@ -67,12 +69,12 @@ pub fn chain(algorithm: Algorithm) -> &'static Chain {
 }
 
 fn make_chain(algorithm: Algorithm) -> Chain {
-    let key = PrivateKey::generate(algorithm).unwrap();
-    let certificate = Certificate::self_signed(Role::Ca, "Test CA", &key, 30).unwrap();
-    let ca = Signer::new(key, certificate).unwrap();
+    let ca_key = PrivateKey::generate(algorithm).unwrap();
+    let certificate = Certificate::self_signed(Role::Ca, "Test CA", &ca_key, 30).unwrap();
+    let ca = Signer::new(ca_key.clone(), certificate).unwrap();
 
-    let key = PrivateKey::generate(algorithm).unwrap();
+    let signer_key = PrivateKey::generate(algorithm).unwrap();
     let certificate =
-        Certificate::issued_by(&ca, Role::Signer, "Test signer", &key.public_key(), 30).unwrap();
-    Chain { signer: Signer::new(key, certificate).unwrap(), ca }
+        Certificate::issued_by(&ca, Role::Signer, "Test signer", &signer_key.public_key(), 30).unwrap();
+    Chain { signer: Signer::new(signer_key.clone(), certificate).unwrap(), signer_key, ca, ca_key }
 }

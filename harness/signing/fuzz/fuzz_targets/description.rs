@@ -1,0 +1,14 @@
+//! Descriptions of programs, as JSON.
+#![no_main]
+
+use bpfsig_signing::description::{from_json, to_json};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|json: &[u8]| {
+    if let Ok(programs) = from_json(json) {
+        assert_eq!(from_json(to_json(&programs).as_bytes()).unwrap(), programs);
+        for program in &programs {
+            let _ = (program.digest(), program.counterpart(&programs));
+        }
+    }
+});

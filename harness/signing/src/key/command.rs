@@ -1,0 +1,66 @@
+//! A private key that another program uses for us, such as the client of a cloud's key management service.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+use super::{PublicKey, SigningKey};
+use crate::{Digest, Error, Result};
+
+/// Bytes that a signature may have; RSA with 4096 bits needs 512.
+const MAX_SIGNATURE: u64 = 1024;
+
+/// A command that signs.
+///
+/// It is run once for each signature. Its standard input is the SHA-256 digest to sign: 32 bytes, not encoded. Its
+/// standard output must be the signature alone, not encoded: for RSA that of PKCS#1 v1.5 over the digest (the command
+/// makes the `DigestInfo`), for ECDSA the DER form `SEQUENCE { r, s }`. It exits with 0, or says on its standard error why
+/// not. `openssl pkeyutl -sign -inkey KEY -pkeyopt digest:sha256` is such a command.
+#[derive(Debug)]
+pub struct CommandKey {
+    program: OsString,
+    arguments: Vec<OsString>,
+    public: PublicKey,
+}
+
+impl CommandKey {
+    /// Will run `program` with `arguments`, without a shell, to sign with the private half of `public`.
+    pub fn new(
+        program: impl Into<OsString>,
+        arguments: impl IntoIterator<Item = impl Into<OsString>>,
+        public: PublicKey,
+    ) -> Self {
+        let arguments = arguments.into_iter().map(Into::into).collect();
+        CommandKey { program: program.into(), arguments, public }
+    }
+
+    fn run(&self, digest: &Digest) -> std::io::Result<Vec<u8>> {
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        // A command that does not read has failed in some other way, which its exit code tells.
+        let _ = child.stdin.take().expect("it is piped").write_all(&digest.0);
+        let mut signature = Vec::new();
+        let output = child.stdout.take().expect("it is piped");
+        let read = output.take(MAX_SIGNATURE + 1).read_to_end(&mut signature);
+        let status = child.wait()?;
+        read?;
+        if !status.success() {
+            return Err(std::io::Error::other(status.to_string()));
+        }
+        Ok(signature)
+    }
+}
+
+impl SigningKey for CommandKey {
+    fn public_key(&self) -> PublicKey {
+        self.public.clone()
+    }
+
+    fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>> {
+        self.run(digest)
+            .map_err(|source| Error::SignerCommand { command: self.program.display().to_string(), source })
+    }
+}

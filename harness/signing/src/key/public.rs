@@ -1,0 +1,144 @@
+//! A public key.
+
+use std::fmt;
+
+use der::asn1::{Any, ObjectIdentifier};
+use der::oid::AssociatedOid;
+use der::oid::db::rfc5912::{
+    ECDSA_WITH_SHA_256, ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION,
+};
+use der::referenced::OwnedToRef;
+use p256::NistP256;
+use p384::NistP384;
+use rsa::traits::PublicKeyParts;
+use sha2::Sha256;
+use signature::DigestVerifier;
+use spki::{AlgorithmIdentifierOwned, Document, EncodePublicKey};
+use spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
+
+use crate::{Error, Result, pem};
+
+/// A public key of a kind that the kernel takes. Shown like the [`Algorithm`] it is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey(pub(super) Public);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Public {
+    Rsa(rsa::PublicKey),
+    P256(p256::ecdsa::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
+}
+
+impl PublicKey {
+    /// Reads a key: `SubjectPublicKeyInfo` (RFC 5280, 4.1.2.7) as PEM or DER, as `openssl pkey -pubout` writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PublicKeyFormat`], [`Error::KeyUnsupported`] or [`Error::KeyMalformed`].
+    pub fn read(file: &[u8]) -> Result<Self> {
+        let document = match pem::block(file, "PUBLIC KEY") {
+            Some(block) => Document::from_pem(block).map(|(_, document)| document),
+            None => Document::try_from(file),
+        };
+        let document = document.map_err(Error::PublicKeyFormat)?;
+        let spki = document.decode_msg::<SubjectPublicKeyInfoOwned>().map_err(Error::PublicKeyFormat)?;
+        Self::from_spki(spki.owned_to_ref())
+    }
+
+    /// Reads the key in a certificate.
+    pub(crate) fn from_spki(spki: SubjectPublicKeyInfoRef<'_>) -> Result<Self> {
+        let malformed = |error: spki::Error| Error::KeyMalformed(error.to_string());
+        let key = match spki.algorithm.oid {
+            RSA_ENCRYPTION => {
+                let key = rsa::PublicKey::try_from(spki).map_err(malformed)?;
+                check_rsa_size(&key)?;
+                Public::Rsa(key)
+            }
+            ID_EC_PUBLIC_KEY => match spki.algorithm.parameters_oid() {
+                Ok(NistP256::OID) => Public::P256(spki.try_into().map_err(malformed)?),
+                Ok(NistP384::OID) => Public::P384(spki.try_into().map_err(malformed)?),
+                Ok(curve) => return Err(Error::KeyUnsupported(format!("elliptic curve {curve}"))),
+                Err(_) => return Err(Error::KeyUnsupported("an elliptic curve without a name".into())),
+            },
+            other => return Err(Error::KeyUnsupported(format!("key algorithm {other}"))),
+        };
+        Ok(PublicKey(key))
+    }
+
+    /// The key as it goes into a certificate.
+    pub(crate) fn to_spki(&self) -> spki::Result<SubjectPublicKeyInfoOwned> {
+        SubjectPublicKeyInfoOwned::from_key(self)
+    }
+
+    /// The algorithm of CMS signatures: the kernel wants RSA to leave the digest to the digest algorithm.
+    pub(crate) fn cms_signature_algorithm(&self) -> AlgorithmIdentifierOwned {
+        match self.0 {
+            Public::Rsa(_) => with_null(RSA_ENCRYPTION),
+            Public::P256(_) | Public::P384(_) => without_parameters(ECDSA_WITH_SHA_256),
+        }
+    }
+
+    /// The algorithm of X.509 signatures, where RSA names the digest too.
+    pub(crate) fn x509_signature_algorithm(&self) -> AlgorithmIdentifierOwned {
+        match self.0 {
+            Public::Rsa(_) => with_null(SHA_256_WITH_RSA_ENCRYPTION),
+            Public::P256(_) | Public::P384(_) => without_parameters(ECDSA_WITH_SHA_256),
+        }
+    }
+
+    /// Checks a signature over the SHA-256 digest of `message`.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<()> {
+        let digest = |hash: &mut Sha256| {
+            sha2::Digest::update(hash, message);
+            Ok(())
+        };
+        match &self.0 {
+            Public::Rsa(key) => key.pkcs1v15_verify::<Sha256>(message, signature).is_ok(),
+            Public::P256(key) => p256::ecdsa::Signature::from_der(signature)
+                .is_ok_and(|signature| key.verify_digest(digest, &signature).is_ok()),
+            Public::P384(key) => p384::ecdsa::Signature::from_der(signature)
+                .is_ok_and(|signature| key.verify_digest(digest, &signature).is_ok()),
+        }
+        .then_some(())
+        .ok_or(Error::WrongSignature)
+    }
+}
+
+impl EncodePublicKey for PublicKey {
+    fn to_public_key_der(&self) -> spki::Result<Document> {
+        match &self.0 {
+            Public::Rsa(key) => key.to_public_key_der(),
+            Public::P256(key) => key.to_public_key_der(),
+            Public::P384(key) => key.to_public_key_der(),
+        }
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Public::Rsa(key) => write!(f, "rsa-{}", rsa_bits(key)),
+            Public::P256(_) => f.write_str("p-256"),
+            Public::P384(_) => f.write_str("p-384"),
+        }
+    }
+}
+
+fn rsa_bits(key: &rsa::PublicKey) -> u32 {
+    key.n().bit_width()
+}
+
+pub(super) fn check_rsa_size(key: &rsa::PublicKey) -> Result<()> {
+    match rsa_bits(key) {
+        2048..=4096 => Ok(()),
+        bits => Err(Error::KeyUnsupported(format!("RSA with {bits} bits"))),
+    }
+}
+
+fn with_null(oid: ObjectIdentifier) -> AlgorithmIdentifierOwned {
+    AlgorithmIdentifierOwned { oid, parameters: Some(Any::null()) }
+}
+
+fn without_parameters(oid: ObjectIdentifier) -> AlgorithmIdentifierOwned {
+    AlgorithmIdentifierOwned { oid, parameters: None }
+}

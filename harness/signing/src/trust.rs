@@ -1,0 +1,325 @@
+//! Whether to trust a signer: the path from its certificate to a CA, as RFC 5280 has it.
+//!
+//! The path is found and checked by `webpki`, which is made for hostile input and leaves the public-key operations to
+//! the caller: here they are those of the RustCrypto crates, which sign too.
+
+use std::time::SystemTime;
+
+use der::Decode;
+use der::asn1::ObjectIdentifier;
+use der::oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
+use der::oid::db::rfc5912::ID_KP_CODE_SIGNING;
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use pki_types::{
+    AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, TrustAnchor,
+    UnixTime, alg_id,
+};
+use rsa::pkcs1::DecodeRsaPublicKey;
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use webpki::{
+    EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, RequiredEkuNotFoundContext,
+    anchor_from_trusted_cert,
+};
+use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
+
+use crate::certificate::{Certificate, Purpose};
+use crate::{Result, pem};
+
+static CODE_SIGNING: ObjectIdentifier = ID_KP_CODE_SIGNING;
+
+/// Why a signer is not trusted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// The certificate counts only later.
+    #[error("the certificate of `{subject}` is not valid yet")]
+    NotYetValid {
+        /// The certificate's subject.
+        subject: String,
+    },
+    /// The certificate does not count any more.
+    #[error("the certificate of `{subject}` has expired")]
+    Expired {
+        /// The certificate's subject.
+        subject: String,
+    },
+    /// The certificate is for something else, by its key usage or its extended key usages.
+    #[error("the certificate of `{subject}` is not for {purpose}")]
+    Purpose {
+        /// The certificate's subject.
+        subject: String,
+        /// What it would have to be for.
+        purpose: &'static str,
+    },
+    /// No path to a CA.
+    #[error("no path from the certificate of `{subject}` to a trusted CA: {problem}")]
+    Path {
+        /// The signer's subject.
+        subject: String,
+        /// What is wrong with the path that came closest.
+        problem: String,
+    },
+    /// A certificate that can't be read.
+    #[error("not an X.509 certificate: {0}")]
+    Encoding(#[from] der::Error),
+}
+
+/// What a signer must be allowed to do.
+#[derive(Clone, Debug)]
+pub struct ExpectedUsage {
+    name: &'static str,
+    /// Any of these extended key usages will do. A certificate without any can be used for everything.
+    usages: Vec<ObjectIdentifier>,
+}
+
+impl ExpectedUsage {
+    /// For a purpose, numbered by the owner of the private enterprise number `pen`. The certificates for code signing
+    /// that CAs issue will do for programs and packages too.
+    pub fn new(purpose: Purpose, pen: u32) -> Self {
+        let mut usages = vec![purpose.oid(pen), ANY_EXTENDED_KEY_USAGE];
+        if let Purpose::Program | Purpose::Package = purpose {
+            usages.push(ID_KP_CODE_SIGNING);
+        }
+        let name = match purpose {
+            Purpose::Program => "signing programs",
+            Purpose::Attestation => "attesting",
+            Purpose::Package => "signing packages",
+            Purpose::Code => "signing code",
+        };
+        Self { name, usages }
+    }
+}
+
+impl ExtendedKeyUsageValidator for ExpectedUsage {
+    fn validate(&self, usages: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        let mut is_limited = false;
+        for usage in usages {
+            let usage = usage?;
+            if self.usages.iter().any(|oid| KeyPurposeId::new(oid.as_bytes()) == usage) {
+                return Ok(());
+            }
+            is_limited = true;
+        }
+        if !is_limited {
+            return Ok(());
+        }
+        let required = webpki::KeyUsage::required_if_present(CODE_SIGNING.as_bytes());
+        Err(webpki::Error::RequiredEkuNotFoundContext(RequiredEkuNotFoundContext {
+            required,
+            present: Vec::new(),
+        }))
+    }
+}
+
+/// All certificates in a file: PEM, one after the other, or a single one as DER.
+///
+/// # Errors
+///
+/// As [`Certificate::read`], if there is none, or if one of them can't be read.
+pub fn certificates(file: &[u8]) -> Result<Vec<Certificate>> {
+    let mut certificates = vec![Certificate::read(file)?];
+    let mut rest = file;
+    while let Some(block) = pem::block(rest, "CERTIFICATE") {
+        // The block is a part of the rest.
+        rest = &rest[block.as_ptr().addr() - rest.as_ptr().addr() + block.len()..];
+        if pem::block(rest, "CERTIFICATE").is_some() {
+            certificates.push(Certificate::read(rest)?);
+        }
+    }
+    Ok(certificates)
+}
+
+/// Checks a signer's certificate by itself: whether it is valid at this time and for this usage.
+///
+/// # Errors
+///
+/// [`TrustError::NotYetValid`], [`TrustError::Expired`], [`TrustError::Purpose`].
+pub fn check(signer: &Certificate, usage: &ExpectedUsage, now: SystemTime) -> Result<(), TrustError> {
+    let certificate = x509_cert::Certificate::from_der(signer.to_der())?;
+    check_dates(&certificate, now)?;
+    let has_usage = signer
+        .extended_key_usage()
+        .is_none_or(|allowed| allowed.iter().any(|allowed| usage.usages.contains(allowed)));
+    if !has_usage || !allows(&certificate, KeyUsages::DigitalSignature)? {
+        return Err(TrustError::Purpose { subject: signer.subject(), purpose: usage.name });
+    }
+    Ok(())
+}
+
+/// Checks a signer's certificate as [`check`] does, and that a path of valid certificates leads from it to one of `cas`,
+/// directly or through some of `intermediates`.
+///
+/// # Errors
+///
+/// As [`check`], and [`TrustError::Path`].
+pub fn check_path(
+    signer: &Certificate,
+    cas: &[Certificate],
+    intermediates: &[Certificate],
+    usage: &ExpectedUsage,
+    now: SystemTime,
+) -> Result<(), TrustError> {
+    check(signer, usage, now)?;
+    let problem = |problem: String| TrustError::Path { subject: signer.subject(), problem };
+    let web_problem = |error| problem(words(&error));
+
+    // These two are not a matter of webpki, which trusts anchors for ever and does not look at the key usage.
+    let mut anchors: Vec<TrustAnchor<'_>> = Vec::new();
+    let mut dated = None;
+    let ca_ders: Vec<_> = cas.iter().map(|ca| CertificateDer::from(ca.to_der())).collect();
+    for (ca, der) in cas.iter().zip(&ca_ders) {
+        let certificate = x509_cert::Certificate::from_der(ca.to_der())?;
+        match check_dates(&certificate, now) {
+            Ok(()) if allows(&certificate, KeyUsages::KeyCertSign)? => {
+                anchors.push(anchor_from_trusted_cert(der).map_err(web_problem)?);
+            }
+            Ok(()) => {
+                dated = Some(TrustError::Purpose { subject: ca.subject(), purpose: "issuing certificates" })
+            }
+            Err(error) => dated = Some(error),
+        }
+    }
+    if let (true, Some(error)) = (anchors.is_empty(), dated) {
+        return Err(error);
+    }
+    let mut issuers = Vec::new();
+    for intermediate in intermediates {
+        let certificate = x509_cert::Certificate::from_der(intermediate.to_der())?;
+        if allows(&certificate, KeyUsages::KeyCertSign)? {
+            issuers.push(CertificateDer::from(intermediate.to_der()));
+        }
+    }
+
+    let der = CertificateDer::from(signer.to_der());
+    let end = EndEntityCert::try_from(&der).map_err(web_problem)?;
+    let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let time = UnixTime::since_unix_epoch(since_epoch);
+    end.verify_for_usage(&ALGORITHMS, &anchors, &issuers, time, usage.clone(), None, None)
+        .map_err(web_problem)?;
+    Ok(())
+}
+
+/// What can be wrong with a path, in words; what can't be anybody's intention, in webpki's terms.
+fn words(error: &webpki::Error) -> String {
+    match error {
+        webpki::Error::UnknownIssuer => "an issuer is not known".to_owned(),
+        webpki::Error::InvalidSignatureForPublicKey => "a certificate has a wrong signature".to_owned(),
+        webpki::Error::CertExpired { .. } => "a certificate on the way has expired".to_owned(),
+        webpki::Error::CertNotValidYet { .. } => "a certificate on the way is not valid yet".to_owned(),
+        webpki::Error::RequiredEkuNotFoundContext(_) => {
+            "a certificate on the way is for something else".to_owned()
+        }
+        webpki::Error::EndEntityUsedAsCa => "an issuer is no CA".to_owned(),
+        webpki::Error::CaUsedAsEndEntity => "it is itself a CA's".to_owned(),
+        webpki::Error::PathLenConstraintViolated => {
+            "a CA does not allow that many others below it".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn check_dates(certificate: &x509_cert::Certificate, now: SystemTime) -> Result<(), TrustError> {
+    let fields = certificate.tbs_certificate();
+    let subject = || fields.subject().to_string();
+    if now < fields.validity().not_before.to_system_time() {
+        return Err(TrustError::NotYetValid { subject: subject() });
+    }
+    if now > fields.validity().not_after.to_system_time() {
+        return Err(TrustError::Expired { subject: subject() });
+    }
+    Ok(())
+}
+
+/// Whether a certificate's key may be used so. A certificate without a key usage does not say no.
+fn allows(certificate: &x509_cert::Certificate, usage: KeyUsages) -> Result<bool, TrustError> {
+    let found = certificate.tbs_certificate().get_extension::<KeyUsage>()?;
+    Ok(found.is_none_or(|(_, KeyUsage(usages))| usages.contains(usage)))
+}
+
+/// A way to sign certificates.
+#[derive(Debug)]
+struct Algorithm {
+    key: AlgorithmIdentifier,
+    signature: AlgorithmIdentifier,
+    verify: Verify,
+}
+
+/// Key (as in the certificate, without the algorithm), message, signature.
+type Verify = fn(&[u8], &[u8], &[u8]) -> Option<()>;
+
+/// Those that CAs use whose keys are of a kind that the kernel takes, too.
+const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 7] = [
+    &Algorithm {
+        key: alg_id::RSA_ENCRYPTION,
+        signature: alg_id::RSA_PKCS1_SHA256,
+        verify: |key, message, signature| {
+            let key = rsa::PublicKey::from_pkcs1_der(key).ok()?;
+            key.pkcs1v15_verify::<Sha256>(message, signature).ok()
+        },
+    },
+    &Algorithm {
+        key: alg_id::RSA_ENCRYPTION,
+        signature: alg_id::RSA_PKCS1_SHA384,
+        verify: |key, message, signature| {
+            let key = rsa::PublicKey::from_pkcs1_der(key).ok()?;
+            key.pkcs1v15_verify::<Sha384>(message, signature).ok()
+        },
+    },
+    &Algorithm {
+        key: alg_id::RSA_ENCRYPTION,
+        signature: alg_id::RSA_PKCS1_SHA512,
+        verify: |key, message, signature| {
+            let key = rsa::PublicKey::from_pkcs1_der(key).ok()?;
+            key.pkcs1v15_verify::<Sha512>(message, signature).ok()
+        },
+    },
+    &Algorithm {
+        key: alg_id::ECDSA_P256,
+        signature: alg_id::ECDSA_SHA256,
+        verify: |key, message, signature| p256_verify(key, &Sha256::digest(message), signature),
+    },
+    &Algorithm {
+        key: alg_id::ECDSA_P256,
+        signature: alg_id::ECDSA_SHA384,
+        verify: |key, message, signature| p256_verify(key, &Sha384::digest(message), signature),
+    },
+    &Algorithm {
+        key: alg_id::ECDSA_P384,
+        signature: alg_id::ECDSA_SHA256,
+        verify: |key, message, signature| p384_verify(key, &Sha256::digest(message), signature),
+    },
+    &Algorithm {
+        key: alg_id::ECDSA_P384,
+        signature: alg_id::ECDSA_SHA384,
+        verify: |key, message, signature| p384_verify(key, &Sha384::digest(message), signature),
+    },
+];
+
+fn p256_verify(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
+    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
+    key.verify_prehash(digest, &p256::ecdsa::Signature::from_der(signature).ok()?).ok()
+}
+
+fn p384_verify(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
+    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
+    key.verify_prehash(digest, &p384::ecdsa::Signature::from_der(signature).ok()?).ok()
+}
+
+impl SignatureVerificationAlgorithm for Algorithm {
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        (self.verify)(public_key, message, signature).ok_or(InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        self.key
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        self.signature
+    }
+}

@@ -1,0 +1,180 @@
+//! Paths to a CA, on certificates that openssl has issued.
+
+use std::time::{Duration, SystemTime};
+
+use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose};
+use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::trust::{self, ExpectedUsage, TrustError, certificates};
+
+use crate::openssl::{Dir, chain};
+
+const P256: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn usage() -> ExpectedUsage {
+    ExpectedUsage::new(Purpose::Program, DOCUMENTATION_PEN)
+}
+
+/// A root, an intermediate below it and what signers ask for.
+struct Pki(Dir);
+
+impl Pki {
+    fn new(key: &str, hash: &str) -> Self {
+        let pki = Self(Dir::new());
+        pki.0.write("ca.ext", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n");
+        pki.0.openssl(&format!(
+            "req -x509 -newkey {key} -{hash} -nodes -keyout root.key -out root.pem -days 30 -subj /CN=root \
+             -addext keyUsage=keyCertSign"
+        ));
+        pki.issue("middle", "root", key, hash, "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign");
+        pki
+    }
+
+    fn issue(&self, name: &str, issuer: &str, key: &str, hash: &str, extensions: &str) -> Certificate {
+        self.0.write("ext", format!("subjectKeyIdentifier=hash\n{extensions}\n"));
+        self.0.openssl(&format!(
+            "req -newkey {key} -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}"
+        ));
+        self.0.openssl(&format!(
+            "x509 -req -in {name}.csr -{hash} -days 20 -CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial \
+             -extfile ext -out {name}.pem"
+        ));
+        self.read(name)
+    }
+
+    fn signer(&self, extensions: &str) -> Certificate {
+        self.issue("signer", "middle", P256, "sha256", extensions)
+    }
+
+    fn read(&self, name: &str) -> Certificate {
+        Certificate::read(&self.0.read(&format!("{name}.pem"))).unwrap()
+    }
+
+    fn check(&self, signer: &Certificate, now: SystemTime) -> Result<(), TrustError> {
+        trust::check_path(signer, &[self.read("root")], &[self.read("middle")], &usage(), now)
+    }
+}
+
+#[test]
+fn paths_of_all_algorithms_are_found() {
+    for (key, hash) in [
+        ("rsa:2048", "sha256"),
+        ("rsa:2048", "sha384"),
+        ("rsa:3072", "sha512"),
+        (P256, "sha256"),
+        (P256, "sha384"),
+        ("ec -pkeyopt ec_paramgen_curve:P-384", "sha256"),
+        ("ec -pkeyopt ec_paramgen_curve:P-384", "sha384"),
+    ] {
+        let pki = Pki::new(key, hash);
+        let signer = pki.signer("basicConstraints=CA:FALSE\nkeyUsage=digitalSignature");
+        pki.check(&signer, SystemTime::now()).unwrap_or_else(|error| panic!("{key} {hash}: {error}"));
+        pki.0.openssl("verify -CAfile root.pem -untrusted middle.pem signer.pem");
+    }
+}
+
+#[test]
+fn our_own_certificates_are_accepted() {
+    for algorithm in Algorithm::ALL {
+        let chain = chain(algorithm);
+        let cas = [chain.ca.certificate().clone()];
+        trust::check_path(chain.signer.certificate(), &cas, &[], &usage(), SystemTime::now()).unwrap();
+    }
+}
+
+#[test]
+fn extended_key_usages_count_if_there_are_any() {
+    let pki = Pki::new(P256, "sha256");
+    for (usage, accepted) in [
+        ("1.3.6.1.4.1.32473.1", true),
+        ("codeSigning", true),
+        ("serverAuth,1.3.6.1.4.1.32473.1", true),
+        ("anyExtendedKeyUsage", true),
+        ("serverAuth", false),
+        ("1.3.6.1.4.1.32473.2", false),
+        ("1.3.6.1.4.1.4711.1", false),
+    ] {
+        let signer = pki.signer(&format!("extendedKeyUsage={usage}"));
+        let outcome = pki.check(&signer, SystemTime::now());
+        match outcome {
+            Ok(()) => assert!(accepted, "{usage}"),
+            Err(error) => {
+                assert!(!accepted, "{usage}: {error}");
+                assert!(matches!(error, TrustError::Purpose { .. }), "{error}");
+            }
+        }
+    }
+    let signer = pki.signer("keyUsage=keyEncipherment");
+    assert!(matches!(pki.check(&signer, SystemTime::now()), Err(TrustError::Purpose { .. })));
+}
+
+#[test]
+fn dates_count() {
+    let pki = Pki::new(P256, "sha256");
+    let signer = pki.signer("basicConstraints=CA:FALSE");
+    let now = SystemTime::now();
+    assert!(pki.check(&signer, now + 19 * DAY).is_ok());
+    assert!(matches!(pki.check(&signer, now + 21 * DAY), Err(TrustError::Expired { .. })));
+    assert!(matches!(pki.check(&signer, now - DAY), Err(TrustError::NotYetValid { .. })));
+    assert!(matches!(trust::check(&signer, &usage(), now + 21 * DAY), Err(TrustError::Expired { .. })));
+
+    // The CA's, too: webpki would trust it for ever.
+    pki.0.openssl("x509 -in root.pem -signkey root.key -days 1 -out root.pem");
+    let root = pki.read("root");
+    assert!(root.not_after() < now + 2 * DAY);
+    assert!(matches!(pki.check(&signer, now + 3 * DAY), Err(TrustError::Expired { .. })));
+}
+
+#[test]
+fn what_is_no_path_is_none() {
+    let pki = Pki::new(P256, "sha256");
+    let other = Pki::new(P256, "sha256");
+    let signer = pki.signer("basicConstraints=CA:FALSE");
+    let roots = [pki.read("root")];
+    let path = |signer: &Certificate, roots: &[Certificate], others: &[Certificate]| match trust::check_path(
+        signer,
+        roots,
+        others,
+        &usage(),
+        SystemTime::now(),
+    ) {
+        Err(TrustError::Path { problem, .. }) => problem,
+        other => panic!("not a problem with the path: {other:?}"),
+    };
+    assert_eq!(path(&signer, &[], &[]), "an issuer is not known");
+    assert_eq!(path(&signer, &roots, &[]), "an issuer is not known");
+    // Same names, other keys.
+    assert_eq!(
+        path(&signer, &[other.read("root")], &[pki.read("middle")]),
+        "a certificate has a wrong signature"
+    );
+    assert_eq!(path(&signer, &roots, &[other.read("middle")]), "a certificate has a wrong signature");
+
+    // A signer that issues certificates.
+    let below = pki.issue("below", "signer", P256, "sha256", "basicConstraints=CA:FALSE");
+    assert_eq!(path(&below, &roots, &[pki.read("middle"), signer.clone()]), "an issuer is no CA");
+    // A CA that signs programs.
+    let ca = pki.signer("basicConstraints=CA:TRUE");
+    assert_eq!(path(&ca, &roots, &[pki.read("middle")]), "it is itself a CA's");
+    // An issuer whose key is not for that, and one that is for another purpose.
+    pki.issue("middle", "root", P256, "sha256", "basicConstraints=CA:TRUE\nkeyUsage=digitalSignature");
+    let signer = pki.signer("basicConstraints=CA:FALSE");
+    assert_eq!(path(&signer, &roots, &[pki.read("middle")]), "an issuer is not known");
+    pki.issue("middle", "root", P256, "sha256", "basicConstraints=CA:TRUE\nextendedKeyUsage=serverAuth");
+    let signer = pki.signer("basicConstraints=CA:FALSE");
+    assert_eq!(
+        path(&signer, &roots, &[pki.read("middle")]),
+        "a certificate on the way is for something else"
+    );
+}
+
+#[test]
+fn a_file_has_many_certificates() {
+    let pki = Pki::new(P256, "sha256");
+    let (root, middle) = (pki.read("root"), pki.read("middle"));
+    let text = format!("the root:\n{}\nand below it:\n{}", root.to_pem(), middle.to_pem());
+    assert_eq!(certificates(text.as_bytes()).unwrap(), [root.clone(), middle]);
+    assert_eq!(certificates(root.to_der()).unwrap(), [root]);
+    assert!(certificates(b"").is_err());
+    assert!(certificates(&pki.0.read("root.key")).is_err());
+}

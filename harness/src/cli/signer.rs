@@ -1,0 +1,112 @@
+//! Who signs: a key in a file, in a PKCS#11 token or behind a command, and its certificate.
+
+use std::env::{self, VarError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use bpfsig_signing::Error;
+use bpfsig_signing::certificate::Signer;
+use bpfsig_signing::key::{CommandKey, Pkcs11Uri, PrivateKey, PublicKey, SigningKey, TokenKey};
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::files;
+
+/// Environment variable with the passphrase or PIN of a key, as for the kernel's `sign-file`.
+const PASSPHRASE: &str = "KBUILD_SIGN_PIN";
+
+/// Who signs
+#[derive(Args)]
+pub struct SignerOptions {
+    #[command(flatten)]
+    key: KeyOptions,
+
+    /// The key's certificate
+    #[arg(long, value_name = "FILE")]
+    cert: PathBuf,
+}
+
+/// Where the private key is.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct KeyOptions {
+    /// Private key: a file (PKCS#8, PKCS#1 or SEC1) or `pkcs11:token=...;object=...?module-path=...`. The passphrase or
+    /// PIN is taken from KBUILD_SIGN_PIN or asked for
+    #[arg(long, value_name = "FILE|URI")]
+    key: Option<PathBuf>,
+
+    /// Command that signs: reads the 32 bytes of a SHA-256 digest, writes the signature (RSA PKCS#1 v1.5, or ECDSA in DER)
+    #[arg(long, value_name = "COMMAND")]
+    signer_command: Option<String>,
+}
+
+impl SignerOptions {
+    /// The signer that the options name.
+    pub fn signer(&self) -> Result<Signer> {
+        let certificate = files::certificate(&self.cert)?;
+        let key = match (&self.key.key, &self.key.signer_command) {
+            (Some(location), _) => key(location)?,
+            (None, Some(command)) => command_key(command, certificate.public_key().clone())?,
+            (None, None) => bail!("no key"),
+        };
+        Signer::new(key, certificate).with_context(|| self.cert.display().to_string())
+    }
+}
+
+/// The signer with this key and this certificate.
+pub fn signer(location: &Path, certificate: &Path) -> Result<Signer> {
+    Signer::new(key(location)?, files::certificate(certificate)?)
+        .with_context(|| format!("{} and {}", location.display(), certificate.display()))
+}
+
+/// The private key in a file or in a PKCS#11 token.
+pub fn key(location: &Path) -> Result<Box<dyn SigningKey>> {
+    match token_uri(location) {
+        Some(uri) => {
+            // What comes after it may have the PIN in it.
+            let name = uri.split('?').next().unwrap_or(uri);
+            let uri: Pkcs11Uri = uri.parse()?;
+            let key = with_passphrase(&format!("PIN for {name}"), |pin| TokenKey::open(&uri, pin));
+            Ok(Box::new(key.with_context(|| name.to_owned())?))
+        }
+        None => {
+            let name = location.display();
+            let file = Zeroizing::new(files::read(location)?);
+            let key = with_passphrase(&format!("Passphrase of {name}"), |passphrase| {
+                PrivateKey::read(&file, passphrase)
+            });
+            Ok(Box::new(key.with_context(|| name.to_string())?))
+        }
+    }
+}
+
+/// The private key that a command signs with.
+pub fn command_key(command: &str, public: PublicKey) -> Result<Box<dyn SigningKey>> {
+    let words = shell_words::split(command).with_context(|| format!("signer command `{command}`"))?;
+    let (program, arguments) = words.split_first().context("the signer command is empty")?;
+    Ok(Box::new(CommandKey::new(program, arguments, public)))
+}
+
+/// The `pkcs11:` URI, if the location of a key is one.
+pub fn token_uri(location: &Path) -> Option<&str> {
+    location.to_str().filter(|text| text.starts_with(Pkcs11Uri::SCHEME))
+}
+
+/// Opens a key, with a passphrase if it turns out that it needs one.
+fn with_passphrase<T>(prompt: &str, open: impl Fn(Option<&str>) -> Result<T, Error>) -> Result<T> {
+    match open(None) {
+        Err(Error::KeyEncrypted | Error::TokenPin) => Ok(open(Some(&passphrase(prompt)?))?),
+        result => Ok(result?),
+    }
+}
+
+/// The passphrase in the environment, or what is typed at the terminal.
+fn passphrase(prompt: &str) -> Result<Zeroizing<String>> {
+    match env::var(PASSPHRASE) {
+        Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
+        Err(VarError::NotUnicode(_)) => bail!("{PASSPHRASE} is not UTF-8"),
+        Err(VarError::NotPresent) => rpassword::prompt_password(format!("{prompt}: "))
+            .map(Zeroizing::new)
+            .with_context(|| format!("{prompt}: there is no terminal to ask at; set {PASSPHRASE}")),
+    }
+}

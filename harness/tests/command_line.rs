@@ -1,0 +1,364 @@
+//! `sign`, `verify` and `inspect` as a user meets them: one signature for files of both systems, and what goes wrong.
+//! Judged by `openssl` and `osslsigncode`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const LINUX: &str = r#"
+    #define SEC(name) __attribute__((section(name)))
+    char _license[] SEC("license") = "GPL";
+    struct { int (*type)[1]; int (*max_entries)[SIZE]; int *key; long *value; } config SEC(".maps");
+    static void *(*lookup)(void *, void *) = (void *)1;
+    const volatile int limit = LIMIT;
+    SEC("xdp") int pass(void *context) { int key = limit; return lookup(&config, &key) ? 2 : 1; }
+    SEC("tc") int drop(void *context) { return 2; }
+"#;
+
+const WINDOWS: &str = r#"
+    #define SEC(name) __attribute__((section(name)))
+    typedef struct _bpf_sock_addr { unsigned family; unsigned user_ip4; } bpf_sock_addr_t;
+    SEC("cgroup/connect4") int authorize(bpf_sock_addr_t *context) { return context->family == 2; }
+"#;
+
+/// A directory with keys and files to sign, which commands run in.
+struct Desk(TempDir);
+
+/// One of each kind.
+const FILES: &str = "linux.o windows.o driver.sys program.exe program";
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(TempDir::new().unwrap());
+        desk.keys("p-256");
+        desk.write("linux.c", LINUX.as_bytes());
+        desk.write("windows.c", WINDOWS.as_bytes());
+        desk.write("driver.c", b"int DriverEntry(void *driver, void *path) { return 0; }");
+        desk.write("program.c", b"int main(void) { return 0; }");
+        desk.compile_linux(7, 3);
+        desk.run("clang", "-O2 -g -target bpf -mcpu=v3 -c -o windows.o windows.c");
+        let driver = "-s -Wl,--subsystem,native -nostdlib -e DriverEntry -o driver.sys driver.c";
+        desk.run("x86_64-w64-mingw32-gcc", driver);
+        desk.run("x86_64-w64-mingw32-gcc", "-s -o program.exe program.c");
+        desk.run("gcc", "-o program program.c");
+        desk
+    }
+
+    /// A CA, and a signer with its certificate.
+    fn keys(&self, algorithm: &str) {
+        for file in ["ca.key", "ca.pem", "me.key", "me.pem"] {
+            let _ = fs::remove_file(self.path(file));
+        }
+        self.bpfsig(&format!("keygen ca --algorithm {algorithm} --name CA --key ca.key --cert ca.pem"));
+        self.bpfsig(&format!(
+            "keygen signer --algorithm {algorithm} --purpose program --purpose code --name me --key me.key --cert me.pem \
+             --ca-key ca.key --ca-cert ca.pem"
+        ));
+    }
+
+    fn compile_linux(&self, size: u32, limit: u32) {
+        let options = "-O2 -g -target bpf -mcpu=v3 -c -o linux.o linux.c";
+        self.run("clang", &format!("-DSIZE={size} -DLIMIT={limit} {options}"));
+    }
+
+    /// The instructions in a section of an object.
+    fn code(&self, object: &str, section: &str) -> Vec<u8> {
+        self.run("llvm-objcopy", &format!("--dump-section {section}=code {object} /dev/null"));
+        self.read("code")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    fn try_run(&self, program: &str, arguments: &str) -> Output {
+        let mut command = Command::new(program);
+        command.args(arguments.split_whitespace()).current_dir(self.0.path());
+        command.output().unwrap_or_else(|error| panic!("{program} must be installed: {error}"))
+    }
+
+    /// Runs a command, which must succeed, and returns what it prints.
+    fn run(&self, program: &str, arguments: &str) -> String {
+        let output = self.try_run(program, arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments}: {text}{errors}");
+        text
+    }
+
+    fn bpfsig(&self, arguments: &str) -> String {
+        self.run(env!("CARGO_BIN_EXE_bpfsig"), arguments)
+    }
+
+    /// Runs bpfsig, which must fail, and returns what it prints and its errors.
+    fn refused(&self, arguments: &str) -> (String, String) {
+        let output = self.try_run(env!("CARGO_BIN_EXE_bpfsig"), arguments);
+        let [text, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert_eq!(output.status.code(), Some(1), "bpfsig {arguments}: {text}{errors}");
+        assert!(errors.starts_with("bpfsig: error: "), "{errors}");
+        (text, errors)
+    }
+
+    /// The error of bpfsig, which must fail.
+    fn error(&self, arguments: &str) -> String {
+        self.refused(arguments).1
+    }
+}
+
+const SIGN: &str = "sign --key me.key --cert me.pem";
+const VERIFY: &str = "verify --ca ca.pem --cert me.pem";
+
+#[test]
+fn one_signature_covers_files_of_both_systems() {
+    let desk = Desk::new();
+    for algorithm in ["p-256", "rsa-2048"] {
+        desk.keys(algorithm);
+        desk.bpfsig(&format!("{SIGN} --output all.p7s {FILES}"));
+        desk.run("openssl", "cms -verify -binary -inform DER -in all.p7s -certfile me.pem -CAfile ca.pem -purpose any -out statement");
+        assert_eq!(desk.read("statement").len(), 32 + 36 * 6);
+        desk.bpfsig(&format!("{VERIFY} --signature all.p7s {FILES}"));
+        desk.bpfsig(&format!("verify --cert me.pem --signature all.p7s {FILES}"));
+
+        // The same input gives the same bytes.
+        desk.bpfsig(&format!("{SIGN} --output again.p7s {FILES}"));
+        assert_eq!(desk.read("again.p7s"), desk.read("all.p7s"));
+    }
+
+    // A byte of a program's code, of a symbol's name, of the headers. In an object for Linux, not all matter.
+    for (file, part) in [
+        ("linux.o", &desk.code("linux.o", "xdp")[..]),
+        ("windows.o", b"authorize"),
+        ("driver.sys", b"DOS mode"),
+        ("program.exe", b"DOS mode"),
+        ("program", b".interp"),
+    ] {
+        let bytes = desk.read(file);
+        let mut changed = bytes.clone();
+        let offset = bytes.windows(part.len()).position(|window| window == part).unwrap();
+        changed[offset] ^= 1;
+        desk.write(file, &changed);
+        let (text, errors) = desk.refused(&format!("{VERIFY} --signature all.p7s {FILES}"));
+        let last = errors.lines().last().unwrap();
+        assert_eq!(last, format!("bpfsig: error: not verified: {file}"), "{text}{errors}");
+        desk.write(file, &bytes);
+    }
+}
+
+#[test]
+fn signatures_inside_of_files() {
+    let desk = Desk::new();
+    let files = "linux.o windows.o driver.sys program.exe";
+    let before: Vec<_> = files.split(' ').map(|file| desk.read(file)).collect();
+    desk.bpfsig(&format!("{SIGN} --embed {files}"));
+    let signed: Vec<_> = files.split(' ').map(|file| desk.read(file)).collect();
+    desk.bpfsig(&format!("{VERIFY} {files}"));
+    for file in ["driver.sys", "program.exe"] {
+        desk.bpfsig(&format!("verify --ca ca.pem {file}"));
+        let text = desk.run("osslsigncode", &format!("verify -CAfile ca.pem -in {file}"));
+        assert!(text.contains("Number of verified signatures: 1"), "{text}");
+    }
+    // A program stays one.
+    assert!(desk.path("program.exe").metadata().is_ok_and(|metadata| is_executable(&metadata)));
+
+    // Signing again replaces, by the same or by another signer.
+    desk.bpfsig(&format!("{SIGN} --embed {files}"));
+    for (file, signed) in files.split(' ').zip(&signed) {
+        assert_eq!(desk.read(file), *signed, "{file}");
+    }
+    desk.keys("rsa-2048");
+    assert!(desk.error(&format!("{VERIFY} {files}")).contains("signed by"));
+    desk.bpfsig(&format!("{SIGN} --embed {files}"));
+    desk.bpfsig(&format!("{VERIFY} {files}"));
+
+    // A signature beside them is for the same things.
+    desk.bpfsig(&format!("{SIGN} --output all.p7s {files}"));
+    for (file, before) in files.split(' ').zip(&before) {
+        desk.write(file, before);
+    }
+    desk.bpfsig(&format!("{VERIFY} --signature all.p7s {files}"));
+
+    // If one has no room, none is touched.
+    let error = desk.error(&format!("{SIGN} --embed linux.o program"));
+    assert!(error.contains("program: only eBPF objects and PE images have room"), "{error}");
+    assert_eq!(desk.read("linux.o"), before[0]);
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o100 != 0
+}
+
+#[test]
+fn a_mismatch_is_explained() {
+    let desk = Desk::new();
+    for place in ["", "--embed"] {
+        desk.compile_linux(7, 3);
+        desk.bpfsig(&format!("{SIGN} {place} linux.o"));
+        if place == "--embed" {
+            fs::remove_file(desk.path("linux.o.p7s")).unwrap();
+            fs::remove_file(desk.path("linux.o.p7s.json")).unwrap();
+            let section = "--dump-section .bpfsig=message --dump-section .bpfsig.json=words linux.o";
+            desk.run("llvm-objcopy", section);
+            desk.compile_linux(8, 4);
+            desk.run(
+                "llvm-objcopy",
+                "--add-section .bpfsig=message --add-section .bpfsig.json=words linux.o",
+            );
+        } else {
+            desk.compile_linux(8, 4);
+        }
+        let (text, errors) = desk.refused(&format!("{VERIFY} linux.o"));
+        assert!(text.contains("program pass: NOT SIGNED"), "{text}");
+        assert!(text.contains("slot 0 `config`: max_entries 8, signed 7"), "{text}");
+        assert!(text.contains("slot 1 `.rodata`: contents differ"), "{text}");
+        assert_eq!(errors, "bpfsig: error: not verified: linux.o\n");
+    }
+
+    // Descriptions of something that was not signed, or that are none, explain nothing and do no harm.
+    desk.compile_linux(9, 4);
+    desk.bpfsig(&format!("{SIGN} --output other.p7s linux.o"));
+    desk.compile_linux(7, 3);
+    desk.bpfsig(&format!("{SIGN} linux.o"));
+    desk.compile_linux(8, 4);
+    for words in [desk.read("other.p7s.json"), b"{".to_vec(), Vec::new()] {
+        desk.write("linux.o.p7s.json", &words);
+        let (text, _) = desk.refused(&format!("{VERIFY} linux.o"));
+        assert!(text.contains("pass: NOT SIGNED") && !text.contains("slot"), "{text}");
+    }
+}
+
+#[test]
+fn who_has_signed_matters() {
+    let desk = Desk::new();
+    desk.bpfsig(&format!("{SIGN} linux.o"));
+    desk.bpfsig("keygen ca --algorithm p-256 --name Other --key other.key --cert other.pem");
+    for (signers, problem) in [
+        ("--ca other.pem --cert me.pem", "an issuer is not known"),
+        ("--ca ca.pem", "say with --cert where its certificate is"),
+        ("--cert other.pem", "but the certificate is for key"),
+        ("--cert me.key", "not an X.509 certificate"),
+        ("--cert missing.pem", "missing.pem"),
+        ("--cert me.pem --ca me.key", "not an X.509 certificate"),
+    ] {
+        let error = desk.error(&format!("verify {signers} linux.o"));
+        assert!(error.contains(problem), "{signers}: {error}");
+    }
+
+    // A certificate that is for something else.
+    let issuer = "--ca-key ca.key --ca-cert ca.pem";
+    for (purpose, file, place, problem) in [
+        ("program", "driver.sys", "--embed", "is not for signing code"),
+        ("attestation", "linux.o", "", "is not for signing programs"),
+    ] {
+        desk.bpfsig(&format!(
+            "keygen signer --algorithm p-256 --purpose {purpose} --name {purpose} --key {purpose}.key \
+             --cert {purpose}.pem {issuer}"
+        ));
+        let sign = format!("sign --key {purpose}.key --cert {purpose}.pem {place} {file}");
+        let error = match place {
+            "--embed" => desk.error(&sign),
+            _ => {
+                desk.bpfsig(&sign);
+                desk.error(&format!("verify --ca ca.pem --cert {purpose}.pem {file}"))
+            }
+        };
+        assert!(error.contains(problem), "{error}");
+    }
+
+    // A chain in one file, through a CA below the CA.
+    desk.write("ext", b"basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n");
+    desk.run("openssl", "req -newkey rsa:2048 -nodes -keyout middle.key -out middle.csr -subj /CN=middle");
+    let sign = "-CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext -days 3";
+    desk.run("openssl", &format!("x509 -req -in middle.csr -out middle.pem {sign}"));
+    let issuer = "--ca-key middle.key --ca-cert middle.pem";
+    desk.bpfsig(&format!("keygen signer --algorithm p-256 --name low --key low.key --cert low.pem {issuer}"));
+    desk.bpfsig("sign --key low.key --cert low.pem linux.o");
+    let error = desk.error("verify --ca ca.pem --cert low.pem linux.o");
+    assert!(error.contains("an issuer is not known"), "{error}");
+    desk.write("chain.pem", &[desk.read("low.pem"), desk.read("middle.pem")].concat());
+    desk.bpfsig("verify --ca ca.pem --cert chain.pem linux.o");
+}
+
+#[test]
+fn what_goes_wrong_is_said() {
+    let desk = Desk::new();
+    let missing = desk.error(&format!("{SIGN} missing.o"));
+    assert!(missing.contains("missing.o: No such file"), "{missing}");
+    let several = desk.error(&format!("{SIGN} linux.o windows.o"));
+    assert!(several.contains("say with --output"), "{several}");
+    let unsigned = desk.error(&format!("{VERIFY} linux.o"));
+    assert!(unsigned.contains("no signature in it and no linux.o.p7s"), "{unsigned}");
+    let unsigned = desk.error(&format!("{VERIFY} driver.sys"));
+    assert!(unsigned.contains("has no Authenticode signature"), "{unsigned}");
+
+    // Damaged files are named; the others are checked all the same.
+    desk.bpfsig(&format!("{SIGN} linux.o"));
+    desk.bpfsig(&format!("{SIGN} program"));
+    desk.write("short.o", &desk.read("linux.o")[..1000]);
+    desk.write("short.o.p7s", &desk.read("linux.o.p7s"));
+    let (text, errors) = desk.refused(&format!("{VERIFY} missing.o short.o linux.o program"));
+    assert!(text.contains("program pass: ok") && text.contains("file: ok"), "{text}");
+    assert!(errors.contains("short.o: damaged ELF file"), "{errors}");
+    assert!(errors.ends_with("not verified: missing.o, short.o\n"), "{errors}");
+
+    desk.write("linux.o.p7s", b"not a signature");
+    let error = desk.error(&format!("{VERIFY} linux.o"));
+    assert!(error.contains("linux.o.p7s: not a DER encoded CMS message"), "{error}");
+    desk.bpfsig(&format!("{SIGN} --days 0 linux.o"));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let error = desk.error(&format!("{VERIFY} linux.o"));
+    assert!(error.contains("the signature has expired"), "{error}");
+
+    // An object that tells nothing of what it is for.
+    let source = WINDOWS.replace("bpf_sock_addr_t", "context_t").replace("cgroup/connect4", "netevent");
+    desk.write("foreign.c", source.as_bytes());
+    desk.run("clang", "-O2 -target bpf -c -o foreign.o foreign.c");
+    let error = desk.error(&format!("{SIGN} foreign.o"));
+    assert!(error.contains("say so with --platform windows"), "{error}");
+    desk.bpfsig(&format!("{SIGN} --platform windows foreign.o"));
+    desk.bpfsig(&format!("{VERIFY} --platform windows foreign.o"));
+}
+
+#[test]
+fn inspect_shows_files_and_signatures() {
+    let desk = Desk::new();
+    desk.bpfsig(&format!("{SIGN} --days 1 --output all.p7s {FILES}"));
+    desk.bpfsig(&format!("{SIGN} --embed linux.o windows.o driver.sys"));
+    let json = |arguments: &str| -> serde_json::Value {
+        serde_json::from_str(&desk.bpfsig(&format!("inspect --json {arguments}"))).unwrap()
+    };
+    let all = json("all.p7s --cert me.pem");
+    assert_eq!(all["kind"], "signature");
+    assert_eq!(all["signature"]["certificate"]["issuer"], "CN=CA");
+    assert!(all["signature"]["statement"]["expires"].is_string());
+    let kinds: Vec<_> = all["signature"]["statement"]["entries"].as_array().unwrap().iter().collect();
+    let kinds: Vec<_> = kinds.iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["program", "program", "file", "PE image", "PE image", "file"]);
+
+    let linux = json("linux.o");
+    assert_eq!(linux["kind"], "eBPF object for Linux");
+    assert_eq!(linux["binds"][0]["program"]["slots"][0]["map"]["name"], "config");
+    assert_eq!(linux["signature"]["algorithm"], "ECDSA with SHA-256");
+    assert_eq!(linux["signature"]["statement"]["expires"], serde_json::Value::Null);
+    let driver = json("driver.sys");
+    assert_eq!(driver["signature"]["format"], "Authenticode");
+    assert_eq!(driver["signature"]["certificate"]["subject"], "CN=me");
+    assert_eq!(json("program")["binds"][0]["kind"], "file");
+
+    let text = desk.bpfsig("inspect linux.o");
+    assert!(text.contains("program pass\n  prog_type") && text.contains("expires    never"), "{text}");
+    assert!(desk.error("inspect missing").contains("missing"));
+    desk.write("short.exe", &desk.read("program.exe")[..1000]);
+    let error = desk.error("inspect short.exe");
+    assert!(error.contains("short.exe: the PE image is cut off"), "{error}");
+}
