@@ -3,3 +3,4 @@
 mod desk;
 mod keygen;
 mod keys;
+mod package;
