@@ -23,6 +23,38 @@ struct sock {
 	struct sock_common __sk_common;
 };
 
+struct tcp_sock {
+	__u32 snd_cwnd;
+	__u32 snd_cwnd_cnt;
+	__u32 snd_cwnd_clamp;
+	__u32 snd_ssthresh;
+	__u32 prior_cwnd;
+};
+
+struct sockaddr {
+	unsigned short sa_family;
+};
+
+struct rq {
+	unsigned int nr_running;
+};
+
+struct bpf_map {
+	__u32 id;
+};
+
+struct bpf_prog_aux {
+	__u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+struct bpf_link {
+	__u32 id;
+};
+
 typedef struct {
 	unsigned int val;
 } kuid_t;
@@ -31,6 +63,8 @@ struct cred {
 	kuid_t uid;
 	kuid_t euid;
 };
+
+struct cpumask;
 
 struct pid_namespace {
 	unsigned int level;
@@ -47,17 +81,45 @@ struct task_struct {
 	const struct cred *cred;
 	struct task_struct *real_parent;
 	struct nsproxy *nsproxy;
+	const struct cpumask *cpus_ptr;
 	char comm[16];
+};
+
+struct super_block {
+	unsigned int s_dev;
 };
 
 struct inode {
 	unsigned short i_mode;
 	kuid_t i_uid;
+	struct super_block *i_sb;
+	unsigned long i_ino;
 };
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
+struct filename {
+	const char *name;
+};
+
+struct file_operations;
 
 struct file {
 	unsigned int f_mode;
+	unsigned int f_flags;
 	struct inode *f_inode;
+	const struct file_operations *f_op;
+	void *private_data;
 };
 
 struct linux_binprm {
@@ -76,6 +138,13 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
 };
 
 #pragma clang attribute pop

@@ -1,7 +1,8 @@
 //! Compares load-invariant form with what libbpf makes of the same object.
 //!
-//! When libbpf generates a loader program, it does everything that does not depend on the host, makes no system call,
-//! and leaves the result for inspection.
+//! When libbpf prepares to generate a loader program, it does everything that does not depend on the host, makes no
+//! system call, and leaves the result for inspection. There are two exceptions: programs for struct_ops need a kernel,
+//! and libbpf looks up addresses that no BTF describes on the host. There, only what it has read is compared.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,7 +15,7 @@ use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE}
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::names;
 use bpfsig_signing::object::{Initial, InitialEntry, Object};
-use bpfsig_signing::program::Program;
+use bpfsig_signing::program::{INSN_SIZE, Program};
 use libbpf_rs::libbpf_sys as sys;
 
 /// Path of the source and bytes of the object.
@@ -27,17 +28,26 @@ struct Expected {
     btf: Vec<u8>,
 }
 
-fn libbpf(bytes: &[u8]) -> Expected {
+/// `BPF_MAP_TYPE_STRUCT_OPS`.
+const MAP_TYPE_STRUCT_OPS: u32 = 26;
+/// `BPF_PROG_TYPE_STRUCT_OPS`.
+const PROG_TYPE_STRUCT_OPS: u32 = 27;
+
+fn libbpf(bytes: &[u8], prepare: bool) -> Expected {
     // SAFETY: the object is closed after everything that belongs to it has been copied, and each pointer comes with
     // its length.
     unsafe {
         let object = sys::bpf_object__open_mem(bytes.as_ptr().cast(), bytes.len() as _, ptr::null());
         assert!(!object.is_null(), "libbpf does not open the object");
-        // Loading gives up the inner maps.
+        // Preparing gives up the inner maps.
         let mut maps = Vec::new();
         let mut map = sys::bpf_object__next_map(object, ptr::null_mut());
         while !map.is_null() {
-            maps.push(expected_map(map));
+            if sys::bpf_map__type(map) == MAP_TYPE_STRUCT_OPS {
+                sys::bpf_map__set_autocreate(map, false);
+            } else {
+                maps.push((map, expected_map(map)));
+            }
             // Pinning would make system calls.
             sys::bpf_map__set_pin_path(map, ptr::null());
             map = sys::bpf_object__next_map(object, map);
@@ -45,15 +55,17 @@ fn libbpf(bytes: &[u8]) -> Expected {
         let mut options =
             sys::gen_loader_opts { sz: size_of::<sys::gen_loader_opts>() as _, ..Default::default() };
         assert_eq!(sys::bpf_object__gen_loader(object, &mut options), 0);
-        assert_eq!(sys::bpf_object__load(object), 0);
+        if prepare {
+            assert_eq!(sys::bpf_object__prepare(object), 0);
+        }
 
-        // For some types of maps, loading gives up the type ids.
-        let mut map = ptr::null_mut();
-        for expected in &mut maps {
-            map = sys::bpf_object__next_map(object, map);
+        // For some types of maps, preparing gives up the type ids.
+        let maps = maps.into_iter().map(|(map, mut expected)| {
             expected.btf_key_type_id = sys::bpf_map__btf_key_type_id(map);
             expected.btf_value_type_id = sys::bpf_map__btf_value_type_id(map);
-        }
+            expected
+        });
+        let maps = maps.collect();
 
         let mut programs = Vec::new();
         let mut program = sys::bpf_object__next_program(object, ptr::null_mut());
@@ -62,15 +74,17 @@ fn libbpf(bytes: &[u8]) -> Expected {
             program = sys::bpf_object__next_program(object, program);
         }
         let mut size = 0;
-        let btf = sys::btf__raw_data(sys::bpf_object__btf(object), &mut size);
-        let btf = copy(btf, size as usize);
+        let btf = sys::bpf_object__btf(object);
+        let bytes = copy(sys::btf__raw_data(btf, &mut size).cast::<u8>(), size as usize);
+        // Preparing stands 0 in for the file descriptor, which would be closed.
+        sys::btf__set_fd(btf, -1);
         sys::bpf_object__close(object);
-        Expected { programs, maps, btf }
+        Expected { programs, maps, btf: bytes }
     }
 }
 
 /// # Safety
-/// `map` must belong to an object that is neither loaded nor closed.
+/// `map` must belong to an object that is neither prepared nor closed.
 unsafe fn expected_map(map: *mut sys::bpf_map) -> MapDefinition {
     // SAFETY: as the caller promises; the size is that of the initial value.
     unsafe {
@@ -88,7 +102,7 @@ unsafe fn expected_map(map: *mut sys::bpf_map) -> MapDefinition {
             btf_key_type_id: sys::bpf_map__btf_key_type_id(map),
             btf_value_type_id: sys::bpf_map__btf_value_type_id(map),
             inner: (!inner.is_null()).then(|| Box::new(expected_map(inner))),
-            contents: if value.is_null() { Vec::new() } else { copy(value.cast::<u8>(), size as usize) },
+            contents: copy(value.cast::<u8>(), size as usize),
             frozen: sys::bpf_map__is_internal(map) && sys::bpf_map__map_flags(map) & F_RDONLY_PROG != 0,
         }
     }
@@ -100,7 +114,7 @@ const F_LINK: u32 = 1 << 13;
 const F_RDONLY_PROG: u32 = 1 << 7;
 
 /// # Safety
-/// `program` must belong to an object that is loaded and not closed.
+/// `program` must belong to an object that is prepared and not closed.
 unsafe fn expected_program(program: *mut sys::bpf_program) -> Program {
     // SAFETY: as the caller promises; the lengths are those of the arrays.
     unsafe {
@@ -123,8 +137,11 @@ unsafe fn expected_program(program: *mut sys::bpf_program) -> Program {
 }
 
 /// # Safety
-/// `start` must point to `count` initialised elements without padding.
+/// `start` must point to `count` initialised elements without padding, or be null.
 unsafe fn copy<T>(start: *const T, count: usize) -> Vec<u8> {
+    if start.is_null() {
+        return Vec::new();
+    }
     // SAFETY: as the caller promises.
     unsafe { slice::from_raw_parts(start.cast::<u8>(), count * size_of::<T>()).to_vec() }
 }
@@ -146,14 +163,18 @@ fn compile_and_compare(name: &str) -> Vec<u8> {
 }
 
 fn compare(name: &str, bytes: &[u8]) {
-    let expected = libbpf(bytes);
     let object = Object::parse(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let is_prepared = !object.programs().iter().any(has_addresses);
+    let expected = libbpf(bytes, is_prepared);
     assert_eq!(object.programs().len(), expected.programs.len(), "{name}");
     for (program, expected) in object.programs().iter().zip(&expected.programs) {
         let label = format!("{name}: {}", program.name);
         assert_eq!(program.name, expected.name, "{label}");
         assert_eq!(program.prog_type, expected.prog_type, "{label}");
         assert_eq!(program.expected_attach_type, expected.expected_attach_type, "{label}");
+        if !is_prepared || program.prog_type == PROG_TYPE_STRUCT_OPS {
+            continue;
+        }
         let insns = with_object_indexes(program, object.maps());
         assert_eq!(insns, expected.insns, "{label}: instructions");
         assert_eq!(program.func_info, expected.func_info, "{label}: func_info");
@@ -161,11 +182,28 @@ fn compare(name: &str, bytes: &[u8]) {
     }
     assert_eq!(object.maps().len(), expected.maps.len(), "{name}");
     for (map, expected) in object.maps().iter().zip(&expected.maps) {
-        compare_map(map, expected, &format!("{name}: {}", map.name));
+        if is_prepared {
+            compare_map(map, expected, &format!("{name}: {}", map.name));
+        }
     }
     let btf = object.programs()[0].btf.as_deref().unwrap();
     assert_eq!(btf, expected.btf, "{name}: BTF");
 }
+
+/// Whether a program refers to an address in the kernel that no BTF describes.
+fn has_addresses(program: &Program) -> bool {
+    let insns: Vec<_> = insn::decode(&program.insns).collect();
+    let (records, _) = program.core_relos.bytes.as_chunks::<16>();
+    records.iter().any(|record| {
+        let (words, _) = record.as_chunks();
+        let (offset, kind) = (u32::from_le_bytes(words[0]), u32::from_le_bytes(words[3]));
+        let insn = insns[offset as usize / INSN_SIZE];
+        kind >= RELO_EXTERN && insn.code == LD_IMM64 && insn.src == 0
+    })
+}
+
+/// `BPF_CORE_EXTERN`, the first kind of record that no compiler writes.
+const RELO_EXTERN: u32 = 256;
 
 fn compare_map(map: &MapDefinition, expected: &MapDefinition, label: &str) {
     let mut map = map.clone();
@@ -273,6 +311,11 @@ fn maps_are_read_as_libbpf_reads_them() {
 #[test]
 fn externs_are_what_libbpf_makes_of_them() {
     compile_and_compare("externs.bpf.c");
+}
+
+#[test]
+fn addresses_are_described_as_libbpf_describes_them() {
+    compile_and_compare("addresses.bpf.c");
 }
 
 #[test]

@@ -90,6 +90,12 @@ impl List {
 
     fn slot(&mut self, slot: &Slot, signed: &Slot) {
         self.map(&slot.map, &signed.map);
+        match (&slot.contents_sha256, &signed.contents_sha256) {
+            (Some(contents), Some(signed)) if contents != signed => {
+                self.push("contents", &"", &"", true);
+            }
+            (contents, signed) => self.field("constant contents", yes_or_no(contents), yes_or_no(signed)),
+        }
         match (&slot.inner, &signed.inner) {
             (Some(inner), Some(signed)) => {
                 let outer = self.slot.take();
@@ -97,12 +103,6 @@ impl List {
                 self.map(inner, signed);
             }
             (inner, signed) => self.field("inner map", yes_or_no(inner), yes_or_no(signed)),
-        }
-        match (&slot.contents_sha256, &signed.contents_sha256) {
-            (Some(contents), Some(signed)) if contents != signed => {
-                self.push("contents", &"", &"", true);
-            }
-            (contents, signed) => self.field("constant contents", yes_or_no(contents), yes_or_no(signed)),
         }
     }
 

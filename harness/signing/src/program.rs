@@ -64,6 +64,8 @@ impl fmt::Display for Attach {
 pub struct Program {
     /// The name as the compiler wrote it; the kernel keeps the first 15 bytes.
     pub name: String,
+    /// The section of the object that it is in, which also says where to attach it once it is loaded. Not signed.
+    pub section: String,
     /// `enum bpf_prog_type`.
     pub prog_type: u32,
     /// `enum bpf_attach_type`.

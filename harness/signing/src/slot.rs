@@ -21,7 +21,7 @@ pub struct Slot {
     /// The inner map of a map of maps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inner: Option<SlotMap>,
-    /// The digest of contents that nobody can change.
+    /// The digest of contents that user space can't change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contents_sha256: Option<Digest>,
 }
@@ -58,12 +58,10 @@ impl Slot {
             map: SlotMap {
                 name: names::cut(&map.name, NAME_LEN).to_owned(),
                 extra: map.extra,
-                btf_key_type_id: map.btf_key_type_id,
-                btf_value_type_id: map.btf_value_type_id,
                 ..SlotMap::kept(map)
             },
             inner: map.inner.as_deref().map(SlotMap::kept),
-            contents_sha256: is_constant(map).then(|| Digest::of(image(map))),
+            contents_sha256: has_signed_contents(map).then(|| Digest::of(image(map))),
         }
     }
 
@@ -86,6 +84,8 @@ impl SlotMap {
             value_size: map.value_size,
             max_entries: if map.map_type == map_type::PERF_EVENT_ARRAY { 0 } else { map.max_entries },
             flags: kept_flags(map),
+            btf_key_type_id: map.btf_key_type_id,
+            btf_value_type_id: map.btf_value_type_id,
             ..Self::default()
         }
     }
@@ -115,9 +115,11 @@ fn kept_flags(map: &MapDefinition) -> u32 {
     }
 }
 
-/// Neither programs nor user space can change the contents, so that they decide what a program does.
-fn is_constant(map: &MapDefinition) -> bool {
-    map.map_type == map_type::ARRAY && map.flags & flag::RDONLY_PROG != 0 && map.frozen
+/// User space can no longer change the contents, so that they decide what a program does. A page of a map that it can
+/// map for writing may stay writable.
+fn has_signed_contents(map: &MapDefinition) -> bool {
+    let may_be_mapped = map.flags & flag::MMAPABLE != 0 && map.flags & flag::RDONLY_PROG == 0;
+    map.map_type == map_type::ARRAY && map.frozen && !may_be_mapped
 }
 
 /// The contents as an array has them in memory: each value takes a multiple of 8 bytes.
@@ -178,12 +180,12 @@ mod tests {
         assert_eq!(slot[28..36], 0x1_0000_0005u64.to_le_bytes());
         assert_eq!(&slot[36..52], b"a_name_that_is_\0");
         let words: Vec<_> = (0..7).map(|index| word(&slot, 52 + 4 * index)).collect();
-        assert_eq!(words, [1, 20, 21, 22, 7, 0, 0]);
+        assert_eq!(words, [1, 20, 21, 22, 7, 25, 26]);
         assert_eq!(slot[80..], [0; 56], "no extra, no name, no contents");
     }
 
     #[test]
-    fn constants_are_bound_by_content() {
+    fn frozen_arrays_are_bound_by_content() {
         let rodata = MapDefinition {
             map_type: map_type::ARRAY,
             key_size: 4,
@@ -197,11 +199,13 @@ mod tests {
         assert_eq!(slot(&rodata)[104..], Digest::of(b"first\0\0\x002nd\0\0\0\0\0").0);
         for other in [
             MapDefinition { frozen: false, ..rodata.clone() },
-            MapDefinition { flags: 0, ..rodata.clone() },
+            MapDefinition { flags: flag::MMAPABLE, ..rodata.clone() },
             MapDefinition { map_type: map_type::PERCPU_ARRAY, ..rodata.clone() },
         ] {
             assert_eq!(slot(&other)[104..], [0; 32]);
         }
+        let loader = MapDefinition { flags: 0, ..rodata.clone() };
+        assert_eq!(slot(&loader)[104..], slot(&rodata)[104..]);
     }
 
     #[test]

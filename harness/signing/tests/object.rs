@@ -9,6 +9,9 @@ use bpfsig_signing::insn::{self, Insn};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::object::{Initial, InitialEntry, Object, ObjectError};
 use bpfsig_signing::program::{Attach, Program, Records};
+use object::LittleEndian;
+use object::read::elf::ElfFile64;
+use object::{Object as _, ObjectSection as _};
 
 const BPF_PROG_TYPE_STRUCT_OPS: u32 = 27;
 
@@ -552,6 +555,37 @@ fn numbers_of_this_host_are_refused() {
             "function `p`: instruction 0 refers to something by a number that means nothing on another host"
         );
     }
+}
+
+/// Makes the relocations of a section refer to the symbol that stands for none.
+fn without_symbols(mut bytes: Vec<u8>, section: &str) -> Vec<u8> {
+    let file = ElfFile64::<LittleEndian>::parse(&*bytes).unwrap();
+    let section = file.section_by_name(&format!(".rel{section}")).unwrap();
+    let (start, size) = section.file_range().unwrap();
+    for relocation in bytes[start as usize..][..size as usize].chunks_exact_mut(16) {
+        // The upper half of r_info.
+        relocation[12..].fill(0);
+    }
+    bytes
+}
+
+#[test]
+fn relocations_against_nothing_are_refused() {
+    for (section, message) in [
+        (".maps", "map `outer` holds ``, which is no map"),
+        (".struct_ops", "section `.struct_ops` refers to something else than a program"),
+        ("fentry/f", "function `program`: instruction 2 refers to a symbol that is in no section"),
+    ] {
+        assert_eq!(error(&without_symbols(sound(), section)).to_string(), message);
+    }
+    let source = r#"
+        extern int function(void) SEC(".ksyms");
+        SEC("fentry/f") int program(void *context) { return function(); }
+    "#;
+    assert_eq!(
+        error(&without_symbols(compile(source), "fentry/f")).to_string(),
+        "function `program`: instruction 0 refers to a function that is not in `.text`"
+    );
 }
 
 /// Whatever is damaged, the result is an object or an error: never a panic, an overflow or an endless loop.

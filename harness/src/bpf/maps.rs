@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
 
+use super::libbpf::{map_freeze, map_update};
 use super::syscall::{self, MapCreate};
 
 /// `BPF_MAP_TYPE_PERF_EVENT_ARRAY`, which by default has an entry for each CPU.
@@ -57,11 +58,11 @@ fn fill(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
             let mut value = value.to_vec();
             value.resize(size, 0);
             // SAFETY: the keys of an array have four bytes, its values `value_size`.
-            unsafe { syscall::map_update(fd, &index.to_ne_bytes(), &value) }?;
+            unsafe { map_update(fd, &index.to_ne_bytes(), &value) }?;
         }
     }
     if map.frozen {
-        syscall::map_freeze(fd)?;
+        map_freeze(fd)?;
     }
     Ok(())
 }

@@ -1,11 +1,31 @@
-//! The kernel's side of a signed load: the `bpf(2)` system call, its own BTF, its keyrings.
+//! The kernel's side of a signed load.
+//!
+//! Data flows one way: an object's maps are created, its programs are loaded onto them.
 
-pub mod kernel_btf;
+mod attach;
+mod info;
+mod kernel_btf;
 pub mod keyring;
+mod libbpf;
 mod maps;
+mod object;
+mod perf_event;
+mod pin;
 mod prog_load;
+mod programs;
+mod struct_ops;
 mod syscall;
+mod target;
+mod test_run;
 
+pub use attach::{Hooks, Link};
+pub use info::{jited_size, map_id, map_ids, program_id, xlated};
+pub use libbpf::{load_btf, map_freeze, map_update, pinned, program_by_id};
 pub use maps::{create_map, create_maps};
-pub use prog_load::{PreparedLoad, SECONDARY_KEYRING};
-pub use syscall::{ProgLoad, jited_size, load_btf, map_freeze, map_id, map_ids, map_update, prog_load};
+pub use object::{LoadOptions, LoadedMap, LoadedObject, LoadedProgram, Refused};
+pub use pin::Pins;
+pub use prog_load::{LoadContext, PreparedLoad};
+pub use programs::{Origin, ProgramInfo, Signature, programs};
+pub use syscall::{ProgLoad, prog_load};
+pub use target::LoadTarget;
+pub use test_run::{TestRun, test_run};

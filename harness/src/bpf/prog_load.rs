@@ -3,59 +3,79 @@
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bpfsig_signing::program::Program;
 
+use super::keyring::Keyring;
 use super::syscall::{ProgLoad, address, number, object_name, prog_load};
+use super::target::LoadTarget;
 
 /// `BPF_LOG_STATS`: figures only, no trace.
 const LOG_STATS: u32 = 4;
+/// `BPF_LOG_LEVEL1`: the path to the error.
+const LOG_TRACE: u32 = 1;
 
-/// Index of the secondary trusted keyring (`VERIFY_USE_SECONDARY_KEYRING`).
-pub const SECONDARY_KEYRING: i32 = 1;
+/// Enough for figures, and for why a signature is refused.
+const SMALL_LOG: usize = 4096;
+
+/// What a load needs besides the program itself.
+#[derive(Default)]
+pub struct LoadContext<'a> {
+    /// The program's BTF.
+    pub btf: Option<BorrowedFd<'a>>,
+    /// The program's maps, in the order of its slots.
+    pub maps: Vec<BorrowedFd<'a>>,
+    /// What the program attaches to.
+    pub target: Option<&'a LoadTarget>,
+    /// A CMS message; none: an unsigned load.
+    pub signature: Option<&'a [u8]>,
+    /// Where to look for the signer.
+    pub keyring: Keyring,
+}
 
 /// A load that can be repeated: `BPF_PROG_LOAD` with all its attributes filled in.
 pub struct PreparedLoad<'a> {
     program: &'a Program,
     insns: Cow<'a, [u8]>,
-    signature: Option<&'a [u8]>,
-    btf: Option<BorrowedFd<'a>>,
-    maps: Vec<BorrowedFd<'a>>,
-    attach_btf_id: u32,
+    context: LoadContext<'a>,
     license: CString,
+    log_level: u32,
     log: Box<[u8]>,
 }
 
 impl<'a> PreparedLoad<'a> {
-    /// `maps` are the program's, in the order of its slots.
+    /// # Errors
+    /// The program's license has a zero byte.
+    pub fn new(program: &'a Program, context: LoadContext<'a>) -> Result<PreparedLoad<'a>> {
+        Ok(PreparedLoad {
+            program,
+            insns: Cow::Borrowed(&program.insns[..]),
+            context,
+            license: CString::new(program.license.as_str())?,
+            log_level: LOG_STATS,
+            log: vec![0; SMALL_LOG].into(),
+        })
+    }
+
+    /// Replaces an instruction.
     ///
     /// # Errors
-    /// The program's license has a zero byte, or `replacement` is not one of its instructions.
-    pub fn new(
-        program: &'a Program,
-        btf: Option<BorrowedFd<'a>>,
-        maps: &'a [OwnedFd],
-        attach_btf_id: u32,
-        signature: Option<&'a [u8]>,
-        replacement: Option<(usize, [u8; 8])>,
-    ) -> Result<PreparedLoad<'a>> {
-        let mut insns = Cow::Borrowed(&program.insns[..]);
-        if let Some((index, insn)) = replacement {
-            insns
-                .to_mut()
-                .as_chunks_mut()
-                .0
-                .get_mut(index)
-                .map(|old| *old = insn)
-                .with_context(|| format!("{} has no instruction {index}", program.name))?;
-        }
-        let license = CString::new(program.license.as_str())?;
-        let log = vec![0; 4096].into_boxed_slice();
-        let maps = maps.iter().map(AsFd::as_fd).collect();
-        Ok(PreparedLoad { program, insns, signature, btf, maps, attach_btf_id, license, log })
+    /// The program has no instruction `index`.
+    pub fn replace(&mut self, index: usize, insn: [u8; 8]) -> Result<()> {
+        let insns = self.insns.to_mut().as_chunks_mut().0;
+        *insns
+            .get_mut(index)
+            .with_context(|| format!("{} has no instruction {index}", self.program.name))? = insn;
+        Ok(())
+    }
+
+    /// Makes room for all that the verifier has to say, `size` bytes.
+    pub(super) fn trace(&mut self, size: usize) {
+        self.log_level = LOG_STATS | LOG_TRACE;
+        self.log = vec![0; size].into();
     }
 
     /// Loads the program; also says how long the system call took, and nothing but the system call.
@@ -71,35 +91,39 @@ impl<'a> PreparedLoad<'a> {
     pub fn attr(&mut self) -> ProgLoad {
         self.log[0] = 0;
         let program = self.program;
+        let LoadContext { btf, maps, target, signature, keyring } = &self.context;
         ProgLoad {
             prog_type: program.prog_type,
             insn_cnt: program.insn_count(),
             insns: address(&self.insns),
             license: self.license.as_ptr() as u64,
-            log_level: LOG_STATS,
+            log_level: self.log_level,
             log_size: self.log.len() as u32,
             log_buf: self.log.as_mut_ptr() as u64,
             prog_flags: program.flags,
             prog_name: object_name(&program.name),
-            expected_attach_type: program.expected_attach_type,
-            prog_btf_fd: self.btf.as_ref().map_or(0, number),
+            expected_attach_type: target
+                .and_then(|target| target.member)
+                .unwrap_or(program.expected_attach_type),
+            prog_btf_fd: btf.as_ref().map_or(0, number),
             func_info_rec_size: program.func_info.record_size,
             func_info: address(&program.func_info.bytes),
             func_info_cnt: program.func_info.count(),
             line_info_rec_size: program.line_info.record_size,
             line_info: address(&program.line_info.bytes),
             line_info_cnt: program.line_info.count(),
-            attach_btf_id: self.attach_btf_id,
+            attach_btf_id: target.map_or(0, |target| target.btf_id),
+            attach_object_fd: target.and_then(|target| target.object.as_ref()).map_or(0, number),
             core_relo_cnt: program.core_relos.count(),
             // A `BorrowedFd` is the number.
-            fd_array: if self.maps.is_empty() { 0 } else { self.maps.as_ptr() as u64 },
+            fd_array: if maps.is_empty() { 0 } else { maps.as_ptr() as u64 },
             // Says what the signature covers.
-            fd_array_cnt: if self.signature.is_some() { self.maps.len() as u32 } else { 0 },
+            fd_array_cnt: if signature.is_some() { maps.len() as u32 } else { 0 },
             core_relos: address(&program.core_relos.bytes),
             core_relo_rec_size: program.core_relos.record_size,
-            signature: self.signature.map_or(0, address),
-            signature_size: self.signature.map_or(0, |signature| signature.len() as u32),
-            keyring_id: if self.signature.is_some() { SECONDARY_KEYRING } else { 0 },
+            signature: signature.map_or(0, address),
+            signature_size: signature.map_or(0, |signature| signature.len() as u32),
+            keyring_id: if signature.is_some() { keyring.0 } else { 0 },
             ..ProgLoad::default()
         }
     }

@@ -1,15 +1,13 @@
-//! The `bpf(2)` system call, for what libbpf can't express: a signed load.
+//! The `bpf(2)` system call, for what libbpf can't do: a signed load, and maps for it. Before libbpf gives a map its
+//! name it loads an unsigned program to see whether the kernel takes names; where signatures are required it would
+//! leave the name out.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// `enum bpf_cmd`.
 const MAP_CREATE: libc::c_int = 0;
-const MAP_UPDATE_ELEM: libc::c_int = 2;
 const PROG_LOAD: libc::c_int = 5;
-const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
-const BTF_LOAD: libc::c_int = 18;
-const MAP_FREEZE: libc::c_int = 22;
 
 /// `union bpf_attr` for `BPF_PROG_LOAD`, up to `keyring_id`, with the kernel's names; `kernel-patch/README.md` has the
 /// offsets of the last four.
@@ -37,7 +35,8 @@ pub struct ProgLoad {
     pub line_info: u64,
     pub line_info_cnt: u32,
     pub attach_btf_id: u32,
-    pub attach_btf_obj_fd: u32,
+    /// `attach_btf_obj_fd`, or `attach_prog_fd` in the same place.
+    pub attach_object_fd: u32,
     pub core_relo_cnt: u32,
     pub fd_array: u64,
     pub core_relos: u64,
@@ -79,52 +78,6 @@ pub(super) struct MapCreate {
     pub map_extra: u64,
 }
 
-/// `union bpf_attr` for `BPF_MAP_UPDATE_ELEM` and, by its start, `BPF_MAP_FREEZE`.
-#[repr(C)]
-#[derive(Default)]
-struct MapElement {
-    map_fd: u32,
-    key: u64,
-    value: u64,
-    flags: u64,
-}
-
-/// `union bpf_attr` for `BPF_BTF_LOAD`.
-#[repr(C)]
-#[derive(Default)]
-struct BtfLoad {
-    btf: u64,
-    btf_log_buf: u64,
-    btf_size: u32,
-    btf_log_size: u32,
-    btf_log_level: u32,
-}
-
-/// `union bpf_attr` for `BPF_OBJ_GET_INFO_BY_FD`.
-#[repr(C)]
-struct ObjInfo {
-    bpf_fd: u32,
-    info_len: u32,
-    info: u64,
-}
-
-/// The start of `struct bpf_prog_info`.
-#[repr(C)]
-#[derive(Default)]
-struct ProgInfo {
-    prog_type: u32,
-    id: u32,
-    tag: [u8; 8],
-    jited_prog_len: u32,
-    xlated_prog_len: u32,
-    jited_prog_insns: u64,
-    xlated_prog_insns: u64,
-    load_time: u64,
-    created_by_uid: u32,
-    nr_map_ids: u32,
-    map_ids: u64,
-}
-
 /// Calls `bpf(2)` and returns what it returns.
 ///
 /// # Safety
@@ -136,23 +89,13 @@ unsafe fn bpf<T>(command: libc::c_int, attr: &mut T) -> io::Result<i32> {
 }
 
 /// Takes the file descriptor that a system call returned.
-fn owned(fd: i32) -> OwnedFd {
+pub(super) fn owned(fd: i32) -> OwnedFd {
     // SAFETY: the kernel has just made it for us.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
 pub(super) fn address(bytes: &[u8]) -> u64 {
     bytes.as_ptr() as u64
-}
-
-/// `BPF_BTF_LOAD`.
-///
-/// # Errors
-/// The kernel refuses the BTF.
-pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
-    let mut attr = BtfLoad { btf: address(btf), btf_size: btf.len() as u32, ..BtfLoad::default() };
-    // SAFETY: the attributes of BPF_BTF_LOAD; the kernel reads `btf_size` bytes of `btf`.
-    unsafe { bpf(BTF_LOAD, &mut attr) }.map(owned)
 }
 
 /// A file descriptor as the attributes have it.
@@ -173,86 +116,6 @@ pub(super) fn map_create(attr: &MapCreate) -> io::Result<OwnedFd> {
     let mut attr = attr.clone();
     // SAFETY: the attributes of BPF_MAP_CREATE, which have no addresses.
     unsafe { bpf(MAP_CREATE, &mut attr) }.map(owned)
-}
-
-/// `BPF_MAP_UPDATE_ELEM`.
-///
-/// # Errors
-/// The kernel refuses the change.
-///
-/// # Safety
-/// Key and value must have as many bytes as the map's.
-pub unsafe fn map_update(map: BorrowedFd<'_>, key: &[u8], value: &[u8]) -> io::Result<()> {
-    let mut attr = MapElement {
-        map_fd: number(&map),
-        key: address(key),
-        value: address(value),
-        ..MapElement::default()
-    };
-    // SAFETY: the attributes of BPF_MAP_UPDATE_ELEM; for the sizes the caller vouches.
-    unsafe { bpf(MAP_UPDATE_ELEM, &mut attr) }.map(drop)
-}
-
-/// `BPF_MAP_FREEZE`.
-///
-/// # Errors
-/// The map is frozen, or in use in a way that does not allow it.
-pub fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
-    let mut attr = number(&map);
-    // SAFETY: the only attribute of BPF_MAP_FREEZE.
-    unsafe { bpf(MAP_FREEZE, &mut attr) }.map(drop)
-}
-
-/// Bytes of JITed code.
-///
-/// # Errors
-/// `program` is no eBPF program.
-pub fn jited_size(program: BorrowedFd<'_>) -> io::Result<u32> {
-    let mut info = ProgInfo::default();
-    // SAFETY: nothing but `info` itself is written.
-    unsafe { info_of(program, &mut info) }?;
-    Ok(info.jited_prog_len)
-}
-
-/// The ids of the maps that a program uses.
-///
-/// # Errors
-/// `program` is no eBPF program.
-pub fn map_ids(program: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
-    // As many as a program can have.
-    let mut ids = vec![0u32; 64];
-    let mut info =
-        ProgInfo { nr_map_ids: ids.len() as u32, map_ids: ids.as_mut_ptr() as u64, ..ProgInfo::default() };
-    // SAFETY: at most `nr_map_ids` ids are written.
-    unsafe { info_of(program, &mut info) }?;
-    ids.truncate(info.nr_map_ids as usize);
-    Ok(ids)
-}
-
-/// The id of a map.
-///
-/// # Errors
-/// `map` is no map.
-pub fn map_id(map: BorrowedFd<'_>) -> io::Result<u32> {
-    // The start of `struct bpf_map_info`: type, id.
-    let mut info = [0u32; 2];
-    // SAFETY: nothing but `info` itself is written.
-    unsafe { info_of(map, &mut info) }?;
-    Ok(info[1])
-}
-
-/// `BPF_OBJ_GET_INFO_BY_FD`.
-///
-/// # Safety
-/// `info` must be the start of what the kernel has for this kind of object; arrays that it names must be the caller's.
-unsafe fn info_of<T>(object: BorrowedFd<'_>, info: &mut T) -> io::Result<()> {
-    let mut attr = ObjInfo {
-        bpf_fd: number(&object),
-        info_len: size_of::<T>() as u32,
-        info: std::ptr::from_mut(info) as u64,
-    };
-    // SAFETY: the kernel writes at most `info_len` bytes to `info`; for the rest the caller vouches.
-    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }.map(drop)
 }
 
 /// `BPF_PROG_LOAD`.

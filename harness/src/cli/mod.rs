@@ -1,14 +1,20 @@
 //! The command line: one file per command, each with its arguments and a `run`.
 
 mod bench;
+mod deny;
 mod files;
 mod guest;
 mod inspect;
 mod kernel;
 mod keygen;
+mod listing;
+mod load;
 mod package;
+mod policy;
+mod ps;
 mod sign;
 mod signer;
+mod trust;
 mod verify;
 mod vm;
 
@@ -36,8 +42,14 @@ enum Command {
     Sign(sign::Options),
     Verify(verify::Options),
     Inspect(inspect::Options),
+    Load(load::Options),
     #[command(subcommand)]
     Package(package::Command),
+    Ps(ps::Options),
+    #[command(subcommand)]
+    Trust(trust::Command),
+    Deny(deny::Options),
+    Policy(policy::Options),
     Vm(vm::Options),
     #[command(subcommand, hide = true)]
     Guest(guest::Command),
@@ -70,7 +82,12 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Sign(options) => sign::run(options)?,
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
+        Command::Load(options) => load::run(options)?,
         Command::Package(command) => package::run(command)?,
+        Command::Ps(options) => ps::run(options)?,
+        Command::Trust(command) => trust::run(command)?,
+        Command::Deny(options) => deny::run(options)?,
+        Command::Policy(options) => policy::run(options)?,
         Command::Vm(options) => return vm::run(options),
         Command::Guest(command) => guest::run(command)?,
     }

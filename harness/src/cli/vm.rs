@@ -25,6 +25,10 @@ pub struct Options {
     #[arg(long, value_name = "IMAGE", conflicts_with = "variant")]
     kernel: Option<PathBuf>,
 
+    /// Add this to the kernel's command line
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    append: Option<String>,
+
     /// What executes the guest
     #[arg(long, value_enum, default_value_t)]
     engine: Choice,
@@ -48,7 +52,11 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let words: Vec<String> = options.command.iter().map(|word| engine::quote(word)).collect::<Result<_>>()?;
 
     let mut boot = Some(progress.task("Boot", Total::Unknown));
-    let code = Vm::new(engine, &image)?.run(&words.join(" "), None, |event| match event {
+    let mut vm = Vm::new(engine, &image)?;
+    if let Some(args) = &options.append {
+        vm.append(args);
+    }
+    let code = vm.run(&words.join(" "), None, |event| match event {
         Event::Console(line) if options.console => progress.line(line),
         Event::Console(_) => (),
         Event::Booted => drop(boot.take()),

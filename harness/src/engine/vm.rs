@@ -36,6 +36,11 @@ const TAIL: usize = 20;
 /// How a kernel says that it gives up.
 const PANIC: &str = "Kernel panic - not syncing";
 
+/// How a kernel says that something in it has gone wrong, and goes on: warnings, oopses, lock validation, stalls,
+/// sanitizers.
+const SPLATS: [&str; 7] =
+    ["WARNING: ", "BUG: ", "Oops: ", "INFO: rcu", "INFO: task ", "general protection fault", "UBSAN: "];
+
 /// What happens in a running machine.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
@@ -51,6 +56,7 @@ pub enum Event<'a> {
 pub struct Vm {
     engine: Engine,
     kernel: PathBuf,
+    kernel_args: String,
     share: PathBuf,
     qemu: Qemu,
     /// Holds the share and QEMU's files; removed with this value.
@@ -72,7 +78,14 @@ impl Vm {
         let share = directory.path().join("share");
         fs::create_dir(&share).with_context(|| format!("creating {}", share.display()))?;
         let qemu = Qemu::new(directory.path())?;
-        Ok(Vm { engine, kernel, share, qemu, _directory: directory })
+        let kernel_args = KERNEL_ARGS.to_owned();
+        Ok(Vm { engine, kernel, kernel_args, share, qemu, _directory: directory })
+    }
+
+    /// Adds to the kernel's command line.
+    pub fn append(&mut self, args: &str) {
+        self.kernel_args.push(' ');
+        self.kernel_args.push_str(args);
     }
 
     /// A directory for files that host and guest exchange; the guest has it as [`GUEST_SHARE`].
@@ -88,7 +101,8 @@ impl Vm {
     /// # Errors
     /// * the user interrupted;
     /// * the kernel panics, hangs or does not take commands in time, the guest dies before the command has ended, or
-    ///   the command takes too long: the message ends with the console's last lines.
+    ///   the command takes too long: the message ends with the console's last lines;
+    /// * the kernel reported a fault of its own on the console, whatever the command made of it.
     pub fn run(
         &self,
         command: &str,
@@ -122,6 +136,9 @@ impl Vm {
             watch.fail(anyhow!("vmtest panicked"));
         }
         interrupt::check()?;
+        if let Some(splat) = watch.splat {
+            bail!("the kernel reported a fault: {splat}");
+        }
         // What the command has answered stands, even if the machine then failed to power off.
         match fs::read_to_string(&status) {
             Ok(text) => text.trim().parse().with_context(|| format!("exit status {text:?} from the guest")),
@@ -135,7 +152,7 @@ impl Vm {
         let target = Target {
             name: "bpfsig".to_owned(),
             kernel: Some(self.kernel.clone()),
-            kernel_args: Some(KERNEL_ARGS.to_owned()),
+            kernel_args: Some(self.kernel_args.clone()),
             qemu_command: Some(self.qemu.launcher().display().to_string()),
             command,
             vm: VMConfig { num_cpus: 1, memory: MEMORY.to_owned(), extra_args, ..VMConfig::default() },
@@ -153,6 +170,8 @@ struct Watch<F> {
     command_limit: Option<Duration>,
     tail: VecDeque<String>,
     failure: Option<Error>,
+    /// The first fault that the kernel reported.
+    splat: Option<String>,
     on_event: F,
 }
 
@@ -170,6 +189,7 @@ impl<F: FnMut(Event<'_>)> Watch<F> {
             command_limit: limit,
             tail: VecDeque::new(),
             failure: None,
+            splat: None,
             on_event,
         }
     }
@@ -204,6 +224,9 @@ impl<F: FnMut(Event<'_>)> Watch<F> {
         }
         self.tail.push_back(line.to_owned());
         (self.on_event)(Event::Console(line));
+        if SPLATS.iter().any(|splat| line.contains(splat)) {
+            self.splat.get_or_insert_with(|| line.to_owned());
+        }
         // The trace of what led to it has been printed before.
         if let Some(at) = line.find(PANIC) {
             self.fail(anyhow!("{}", &line[at..]));
@@ -247,4 +270,45 @@ impl<F: FnMut(Event<'_>)> Watch<F> {
 pub fn quote(text: &OsStr) -> Result<String> {
     let Some(text) = text.to_str() else { bail!("{} is not UTF-8", text.display()) };
     Ok(shell_words::quote(text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn splat(lines: &[&str]) -> Option<String> {
+        let mut watch = Watch::new(Engine::Tcg, None, |_| ());
+        for line in lines {
+            watch.take_console(line);
+        }
+        watch.splat
+    }
+
+    #[test]
+    fn finds_faults_on_the_console() {
+        for line in [
+            "[    3.1] WARNING: CPU: 0 PID: 1 at kernel/bpf/core.c:1 bpf+0x1/0x2",
+            "[    3.1] WARNING: possible circular locking dependency detected",
+            "[    3.1] BUG: kernel NULL pointer dereference, address: 0000000000000000",
+            "[    3.1] BUG: sleeping function called from invalid context at mm/slab.h:1",
+            "[    3.1] Oops: general protection fault, probably for non-canonical address",
+            "[    3.1] INFO: task vm:1 blocked for more than 120 seconds.",
+            "[    3.1] rcu: INFO: rcu_sched self-detected stall on CPU",
+        ] {
+            assert_eq!(
+                splat(&["[    0.0] Linux version 6.12", line, "[    3.2] next"]).as_deref(),
+                Some(line)
+            );
+        }
+    }
+
+    #[test]
+    fn finds_no_fault_in_other_lines() {
+        let lines = [
+            "[    0.0] Command line: nokaslr oops=panic panic_on_warn=1",
+            "[    0.1] audit: type=1334 op=REFUSE_LOAD reason=\"signer is not in the keyring\"",
+            "[    0.2] Speculative Return Stack Overflow: Mitigation: SMT disabled",
+        ];
+        assert_eq!(splat(&lines), None);
+    }
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::utsname::uname;
 
 use super::{Load, Measured, Outcome, PROGRESS, Plan, Sample, stats};
-use crate::bpf::{self, PreparedLoad, kernel_btf, keyring};
+use crate::bpf::{self, LoadContext, LoadTarget, PreparedLoad, keyring};
 
 /// How often a load is repeated that costs this much at most (nanoseconds, or instructions).
 const CHEAP: Duration = Duration::from_millis(10);
@@ -74,17 +74,19 @@ fn measure_group(plan: &Plan, group: &[Load]) -> Result<Vec<Measured>> {
         .iter()
         .map(|load| {
             let program = &plan.programs[load.program];
-            let Resources { btf, maps } = &resources[&load.program];
-            let attach_id = kernel_btf::attach_id(program)?;
-            let load = PreparedLoad::new(
-                program,
-                btf.as_ref().map(AsFd::as_fd),
-                maps,
-                attach_id,
-                load.signature.as_deref(),
-                load.replacement,
-            )?;
-            Ok(Subject { load, measured: Measured::default(), wanted: 0 })
+            let Resources { btf, maps, target } = &resources[&load.program];
+            let context = LoadContext {
+                btf: btf.as_ref().map(AsFd::as_fd),
+                maps: maps.iter().map(AsFd::as_fd).collect(),
+                target: Some(target),
+                signature: load.signature.as_deref(),
+                ..LoadContext::default()
+            };
+            let mut prepared = PreparedLoad::new(program, context)?;
+            if let Some((index, insn)) = load.replacement {
+                prepared.replace(index, insn)?;
+            }
+            Ok(Subject { load: prepared, measured: Measured::default(), wanted: 0 })
         })
         .collect::<Result<Vec<_>>>()?;
 
@@ -153,6 +155,7 @@ fn samples_for(cost: Duration) -> usize {
 struct Resources {
     btf: Option<OwnedFd>,
     maps: Vec<OwnedFd>,
+    target: LoadTarget,
 }
 
 /// The resources of a group's programs, by their index in the plan.
@@ -165,7 +168,8 @@ fn resources(plan: &Plan, group: &[Load]) -> Result<HashMap<usize, Resources>> {
             let btf = btf.with_context(|| format!("loading the BTF of {}", program.name))?;
             let maps = bpf::create_maps(program, btf.as_ref().map(AsFd::as_fd))
                 .with_context(|| program.name.clone())?;
-            entry.insert(Resources { btf, maps });
+            let target = LoadTarget::of(program, None)?;
+            entry.insert(Resources { btf, maps, target });
         }
     }
     Ok(resources)

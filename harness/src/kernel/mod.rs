@@ -37,6 +37,10 @@ pub enum Variant {
     Patched,
     /// The same source and configuration without them.
     Baseline,
+    /// Patched, and configured so that the structures of the kernel are laid out differently.
+    Layout,
+    /// Patched, but the verifier fetches again what the signature has covered: races against a load must show on it.
+    Unprotected,
 }
 
 impl fmt::Display for Variant {
@@ -44,6 +48,8 @@ impl fmt::Display for Variant {
         f.write_str(match self {
             Self::Patched => "patched",
             Self::Baseline => "baseline",
+            Self::Layout => "layout",
+            Self::Unprotected => "unprotected",
         })
     }
 }
@@ -94,20 +100,25 @@ struct Recipe {
 impl Recipe {
     fn new(variant: Variant, source: Source, progress: &Progress) -> Result<Self> {
         let kernel_patch = kernel_patch();
-        let mut fragments = config::read(&kernel_patch.join("config"))?;
+        let patches = kernel_patch.join(format!("linux-{BASE}"));
+        let config = kernel_patch.join("config");
+        let mut fragments = config::read(&config)?;
         let mut series = Series::default();
-        match variant {
-            Variant::Baseline => fragments.retain(|fragment| fragment.name != config::PATCHED_ONLY),
-            Variant::Patched => {
-                let directory = kernel_patch.join(format!("linux-{BASE}"));
-                series = Series::read(&directory)?;
-                if series.is_empty() {
-                    bail!(
-                        "there are no patches in {}; `--variant baseline` builds the kernel without them",
-                        directory.display()
-                    );
-                }
+        if variant == Variant::Baseline {
+            fragments.retain(|fragment| fragment.name != config::PATCHED_ONLY);
+        } else {
+            series = Series::read(&patches)?;
+            if series.is_empty() {
+                bail!(
+                    "there are no patches in {}; `--variant baseline` builds the kernel without them",
+                    patches.display()
+                );
             }
+        }
+        match variant {
+            Variant::Patched | Variant::Baseline => {}
+            Variant::Layout => fragments.extend(config::read(&config.join("layout"))?),
+            Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
         }
         tools::check()?;
         let source_digest = source.digest(progress)?;

@@ -43,6 +43,11 @@ impl Series {
         Ok(Self(patches))
     }
 
+    /// Lets the patches of another series follow.
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Whether there are no patches.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,5 +1,6 @@
 //! Signers, and keyrings for the kernel to find them in.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{LazyLock, Once};
 
@@ -7,10 +8,9 @@ use bpfsig::bpf::keyring;
 use bpfsig_signing::certificate::{Certificate, Role, Signer};
 use bpfsig_signing::key::{Algorithm, PrivateKey};
 
-/// `KEY_SPEC_PROCESS_KEYRING`, and options of `keyctl(2)`.
+/// `KEY_SPEC_PROCESS_KEYRING`, and an option of `keyctl(2)`.
 const PROCESS_KEYRING: i32 = -2;
-const KEYCTL_REVOKE: i32 = 3;
-const KEYCTL_SET_TIMEOUT: i32 = 15;
+const KEYCTL_LINK: i32 = 8;
 
 fn read(name: &str) -> Signer {
     let directory = PathBuf::from(std::env::var_os("BPFSIG_TEST_KEYS").expect("BPFSIG_TEST_KEYS is not set"));
@@ -48,6 +48,13 @@ pub fn stranger() -> Signer {
     Signer::new(key, certificate).unwrap()
 }
 
+/// A signer with a certificate that the CA has issued, whom the kernel has not heard of.
+pub fn issued(name: &str) -> Signer {
+    let key = PrivateKey::generate(Algorithm::P256).unwrap();
+    let certificate = Certificate::issued_by(&ca(), Role::Signer, name, &key.public_key(), 1).unwrap();
+    Signer::new(key, certificate).unwrap()
+}
+
 /// A new keyring of this process.
 pub fn keyring(name: &std::ffi::CStr) -> i32 {
     // SAFETY: both strings end with a zero; a keyring has no payload.
@@ -72,16 +79,17 @@ pub fn add(signer: &Signer, keyring: i32) -> i32 {
 
 /// Revokes a key.
 pub fn revoke(key: i32) {
-    keyctl(KEYCTL_REVOKE, key, 0);
+    keyring::revoke(key).unwrap();
 }
 
 /// Lets a key expire in a number of seconds.
 pub fn expire_in(key: i32, seconds: u32) {
-    keyctl(KEYCTL_SET_TIMEOUT, key, seconds);
+    keyring::expire_in(key, seconds).unwrap();
 }
 
-fn keyctl(operation: i32, key: i32, argument: u32) {
-    // SAFETY: these operations take two numbers.
-    let result = unsafe { libc::syscall(libc::SYS_keyctl, operation, key, argument) };
-    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+/// Links a key to a keyring.
+pub fn link(key: i32, keyring: i32) -> io::Result<()> {
+    // SAFETY: this operation takes two numbers.
+    let result = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_LINK, key, keyring) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

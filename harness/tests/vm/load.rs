@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::LazyLock;
 
-use bpfsig::bpf::{self, PreparedLoad, ProgLoad, kernel_btf};
+use bpfsig::bpf::{self, LoadContext, LoadTarget, PreparedLoad, ProgLoad};
 use bpfsig::corpus;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
@@ -91,9 +91,15 @@ pub fn load_onto(
     signature: Option<&[u8]>,
     change: impl FnOnce(&mut ProgLoad),
 ) -> Outcome {
-    let attach_id = kernel_btf::attach_id(program).unwrap();
-    let btf = btf.as_ref().map(AsFd::as_fd);
-    let mut load = PreparedLoad::new(program, btf, maps, attach_id, signature, None).unwrap();
+    let target = LoadTarget::of(program, None).unwrap();
+    let context = LoadContext {
+        btf: btf.as_ref().map(AsFd::as_fd),
+        maps: maps.iter().map(AsFd::as_fd).collect(),
+        target: Some(&target),
+        signature,
+        ..LoadContext::default()
+    };
+    let mut load = PreparedLoad::new(program, context).unwrap();
     let mut attr = load.attr();
     change(&mut attr);
     // SAFETY: no test changes the log.

@@ -4,10 +4,24 @@
 //! algorithm (`rsa-2048.key`, `rsa-2048.pem`, …).
 
 mod accepted;
+mod embedded;
 mod keys;
 mod load;
+mod load_command;
+mod loaded_object;
+mod loader;
+mod machine;
 mod maps;
-mod maps_race;
+mod policy_denylist;
+mod policy_failures;
+mod policy_keyring;
+mod policy_latch;
+mod policy_record;
+mod policy_required;
+mod policy_verdict;
+mod races;
 mod refused_message;
 mod refused_program;
 mod refused_signer;
+mod token;
+mod window;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::ObjectError;
 use super::elf::Elf;
 use crate::btf::{Btf, TYPE_SIZE, kind, linkage};
+use crate::insn::{Insn, LD_IMM64, PSEUDO_BTF_ID, PSEUDO_KFUNC_CALL};
 
 /// The data section of what the kernel has.
 pub(super) const KSYMS: &str = ".ksyms";
@@ -32,6 +33,36 @@ pub(super) enum ExternKind {
     Variable,
     /// `extern const void`: an address, of whatever it may be.
     Address,
+}
+
+/// `BPF_CORE_EXTERN` and `BPF_CORE_EXTERN_WEAK`, kinds of a `struct bpf_core_relo` that no compiler writes: the
+/// instruction refers to the function or variable of the kernel that is called like the record's type.
+const RELO_EXTERN: u32 = 256;
+const RELO_EXTERN_WEAK: u32 = 257;
+/// Bytes of a `struct bpf_core_relo`.
+pub(super) const RECORD_SIZE: usize = 16;
+
+impl Extern {
+    /// The instruction that refers to it, as long as nobody knows where it is.
+    pub fn reference(&self, insn: Insn) -> Insn {
+        let src = match (insn.code, self.kind) {
+            (LD_IMM64, ExternKind::Address) => 0,
+            (LD_IMM64, _) => PSEUDO_BTF_ID,
+            _ => PSEUDO_KFUNC_CALL,
+        };
+        Insn { src, off: 0, imm: 0, ..insn }
+    }
+
+    /// The record about the instruction at byte `offset` of the program.
+    pub fn record(&self, offset: u32) -> [u8; RECORD_SIZE] {
+        let kind = if self.is_weak { RELO_EXTERN_WEAK } else { RELO_EXTERN };
+        let mut record = [0; RECORD_SIZE];
+        let (words, _) = record.as_chunks_mut();
+        for (word, value) in words.iter_mut().zip([offset, self.type_id, 0, kind]) {
+            *word = value.to_le_bytes();
+        }
+        record
+    }
 }
 
 impl<'a> Externs<'a> {

@@ -4,13 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::ObjectError;
 use super::btf_ext::BtfExt;
-use super::externs::{Extern, ExternKind};
+use super::externs::{Extern, RECORD_SIZE};
 use super::functions::{Function, Target};
 use super::maps::Place;
 use crate::btf::word;
-use crate::insn::{
-    Insn, LD_IMM64, PSEUDO_BTF_ID, PSEUDO_FUNC, PSEUDO_KFUNC_CALL, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE,
-};
+use crate::insn::{Insn, LD_IMM64, PSEUDO_FUNC, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use crate::program::{INSN_SIZE, Records};
 
 /// Instructions per program, as many as a kernel accepts (`BPF_COMPLEXITY_LIMIT_INSNS`).
@@ -18,13 +16,6 @@ const MAX_INSNS: usize = 1_000_000;
 
 /// Maps per program, as many as a kernel accepts (`MAX_USED_MAPS`).
 const MAX_MAPS: usize = 64;
-
-/// `BPF_CORE_EXTERN` and `BPF_CORE_EXTERN_WEAK`, kinds of a `struct bpf_core_relo` that no compiler writes: the
-/// instruction refers to the function or variable of the kernel that is called like the record's type.
-const RELO_EXTERN: u32 = 256;
-const RELO_EXTERN_WEAK: u32 = 257;
-/// Of a `struct bpf_core_relo`.
-const EXTERN_RECORD_SIZE: usize = 16;
 
 /// A program's instructions and the records about them.
 #[derive(Default)]
@@ -169,24 +160,17 @@ impl Linker<'_, '_> {
         }
         let Linked { insns, core_relos, .. } = &mut self.linked;
         let (insns, _) = insns.as_chunks_mut();
-        let size = (core_relos.record_size as usize).max(EXTERN_RECORD_SIZE);
+        let size = (core_relos.record_size as usize).max(RECORD_SIZE);
         let mut records: Vec<&[u8]> = core_relos.bytes.chunks(size).collect();
         let mut added = Vec::new();
         for (position, external) in &self.externs {
-            let mut insn = Insn { imm: 0, ..Insn::decode(insns[*position]) };
+            let insn = external.reference(Insn::decode(insns[*position]));
+            insns[*position] = insn.encode();
             if insn.code == LD_IMM64 {
-                insn.src = if external.kind == ExternKind::Address { 0 } else { PSEUDO_BTF_ID };
                 let upper = Insn { imm: 0, ..Insn::decode(insns[position + 1]) };
                 insns[position + 1] = upper.encode();
-            } else {
-                insn.src = PSEUDO_KFUNC_CALL;
-                insn.off = 0;
             }
-            insns[*position] = insn.encode();
-
-            let kind = if external.is_weak { RELO_EXTERN_WEAK } else { RELO_EXTERN };
-            let record = [(position * INSN_SIZE) as u32, external.type_id, 0, kind];
-            let mut record = record.map(u32::to_le_bytes).concat();
+            let mut record = external.record((position * INSN_SIZE) as u32).to_vec();
             record.resize(size, 0);
             added.push(record);
         }

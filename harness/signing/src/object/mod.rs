@@ -177,7 +177,8 @@ impl Object {
         let mut programs = Vec::new();
         for (index, &main) in mains.iter().enumerate() {
             let function = &functions[main];
-            let load = section::load(elf.sections[function.section].name, function.name)?;
+            let section = elf.sections[function.section].name;
+            let load = section::load(section, function.name)?;
             let attach = match (load.is_struct_ops, targets.get(&index)) {
                 (false, _) => load.attach,
                 (true, Some(attach)) => attach.clone(),
@@ -190,6 +191,7 @@ impl Object {
             }
             programs.push(Program {
                 name: function.name.to_owned(),
+                section: section.to_owned(),
                 prog_type: load.prog_type,
                 expected_attach_type: load.expected_attach_type,
                 flags: load.flags,

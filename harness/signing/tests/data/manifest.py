@@ -14,7 +14,7 @@ def map_definition(*fields):
 
 
 nested = map_definition(13, 8, 4, 100, 1, 0, 0, 0, b"nested")
-nested += map_definition(2, 4, 16, 10, 0, 0, 0, 0, b"")
+nested += map_definition(2, 4, 16, 10, 0, 3, 4, 0, b"")
 nested += bytes(32)
 constants = map_definition(2, 4, 9, 1, 0x480, 0, 5, 0, b".rodata")
 constants += bytes(52)

@@ -12,6 +12,7 @@ const INSNS: [u8; 16] = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
 pub fn program() -> Program {
     Program {
         name: "a_rather_long_name".into(),
+        section: "fentry/tcp_connect".into(),
         prog_type: 26,
         expected_attach_type: 24,
         flags: 1 << 4,

@@ -1,0 +1,112 @@
+//! The system calls that libbpf has functions for, with Rust's types.
+
+use std::ffi::{CStr, c_int};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr;
+
+use libbpf_rs::libbpf_sys as sys;
+
+use super::syscall::owned;
+
+/// `BPF_BTF_LOAD`.
+///
+/// # Errors
+/// The kernel refuses the BTF.
+pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
+    // SAFETY: the kernel reads `btf.len()` bytes; no options.
+    check(unsafe { sys::bpf_btf_load(btf.as_ptr().cast(), btf.len() as _, ptr::null_mut()) }).map(owned)
+}
+
+/// `BPF_MAP_UPDATE_ELEM`: sets an entry, whether there is one or not.
+///
+/// # Errors
+/// The kernel refuses the change.
+///
+/// # Safety
+/// Key and value must have as many bytes as the map's.
+pub unsafe fn map_update(map: BorrowedFd<'_>, key: &[u8], value: &[u8]) -> io::Result<()> {
+    let (key, value) = (key.as_ptr().cast(), value.as_ptr().cast());
+    // SAFETY: for the sizes the caller vouches.
+    check(unsafe { sys::bpf_map_update_elem(map.as_raw_fd(), key, value, 0) }).map(drop)
+}
+
+/// `BPF_MAP_FREEZE`.
+///
+/// # Errors
+/// The map is frozen, or in use in a way that does not allow it.
+pub fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: takes nothing but a file descriptor.
+    check(unsafe { sys::bpf_map_freeze(map.as_raw_fd()) }).map(drop)
+}
+
+/// `BPF_BTF_GET_NEXT_ID`: the lowest id that is greater.
+pub(super) fn next_btf_id(id: u32) -> io::Result<Option<u32>> {
+    let mut next = 0;
+    // SAFETY: the result is written to a local variable.
+    match check(unsafe { sys::bpf_btf_get_next_id(id, &mut next) }) {
+        Ok(_) => Ok(Some(next)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `BPF_BTF_GET_FD_BY_ID`.
+pub(super) fn btf_by_id(id: u32) -> io::Result<OwnedFd> {
+    // SAFETY: takes nothing but a number.
+    check(unsafe { sys::bpf_btf_get_fd_by_id(id) }).map(owned)
+}
+
+/// `BPF_PROG_GET_NEXT_ID`: the lowest id that is greater.
+pub(super) fn next_program_id(id: u32) -> io::Result<Option<u32>> {
+    let mut next = 0;
+    // SAFETY: the result is written to a local variable.
+    match check(unsafe { sys::bpf_prog_get_next_id(id, &mut next) }) {
+        Ok(_) => Ok(Some(next)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `BPF_PROG_GET_FD_BY_ID`.
+///
+/// # Errors
+/// There is no program with this id.
+pub fn program_by_id(id: u32) -> io::Result<OwnedFd> {
+    // SAFETY: takes nothing but a number.
+    check(unsafe { sys::bpf_prog_get_fd_by_id(id) }).map(owned)
+}
+
+/// `BPF_OBJ_GET`.
+///
+/// # Errors
+/// Nothing is pinned there.
+pub fn pinned(path: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: the path ends with a zero.
+    check(unsafe { sys::bpf_obj_get(path.as_ptr()) }).map(owned)
+}
+
+/// `BPF_OBJ_PIN`.
+pub(super) fn pin(object: BorrowedFd<'_>, path: &CStr) -> io::Result<()> {
+    // SAFETY: the path ends with a zero.
+    check(unsafe { sys::bpf_obj_pin(object.as_raw_fd(), path.as_ptr()) }).map(drop)
+}
+
+/// `BPF_LINK_CREATE` of a program, or of the map of a struct_ops.
+///
+/// `target` is a file descriptor, an interface's index, or 0: it depends on the attach type.
+pub(super) fn link_create(object: BorrowedFd<'_>, target: i32, attach_type: u32) -> io::Result<OwnedFd> {
+    // SAFETY: no options.
+    check(unsafe { sys::bpf_link_create(object.as_raw_fd(), target, attach_type, ptr::null()) }).map(owned)
+}
+
+/// `BPF_RAW_TRACEPOINT_OPEN`.
+pub(super) fn raw_tracepoint_open(name: &CStr, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: the name ends with a zero.
+    check(unsafe { sys::bpf_raw_tracepoint_open(name.as_ptr(), program.as_raw_fd()) }).map(owned)
+}
+
+/// What a function of libbpf returns: a negative error number, or something else.
+pub(super) fn check(result: c_int) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result) }
+}

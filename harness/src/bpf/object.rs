@@ -1,0 +1,231 @@
+//! An object in the kernel: its maps, which its programs share, and its programs.
+
+use std::borrow::Cow;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use bpfsig_signing::object::{Initial, InitialEntry, Object, StructOps};
+use bpfsig_signing::program::Program;
+use libbpf_rs::libbpf_sys as sys;
+use nix::errno::Errno;
+
+use super::kernel_btf;
+use super::keyring::Keyring;
+use super::libbpf::{load_btf, map_update};
+use super::maps::create_map;
+use super::prog_load::{LoadContext, PreparedLoad};
+use super::struct_ops::Table;
+use super::target::LoadTarget;
+
+/// How to load an object.
+#[derive(Clone, Copy, Default)]
+pub struct LoadOptions<'a> {
+    /// The CMS message that covers its programs; none: unsigned.
+    pub signature: Option<&'a [u8]>,
+    /// Where the kernel is to look for the signer.
+    pub keyring: Keyring,
+    /// The program that `freplace`, `fentry` and `fexit` programs attach to, instead of to the kernel.
+    pub target: Option<BorrowedFd<'a>>,
+    /// The function of `target` that they attach to; none: the one that each names.
+    pub function: Option<&'a str>,
+}
+
+/// An object in the kernel. What is not pinned or attached goes away with it.
+#[derive(Debug)]
+pub struct LoadedObject {
+    /// The maps, in the object's order; those of struct_ops last.
+    pub maps: Vec<LoadedMap>,
+    /// The programs, in the object's order, without those that are not to be loaded unless asked for (`SEC("?…")`).
+    pub programs: Vec<LoadedProgram>,
+}
+
+/// A map in the kernel.
+#[derive(Debug)]
+pub struct LoadedMap {
+    /// The whole name, as the object has it.
+    pub name: String,
+    /// `enum bpf_map_type`.
+    pub map_type: u32,
+    /// It is a struct_ops that a link attaches (`SEC(".struct_ops.link")`).
+    pub is_link: bool,
+    /// The map.
+    pub fd: OwnedFd,
+}
+
+/// A program in the kernel.
+#[derive(Debug)]
+pub struct LoadedProgram {
+    /// The whole name, as the object has it.
+    pub name: String,
+    /// The section that it was in, which says where it attaches.
+    pub section: String,
+    /// `enum bpf_prog_type`.
+    pub prog_type: u32,
+    /// `enum bpf_attach_type`.
+    pub expected_attach_type: u32,
+    /// The program.
+    pub fd: OwnedFd,
+}
+
+/// The kernel has refused a program.
+#[derive(Debug, thiserror::Error)]
+#[error("the kernel refused program `{program}`: {} ({errno:?})\n{}", .errno.desc(), .log.trim_end())]
+pub struct Refused {
+    /// The program's name.
+    pub program: String,
+    /// Why.
+    pub errno: Errno,
+    /// The verifier log, whole.
+    pub log: String,
+    /// The program as it was to be loaded.
+    pub as_loaded: Box<Program>,
+}
+
+impl LoadedObject {
+    /// Loads an object: creates its maps with what is in them from the start, loads its BTF and its programs.
+    ///
+    /// # Errors
+    /// [`Refused`] if the kernel refuses a program; otherwise, a map could not be created, or a program is for a place
+    /// that this kernel does not have. Nothing stays in the kernel then.
+    pub fn load(object: &Object, options: &LoadOptions<'_>) -> Result<LoadedObject> {
+        let btf = object.programs().iter().find_map(|program| program.btf.as_deref());
+        let btf = btf.map(load_btf).transpose().context("loading the BTF")?;
+        let btf = btf.as_ref().map(AsFd::as_fd);
+        let tables = object.struct_ops().iter().map(|table| Table::of(table, &*kernel_btf::vmlinux()?));
+        let tables = tables.collect::<Result<Vec<_>>>()?;
+
+        let mut maps = Vec::new();
+        for map in object.maps() {
+            let fd = create_map(map, btf)?;
+            maps.push(LoadedMap { name: map.name.clone(), map_type: map.map_type, is_link: false, fd });
+        }
+        let mut programs = Vec::new();
+        for program in object.programs() {
+            let is_wanted = !program.section.starts_with('?');
+            programs.push(is_wanted.then(|| load_program(program, object, &maps, btf, options)).transpose()?);
+        }
+        for entry in object.entries() {
+            fill_entry(entry, object, &maps, &programs)?;
+        }
+        for (definition, table) in object.struct_ops().iter().zip(tables) {
+            let StructOps { name, is_link, .. } = definition;
+            let fd = table.create_map(name, *is_link, btf)?;
+            // Filling one that no link attaches would attach it.
+            if *is_link {
+                table.fill(&fd, &programs).with_context(|| format!("filling map {name}"))?;
+            }
+            let map_type = sys::BPF_MAP_TYPE_STRUCT_OPS;
+            maps.push(LoadedMap { name: name.clone(), map_type, is_link: *is_link, fd });
+        }
+        Ok(LoadedObject { maps, programs: programs.into_iter().flatten().collect() })
+    }
+
+    /// A program by its name.
+    pub fn program(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        self.programs.iter().find(|program| program.name == name).map(|program| program.fd.as_fd())
+    }
+
+    /// A map by its name.
+    pub fn map(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        self.maps.iter().find(|map| map.name == name).map(|map| map.fd.as_fd())
+    }
+}
+
+/// The maps that a program refers to.
+fn slots<'m>(program: &Program, object: &Object, maps: &'m [LoadedMap]) -> Vec<BorrowedFd<'m>> {
+    let of = |slot| object.maps().iter().position(|map| Arc::ptr_eq(map, slot));
+    let index = |slot| of(slot).expect("the slots of an object's programs are its maps");
+    program.slots.iter().map(|slot| maps[index(slot)].fd.as_fd()).collect()
+}
+
+/// Puts a map into a map of maps, or a program into a program array.
+fn fill_entry(
+    entry: &InitialEntry,
+    object: &Object,
+    maps: &[LoadedMap],
+    programs: &[Option<LoadedProgram>],
+) -> Result<()> {
+    let map = &maps[entry.map];
+    let value = match entry.value {
+        Initial::Map(inner) => &maps[inner].fd,
+        Initial::Program(program) => match &programs[program] {
+            Some(program) => &program.fd,
+            None => return Ok(()),
+        },
+    };
+    let mut key = entry.index.to_ne_bytes().to_vec();
+    key.resize(object.maps()[entry.map].key_size as usize, 0);
+    // SAFETY: the key has been made to fit; the values of such maps are file descriptors of four bytes.
+    unsafe { map_update(map.fd.as_fd(), &key, &value.as_raw_fd().to_ne_bytes()) }
+        .with_context(|| format!("initialising entry {} of map {}", entry.index, map.name))
+}
+
+/// How often a load is tried again that a signal has disturbed, as libbpf does it.
+const ATTEMPTS: u32 = 5;
+
+/// The verifier log of a refused program at first, in bytes.
+const LOG_SIZE: usize = 64 << 10;
+/// As much as the kernel takes (`UINT_MAX >> 2`).
+const MAX_LOG_SIZE: usize = (u32::MAX >> 2) as usize;
+
+fn load_program(
+    program: &Program,
+    object: &Object,
+    maps: &[LoadedMap],
+    btf: Option<BorrowedFd<'_>>,
+    options: &LoadOptions<'_>,
+) -> Result<LoadedProgram> {
+    let mut program = Cow::Borrowed(program);
+    if options.target.is_some() {
+        // Those that can't attach to a program attach where they always do.
+        program.to_mut().attach_to_program(options.function).ok();
+    }
+    let target = LoadTarget::of(&program, options.target)?;
+    let context = LoadContext {
+        btf: btf.filter(|_| program.btf.is_some()),
+        maps: slots(&program, object, maps),
+        target: Some(&target),
+        signature: options.signature,
+        keyring: options.keyring,
+    };
+    let fd = load_with_log(PreparedLoad::new(&program, context)?).map_err(|(errno, log)| {
+        let as_loaded = Box::new(program.clone().into_owned());
+        Refused { program: program.name.clone(), errno, log, as_loaded }
+    })?;
+    Ok(LoadedProgram {
+        name: program.name.clone(),
+        section: program.section.clone(),
+        prog_type: program.prog_type,
+        expected_attach_type: program.expected_attach_type,
+        fd,
+    })
+}
+
+/// Loads a program, and once more if it is refused, for the verifier to say why.
+fn load_with_log(mut load: PreparedLoad<'_>) -> Result<OwnedFd, (Errno, String)> {
+    let mut result = attempt(&mut load);
+    let mut log_size = LOG_SIZE;
+    while result.is_err() && log_size <= MAX_LOG_SIZE {
+        load.trace(log_size);
+        result = attempt(&mut load);
+        if !matches!(result, Err(Errno::ENOSPC)) {
+            break;
+        }
+        log_size *= 4;
+    }
+    result.map_err(|errno| (errno, load.log()))
+}
+
+fn attempt(load: &mut PreparedLoad<'_>) -> Result<OwnedFd, Errno> {
+    let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or_default());
+    let mut result = load.load().0.map_err(errno);
+    for _ in 1..ATTEMPTS {
+        if !matches!(result, Err(Errno::EAGAIN)) {
+            break;
+        }
+        result = load.load().0.map_err(errno);
+    }
+    result
+}

@@ -1,0 +1,263 @@
+//! The programs that are loaded, and what the kernel knows of their signatures.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use bpfsig_signing::Digest;
+use bpfsig_signing::key::KeyId;
+use libbpf_rs::libbpf_sys as sys;
+use serde::Serialize;
+
+use super::libbpf::{check, next_program_id, program_by_id};
+
+/// `enum bpf_prog_type`.
+const TYPES: [&str; 33] = [
+    "unspec",
+    "socket_filter",
+    "kprobe",
+    "sched_cls",
+    "sched_act",
+    "tracepoint",
+    "xdp",
+    "perf_event",
+    "cgroup_skb",
+    "cgroup_sock",
+    "lwt_in",
+    "lwt_out",
+    "lwt_xmit",
+    "sock_ops",
+    "sk_skb",
+    "cgroup_device",
+    "sk_msg",
+    "raw_tracepoint",
+    "cgroup_sock_addr",
+    "lwt_seg6local",
+    "lirc_mode2",
+    "sk_reuseport",
+    "flow_dissector",
+    "cgroup_sysctl",
+    "raw_tracepoint_writable",
+    "cgroup_sockopt",
+    "tracing",
+    "struct_ops",
+    "ext",
+    "lsm",
+    "sk_lookup",
+    "syscall",
+    "netfilter",
+];
+
+/// `struct bpf_prog_info` of the patched kernel.
+#[repr(C)]
+#[derive(Default)]
+struct Info {
+    program: sys::bpf_prog_info,
+    signature: SignatureInfo,
+}
+
+/// What the patched kernel adds, with its names.
+#[repr(C)]
+#[derive(Default)]
+struct SignatureInfo {
+    verdict: u32,
+    keyring_id: i32,
+    signer_size: u32,
+    padding: u32,
+    signer: [u8; 32],
+    statement: [u8; 32],
+    program: [u8; 32],
+}
+
+const _: () = assert!(std::mem::offset_of!(Info, signature) == 232);
+
+/// A loaded program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProgramInfo {
+    /// The kernel's number of the program.
+    pub id: u32,
+    /// At most 15 bytes.
+    pub name: String,
+    /// `enum bpf_prog_type`, by name.
+    #[serde(rename = "type")]
+    pub prog_type: String,
+    /// The user who loaded it.
+    pub uid: u32,
+    /// `None`: this kernel does not tell.
+    #[serde(flatten)]
+    pub origin: Option<Origin>,
+}
+
+/// What is known of where a program comes from (`enum bpf_sig_verdict`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+pub enum Origin {
+    /// Nothing.
+    Unsigned,
+    /// Its signature is good.
+    Verified(Signature),
+    /// A program that vouches for it has loaded it.
+    ByLoader,
+    /// The kernel itself has loaded it.
+    ByKernel,
+    /// A verdict that a later kernel has.
+    Unknown,
+}
+
+/// A signature that the kernel has checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Signature {
+    /// The signer's subject key identifier.
+    #[serde(serialize_with = "hex")]
+    pub signer: KeyId,
+    /// Where the signer was found: the `keyring_id` of the load.
+    pub keyring_id: i32,
+    /// Digest of the statement; `None` if the instructions alone are signed.
+    #[serde(serialize_with = "optional_hex")]
+    pub statement: Option<Digest>,
+    /// Digest of the manifest, or of the instructions if these alone are signed.
+    #[serde(serialize_with = "hex")]
+    pub program: Digest,
+}
+
+fn hex<S: serde::Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
+}
+
+fn optional_hex<S: serde::Serializer>(value: &Option<Digest>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.as_ref().map(ToString::to_string).serialize(serializer)
+}
+
+impl ProgramInfo {
+    /// What the kernel tells of a program.
+    ///
+    /// # Errors
+    /// `program` is no eBPF program.
+    pub fn of(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
+        let mut info = Info::default();
+        let mut size = size_of::<Info>() as u32;
+        let start = (&raw mut info).cast();
+        // SAFETY: the kernel writes at most `size` bytes to `info`.
+        check(unsafe { sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), start, &mut size) })?;
+        Ok(ProgramInfo::new(&info, size as usize))
+    }
+
+    /// `known` is how many bytes of it the kernel has filled in.
+    fn new(info: &Info, known: usize) -> ProgramInfo {
+        let program = &info.program;
+        let name: Vec<u8> =
+            program.name.iter().map(|byte| *byte as u8).take_while(|byte| *byte != 0).collect();
+        ProgramInfo {
+            id: program.id,
+            name: String::from_utf8_lossy(&name).into_owned(),
+            prog_type: TYPES
+                .get(program.type_ as usize)
+                .map_or_else(|| program.type_.to_string(), |name| (*name).to_owned()),
+            uid: program.created_by_uid,
+            origin: (known >= size_of::<Info>()).then(|| Origin::new(&info.signature)),
+        }
+    }
+}
+
+impl Origin {
+    fn new(info: &SignatureInfo) -> Origin {
+        match info.verdict {
+            0 => Origin::Unsigned,
+            1 => Origin::Verified(Signature {
+                signer: KeyId(info.signer.iter().copied().take(info.signer_size as usize).collect()),
+                keyring_id: info.keyring_id,
+                statement: Some(Digest(info.statement)).filter(|digest| digest.0 != [0; Digest::SIZE]),
+                program: Digest(info.program),
+            }),
+            2 => Origin::ByLoader,
+            3 => Origin::ByKernel,
+            _ => Origin::Unknown,
+        }
+    }
+}
+
+/// All programs that are loaded, by id. Some may end while the list is made, and others appear.
+///
+/// # Errors
+/// The caller may not list programs.
+pub fn programs() -> io::Result<Vec<ProgramInfo>> {
+    let mut programs = Vec::new();
+    let mut id = 0;
+    while let Some(next) = next_program_id(id)? {
+        id = next;
+        match program_by_id(id) {
+            Ok(program) => programs.push(ProgramInfo::of(program.as_fd())?),
+            // It has ended since.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => (),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(programs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verified() -> Info {
+        let mut program = sys::bpf_prog_info { type_: 6, id: 7, ..Default::default() };
+        program.name[..3].copy_from_slice(&[b'a' as _, b'c' as _, b'l' as _]);
+        let mut signer = [0; 32];
+        signer[..2].copy_from_slice(&[0xab, 0xcd]);
+        let signature = SignatureInfo {
+            verdict: 1,
+            keyring_id: 3,
+            signer_size: 2,
+            signer,
+            statement: [1; 32],
+            program: [2; 32],
+            ..SignatureInfo::default()
+        };
+        Info { program, signature }
+    }
+
+    #[test]
+    fn of_a_signed_program() {
+        let program = ProgramInfo::new(&verified(), size_of::<Info>());
+        let json = serde_json::to_value(&program).unwrap();
+        let expected = serde_json::json!({
+            "id": 7,
+            "name": "acl",
+            "type": "xdp",
+            "uid": 0,
+            "verdict": "verified",
+            "signer": "abcd",
+            "keyring_id": 3,
+            "statement": "01".repeat(32),
+            "program": "02".repeat(32),
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn of_a_kernel_that_does_not_tell() {
+        let program = ProgramInfo::new(&verified(), 232);
+        assert_eq!(program.origin, None);
+        assert!(serde_json::to_value(&program).unwrap().get("verdict").is_none());
+    }
+
+    #[test]
+    fn of_a_signature_over_instructions() {
+        let mut info = verified();
+        info.signature.statement = [0; 32];
+        let Some(Origin::Verified(signature)) = ProgramInfo::new(&info, size_of::<Info>()).origin else {
+            panic!()
+        };
+        assert_eq!(signature.statement, None);
+    }
+
+    #[test]
+    fn of_a_later_kernel() {
+        let mut info = verified();
+        info.program.type_ = 99;
+        info.signature.verdict = 9;
+        // A struct that has grown.
+        let program = ProgramInfo::new(&info, size_of::<Info>() + 8);
+        assert_eq!((&program.prog_type[..], program.origin), ("99", Some(Origin::Unknown)));
+    }
+}

@@ -1,0 +1,338 @@
+//! `bpfsig load`.
+
+use std::ffi::{CString, OsString};
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bpfsig_signing::cms::Message;
+use bpfsig_signing::description::{self, Description};
+use bpfsig_signing::object::Object;
+use bpfsig_signing::statement::{Entry, Kind, Statement};
+use bpfsig_signing::{embed, names};
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::{files, sign};
+use crate::bpf::keyring::Keyring;
+use crate::bpf::{self, Hooks, Link, LoadOptions, LoadedObject, Pins, Refused};
+use crate::interrupt;
+
+/// Load a signed eBPF object into the kernel
+///
+/// Creates the maps, loads all programs with the signature, and pins and attaches them if asked to. What is attached
+/// stays so for as long as it is pinned, or else until Ctrl-C.
+#[derive(Args)]
+pub struct Options {
+    /// The object
+    #[arg(value_name = "OBJ")]
+    object: PathBuf,
+
+    /// The signature [default: the one that is in the object, or else OBJ.p7s]
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+
+    /// Where the kernel looks for the signer: builtin, secondary, platform, or the serial number of a keyring or a key
+    #[arg(long, value_name = "NAME|SERIAL", default_value = "secondary", allow_hyphen_values = true)]
+    keyring: Keyring,
+
+    /// Pin programs and maps in this directory, each under its name, and the links of what is attached as NAME_link
+    #[arg(long, value_name = "DIR")]
+    pin: Option<PathBuf>,
+
+    /// Attach each program whose section says where: functions, tracepoints, LSM hooks, iterators, struct_ops
+    #[arg(long)]
+    attach: bool,
+
+    /// Attach XDP and tc programs to this network device; tc programs that name no direction to what comes in
+    #[arg(long, value_name = "IFACE")]
+    dev: Option<String>,
+
+    /// Attach cgroup and sockops programs to this control group
+    #[arg(long, value_name = "PATH")]
+    cgroup: Option<PathBuf>,
+
+    /// Attach sk_lookup programs and flow dissectors to this process's network namespace
+    #[arg(long)]
+    netns: bool,
+
+    /// The program, by its id or where it is pinned, that freplace, fentry and fexit programs attach to
+    #[arg(long, value_name = "ID|PATH")]
+    target: Option<OsString>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(options: Options) -> Result<()> {
+    let bytes = files::read(&options.object)?;
+    let object = Object::parse(&bytes).with_context(|| options.object.display().to_string())?;
+    let signature = Signature::find(&options, &bytes)?;
+    let hooks = hooks(&options)?;
+    let target = options.target.as_deref().map(|target| program(Path::new(target))).transpose()?;
+    let mut pins = options.pin.as_deref().map(Pins::new).transpose()?;
+
+    let loaded = LoadedObject::load(
+        &object,
+        &LoadOptions {
+            signature: Some(&signature.message),
+            keyring: options.keyring,
+            target: target.as_ref().map(AsFd::as_fd),
+            function: None,
+        },
+    )
+    .map_err(|error| signature.explain(error))
+    .with_context(|| options.object.display().to_string())?;
+    let mut report = Report::of(&options.object, &signature, &loaded)?;
+
+    if let Some(pins) = &mut pins {
+        for (row, program) in report.programs.iter_mut().zip(&loaded.programs) {
+            row.pinned = Some(pins.pin(&program.name, program.fd.as_fd())?);
+        }
+        for (row, map) in report.maps.iter_mut().zip(&loaded.maps) {
+            row.pinned = Some(pins.pin(&map.name, map.fd.as_fd())?);
+        }
+    }
+    let links = loaded.attach(&hooks)?;
+    if let Some(pins) = &mut pins {
+        for link in &links {
+            pins.pin(&format!("{}_link", link.name), link.fd.as_fd())?;
+        }
+    }
+    report.add(&links);
+
+    interrupt::check()?;
+    let is_pinned = pins.is_some();
+    if let Some(pins) = pins {
+        pins.keep();
+    }
+    report.print(options.json)?;
+    match (is_pinned, links.is_empty()) {
+        (true, _) => Ok(()),
+        (false, true) => {
+            eprintln!("bpfsig: nothing is pinned or attached: it all goes away when this command ends");
+            Ok(())
+        }
+        (false, false) => {
+            eprintln!("bpfsig: attached until Ctrl-C");
+            while interrupt::check().is_ok() {
+                thread::sleep(Duration::from_millis(50));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The signature of an object, and what is known about what was signed.
+struct Signature {
+    message: Vec<u8>,
+    /// The signer's key.
+    signer: String,
+    /// Descriptions of programs, as far as the statement lists them.
+    signed: Vec<Description>,
+}
+
+impl Signature {
+    fn find(options: &Options, object: &[u8]) -> Result<Self> {
+        let (message, descriptions, name) = match (&options.signature, embed::signature(object)) {
+            (None, Some(message)) => {
+                let descriptions = embed::descriptions(object).map(<[u8]>::to_vec);
+                (message.to_vec(), descriptions, options.object.clone())
+            }
+            (path, _) => {
+                let path = path.clone().unwrap_or_else(|| sign::signature_path(&options.object));
+                let message = match fs::read(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound && options.signature.is_none() => {
+                        bail!(
+                            "{}: there is no signature in it, and no {}: `bpfsig sign` makes one",
+                            options.object.display(),
+                            path.display()
+                        )
+                    }
+                    message => message.with_context(|| path.display().to_string())?,
+                };
+                let mut beside = OsString::from(&path);
+                beside.push(".json");
+                (message, fs::read(beside).ok(), path)
+            }
+        };
+        let parsed = Message::parse(&message).with_context(|| name.display().to_string())?;
+        let signed = match (parsed.content().map(Statement::decode), descriptions) {
+            (Some(Ok(statement)), Some(json)) => listed(&statement, &json),
+            _ => Vec::new(),
+        };
+        Ok(Self { signer: parsed.signer().to_string(), signed, message })
+    }
+
+    /// Adds to an error in what the program is not the one that was signed.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some(refused) = error.downcast_ref::<Refused>() else { return error };
+        let Ok(program) = Description::of(&refused.as_loaded) else { return error };
+        let Some(counterpart) = program.counterpart(&self.signed) else { return error };
+        let differences = program.differences(counterpart);
+        if differences.is_empty() {
+            return error;
+        }
+        let mut text = error.to_string();
+        write!(text, "\nIt is not what was signed:").expect("there is room in memory");
+        for difference in differences {
+            write!(text, "\n  {difference}").expect("there is room in memory");
+        }
+        anyhow::Error::msg(text)
+    }
+}
+
+/// Descriptions vouch for themselves: those that the statement does not list are of no use.
+fn listed(statement: &Statement, json: &[u8]) -> Vec<Description> {
+    let mut descriptions = description::from_json(json).unwrap_or_default();
+    descriptions.retain(|program| statement.lists(&Entry { kind: Kind::PROGRAM, digest: program.digest() }));
+    descriptions
+}
+
+fn hooks(options: &Options) -> Result<Hooks> {
+    let mut hooks = Hooks::new();
+    if options.attach {
+        hooks = hooks.by_section();
+    }
+    if let Some(name) = &options.dev {
+        hooks = hooks.device(name)?;
+    }
+    if let Some(path) = &options.cgroup {
+        hooks = hooks.cgroup(path)?;
+    }
+    if options.netns {
+        hooks = hooks.netns()?;
+    }
+    Ok(hooks)
+}
+
+/// A program in the kernel.
+fn program(name: &Path) -> Result<OwnedFd> {
+    let program = match name.to_str().and_then(|name| name.parse().ok()) {
+        Some(id) => bpf::program_by_id(id),
+        None => CString::new(name.as_os_str().as_bytes())
+            .map_err(io::Error::from)
+            .and_then(|path| bpf::pinned(&path)),
+    };
+    program.with_context(|| format!("program {}", name.display()))
+}
+
+/// What has been loaded.
+#[derive(Serialize)]
+struct Report {
+    object: PathBuf,
+    /// Subject key identifier.
+    signer: String,
+    programs: Vec<Program>,
+    maps: Vec<Map>,
+}
+
+#[derive(Serialize)]
+struct Program {
+    name: String,
+    #[serde(rename = "type")]
+    prog_type: String,
+    id: u32,
+    tag: String,
+    attached: Option<String>,
+    pinned: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Map {
+    name: String,
+    #[serde(rename = "type")]
+    map_type: String,
+    id: u32,
+    attached: Option<String>,
+    pinned: Option<PathBuf>,
+}
+
+impl Report {
+    fn of(object: &Path, signature: &Signature, loaded: &LoadedObject) -> Result<Self> {
+        let program = |program: &bpf::LoadedProgram| {
+            let (id, tag) = bpf::program_id(program.fd.as_fd())?;
+            Ok(Program {
+                name: program.name.clone(),
+                prog_type: names::prog_type(program.prog_type).into_owned(),
+                id,
+                tag: hex::encode(tag),
+                attached: None,
+                pinned: None,
+            })
+        };
+        let map = |map: &bpf::LoadedMap| {
+            Ok(Map {
+                name: map.name.clone(),
+                map_type: names::map_type(map.map_type).into_owned(),
+                id: bpf::map_id(map.fd.as_fd())?,
+                attached: None,
+                pinned: None,
+            })
+        };
+        Ok(Self {
+            object: object.to_owned(),
+            signer: signature.signer.clone(),
+            programs: loaded.programs.iter().map(program).collect::<Result<_>>()?,
+            maps: loaded.maps.iter().map(map).collect::<Result<_>>()?,
+        })
+    }
+
+    fn add(&mut self, links: &[Link]) {
+        for link in links {
+            let programs = self.programs.iter_mut().map(|program| (&program.name, &mut program.attached));
+            let maps = self.maps.iter_mut().map(|map| (&map.name, &mut map.attached));
+            for (_, attached) in programs.chain(maps).filter(|(name, _)| **name == link.name) {
+                *attached = Some(link.place.clone());
+            }
+        }
+    }
+
+    fn print(&self, json: bool) -> Result<()> {
+        if json {
+            println!("{}", serde_json::to_string_pretty(self)?);
+            return Ok(());
+        }
+        println!("{}: signed by {}", self.object.display(), self.signer);
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .set_header(["program", "type", "id", "tag", "attached", "pinned"]);
+        for Program { name, prog_type, id, tag, attached, pinned } in &self.programs {
+            table.add_row([
+                name,
+                prog_type,
+                &id.to_string(),
+                tag,
+                &attached_to(attached),
+                &pinned_at(pinned),
+            ]);
+        }
+        if !self.maps.is_empty() {
+            table.add_row([""]);
+            table.add_row(["map", "type", "id", "", "attached", "pinned"]);
+        }
+        for Map { name, map_type, id, attached, pinned } in &self.maps {
+            table.add_row([name, map_type, &id.to_string(), "", &attached_to(attached), &pinned_at(pinned)]);
+        }
+        println!("{}", table.trim_fmt());
+        Ok(())
+    }
+}
+
+fn attached_to(place: &Option<String>) -> String {
+    place.clone().unwrap_or_else(|| "-".to_owned())
+}
+
+fn pinned_at(path: &Option<PathBuf>) -> String {
+    path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
+}

@@ -1,0 +1,93 @@
+//! `bpfsig policy`.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::ps;
+use crate::bpf::Origin;
+
+/// Show or change what the kernel demands of programs
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// As JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Command {
+    /// Show the policy
+    Show,
+    /// Require that every program is signed, until the next boot: there is no way back
+    Require,
+}
+
+/// `kernel.bpf_signature`, and `kernel.bpf_signature_failures`.
+const MODE: &str = "/proc/sys/kernel/bpf_signature";
+const FAILURES: &str = "/proc/sys/kernel/bpf_signature_failures";
+
+#[derive(Serialize)]
+struct Policy {
+    mode: Mode,
+    /// Wrong signatures that a user may cause to be checked in a minute; 0: any number.
+    failures_per_minute: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    Optional,
+    Required,
+}
+
+pub fn run(options: Options) -> Result<()> {
+    let policy = Policy::read()?;
+    let policy = match options.command {
+        Some(Command::Require) if policy.mode == Mode::Optional => {
+            fs::write(MODE, "1").context("requiring signatures, which takes root")?;
+            Policy::read()?
+        }
+        _ => policy,
+    };
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&policy)?);
+        return Ok(());
+    }
+    match policy.mode {
+        Mode::Optional => println!("signatures  optional"),
+        Mode::Required => println!("signatures  required, until the next boot"),
+    }
+    match policy.failures_per_minute {
+        0 => println!("failures    any number"),
+        limit => println!("failures    {limit} a minute and user"),
+    }
+    if matches!(options.command, Some(Command::Require)) {
+        ps::print_loaded("Loaded before, without a signature:", |program| {
+            program.origin == Some(Origin::Unsigned)
+        })?;
+    }
+    Ok(())
+}
+
+impl Policy {
+    fn read() -> Result<Policy> {
+        let mode = if number(MODE)? == 0 { Mode::Optional } else { Mode::Required };
+        Ok(Policy { mode, failures_per_minute: number(FAILURES)? })
+    }
+}
+
+fn number(path: &str) -> Result<u32> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        let missing = error.kind() == ErrorKind::NotFound;
+        let error = anyhow::Error::new(error).context(path.to_owned());
+        if missing { error.context("this kernel has no policy for signatures of programs") } else { error }
+    })?;
+    text.trim().parse().with_context(|| format!("{path} is `{}`", text.trim()))
+}

@@ -1,0 +1,159 @@
+//! `bpfsig trust list`, `bpfsig trust add` and `bpfsig trust revoke`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Error, Result, bail, ensure};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{files, listing, ps};
+use crate::bpf::Origin;
+use crate::bpf::keyring::{self, Key, KeyState, Keyring};
+
+/// Whom the kernel trusts to sign programs
+#[derive(Subcommand)]
+pub enum Command {
+    /// Show the keys in the system's keyrings
+    List(ListOptions),
+    /// Trust a signer whose certificate a builtin or secondary key has issued, until it expires
+    Add {
+        /// The signer's certificate
+        cert: PathBuf,
+    },
+    /// Stop trusting a signer who has been added
+    Revoke {
+        /// The subject key identifier, or so much of its beginning that it can be no other
+        #[arg(value_name = "KEYID")]
+        key_id: String,
+    },
+}
+
+#[derive(Args)]
+pub struct ListOptions {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A trusted key.
+#[derive(Serialize)]
+struct Trusted {
+    keyring: String,
+    #[serde(flatten)]
+    key: Key,
+}
+
+pub fn run(command: Command) -> Result<()> {
+    match command {
+        Command::List(options) => list(&options),
+        Command::Add { cert } => add(&cert),
+        Command::Revoke { key_id } => revoke(&key_id.to_ascii_lowercase()),
+    }
+}
+
+fn list(options: &ListOptions) -> Result<()> {
+    let trusted = trusted()?;
+    listing::print(options.json, &trusted, ["keyring", "key", "state", "subject"], |trusted| {
+        let Trusted { keyring, key } = trusted;
+        [keyring.clone(), key.id.clone(), key.state.to_string(), key.subject.clone()]
+    })
+}
+
+/// All keys of the system's keyrings.
+fn trusted() -> Result<Vec<Trusted>> {
+    let mut seen = false;
+    let mut trusted = Vec::new();
+    for keyring in Keyring::SYSTEM {
+        let name = keyring.system_name().unwrap_or_default();
+        let Some(serial) = keyring::find(name)? else { continue };
+        seen = true;
+        let keys = keyring::keys(serial).with_context(|| name.to_owned())?;
+        trusted.extend(keys.into_iter().map(|key| Trusted { keyring: keyring.to_string(), key }));
+    }
+    ensure!(seen, "no keyring of the system is to be seen: this takes root");
+    Ok(trusted)
+}
+
+/// The keyring of signers.
+fn signers() -> Result<i32> {
+    keyring::find(".bpf")?
+        .context("there is no keyring .bpf to be seen: this takes root, and a kernel that checks signatures")
+}
+
+fn add(path: &Path) -> Result<()> {
+    let certificate = files::certificate(path)?;
+    let not_after = certificate.not_after();
+    let left = not_after
+        .duration_since(SystemTime::now())
+        .map_err(|_| Error::msg(format!("{}: the certificate has expired", path.display())))?;
+
+    let signers = signers()?;
+    let key = keyring::add_key(c"asymmetric", certificate.to_der(), signers).map_err(|error| {
+        let reason = match error.raw_os_error() {
+            Some(libc::ENOKEY | libc::EKEYREJECTED) => {
+                "no builtin or secondary key has issued this certificate, or the issuer has been revoked"
+            }
+            _ => "the kernel does not take it",
+        };
+        Error::new(error).context(format!("{}: {reason}", path.display()))
+    })?;
+    // The kernel does not look at the dates in a certificate.
+    let seconds = u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1);
+    let limited = keyring::possess(signers).and_then(|()| keyring::expire_in(key, seconds));
+    if let Err(error) = limited {
+        keyring::unlink(key, signers).context("taking the key back")?;
+        return Err(error).context("limiting the key to the time of its certificate");
+    }
+    println!(
+        "{} is trusted until {}",
+        certificate.subject_key_id(),
+        humantime::format_rfc3339_seconds(not_after)
+    );
+    Ok(())
+}
+
+fn revoke(key_id: &str) -> Result<()> {
+    let signers = signers()?;
+    let keys = keyring::keys(signers).context(".bpf")?;
+    let usable = keys.iter().filter(|key| key.state != KeyState::Revoked && key.id.starts_with(key_id));
+    let key = match &usable.collect::<Vec<_>>()[..] {
+        [key] => *key,
+        [] => return Err(not_a_signer(key_id)?),
+        [_, _, ..] => bail!("several keys begin with {key_id}: give more of the identifier"),
+    };
+    keyring::possess(signers)
+        .and_then(|()| keyring::revoke(key.serial))
+        .or_else(|error| match error.raw_os_error() {
+            // Whoever has added the key has kept the right to revoke it.
+            Some(libc::EACCES) => keyring::unlink(key.serial, signers),
+            _ => Err(error),
+        })
+        .with_context(|| format!("revoking {}", key.id))?;
+    println!("{} ({}) is not trusted any more", key.id, key.subject);
+    ps::print_loaded(
+        "Still loaded:",
+        |program| matches!(&program.origin, Some(Origin::Verified(signature)) if is(signature.signer.to_string(), key)),
+    )
+}
+
+/// The kernel leaves out a first byte of zero when it describes a key.
+fn is(signer: String, key: &Key) -> bool {
+    signer.strip_prefix("00").unwrap_or(&signer) == key.id || signer == key.id
+}
+
+/// Why no key of `.bpf` is meant by an identifier.
+fn not_a_signer(key_id: &str) -> Result<Error> {
+    let elsewhere = trusted()?.into_iter().find(|trusted| trusted.key.id.starts_with(key_id));
+    Ok(match elsewhere {
+        Some(Trusted { key, keyring }) if keyring == Keyring::BPF.to_string() => {
+            Error::msg(format!("{} has been revoked before", key.id))
+        }
+        Some(Trusted { key, keyring }) => {
+            Error::msg(format!("{} is a {keyring} key, which only a reboot can take away", key.id))
+        }
+        None => Error::new(io::Error::from(io::ErrorKind::NotFound))
+            .context(format!("no trusted key begins with {key_id}")),
+    })
+}

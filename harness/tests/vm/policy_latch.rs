@@ -1,0 +1,68 @@
+//! Required mode, entered at run time. There is no way back, so this one test has a machine for itself.
+
+use std::os::fd::AsFd;
+
+use bpfsig::bpf::keyring::Keyring;
+use bpfsig::bpf::{Origin, ProgramInfo};
+use libc::{EINVAL, EKEYREJECTED};
+
+use crate::keys::{self, signer};
+use crate::load::{load, load_with, sign, small};
+use crate::loader::{loader, run};
+use crate::machine::{Mount, set_sysctl, sysctl};
+use crate::token;
+
+const MODE: &str = "bpf_signature";
+
+/// Nothing that root has prepared before is of use afterwards, except what is loaded already.
+#[test]
+#[ignore = "needs the patched kernel, booted without bpf_signature=required"]
+fn cannot_be_taken_back() {
+    assert_eq!(sysctl(MODE), "0");
+    for value in ["0", "2", "-1", "x", "4294967296"] {
+        assert_eq!(set_sysctl(MODE, value).unwrap_err().raw_os_error(), Some(EINVAL), "{value}");
+    }
+
+    // Loaders: unsigned, signed by somebody whom only root trusts, signed but with a map that root can write to.
+    let stranger = keys::stranger();
+    let keyring = keys::keyring(c"latch");
+    keys::add(&stranger, keyring);
+    let by_stranger = sign(&loader(true), &stranger);
+    let loaders = [
+        load(&loader(true), None).accepted(),
+        load_with(&loader(true), Some(&by_stranger), |attr| attr.keyring_id = keyring).accepted(),
+        load(&loader(false), Some(&sign(&loader(false), signer()))).accepted(),
+    ];
+    let signed_loader = load(&loader(true), Some(&sign(&loader(true), signer()))).accepted();
+    for loader in &loaders {
+        let target = run(loader.as_fd()).unwrap();
+        assert_eq!(ProgramInfo::of(target.as_fd()).unwrap().origin, Some(Origin::Unsigned));
+    }
+    assert_eq!(token::load_unsigned(), 0);
+    let bpffs = Mount::new(c"bpf");
+    let program = load(&small(), None).accepted();
+
+    set_sysctl(MODE, "1").unwrap();
+
+    assert_eq!(sysctl(MODE), "1");
+    for value in ["0", "2", "-1", "00"] {
+        assert_eq!(set_sysctl(MODE, value).unwrap_err().raw_os_error(), Some(EINVAL), "{value}");
+    }
+    bpffs.remount(c"bpf");
+    let proc = Mount::new(c"proc");
+    std::fs::write(proc.path().join("sys/kernel/bpf_signature"), "0").unwrap_err();
+    load(&small(), None).refused(EKEYREJECTED, "signature: required, and there is none");
+    for loader in &loaders {
+        assert_eq!(run(loader.as_fd()).unwrap_err(), EKEYREJECTED);
+    }
+    assert_eq!(token::load_unsigned(), EKEYREJECTED);
+
+    // What is loaded stays; what is signed goes on, and so does what it loads.
+    assert_eq!(ProgramInfo::of(program.as_fd()).unwrap().origin, Some(Origin::Unsigned));
+    load(&small(), Some(&sign(&small(), signer()))).accepted();
+    let target = run(signed_loader.as_fd()).unwrap();
+    assert_eq!(ProgramInfo::of(target.as_fd()).unwrap().origin, Some(Origin::ByLoader));
+    let signature = sign(&small(), &keys::ca());
+    load_with(&small(), Some(&signature), |attr| attr.keyring_id = Keyring::BUILTIN.0).accepted();
+    assert_eq!(sysctl(MODE), "1");
+}
