@@ -30,6 +30,8 @@ packages() {
 		openssl           checks our signatures independently
 		osslsigncode      checks our signatures of PE images independently
 		gcc-mingw-w64-x86-64 compiles PE images to sign
+		softhsm2          a PKCS#11 token in software, for keys to be tested in
+		opensc            makes keys in that token
 		qemu-system-x86   the machine that the kernel boots on
 		qemu-guest-agent  runs commands in that machine, for vmtest
 	END

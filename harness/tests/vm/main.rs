@@ -4,6 +4,7 @@
 //! algorithm (`rsa-2048.key`, `rsa-2048.pem`, …).
 
 mod accepted;
+mod embedded;
 mod keys;
 mod load;
 mod load_command;
