@@ -43,7 +43,8 @@ prepare() {
 run_tests() {
 	echo "== the $1 kernel${2:+ with $2}: ${*:3}"
 	bpfsig vm --variant "$1" --append "$2" -- \
-		env BPFSIG_TEST_KEYS="$work/$1" "$(realpath "$tests")" --ignored --test-threads=1 "${@:3}"
+		env BPFSIG_TEST_KEYS="$work/$1" BPFSIG_TEST_MODULES="$(dirname "$(readlink "target/vmtest/$1")")" \
+		"$(realpath "$tests")" --ignored --test-threads=1 "${@:3}"
 }
 
 prepare patched

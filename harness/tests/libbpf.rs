@@ -4,6 +4,9 @@
 //! system call, and leaves the result for inspection. There are two exceptions: programs for struct_ops need a kernel,
 //! and libbpf looks up addresses that no BTF describes on the host. There, only what it has read is compared.
 
+#[path = "common/xdp_tools.rs"]
+mod xdp_tools;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -287,6 +290,14 @@ fn clang(source: &Path) -> Vec<u8> {
 fn the_corpus_is_linked_as_libbpf_links_it() {
     for (name, bytes) in OBJECTS {
         compare(name, bytes);
+    }
+}
+
+/// By other compilers, of other versions, and for an older libbpf.
+#[test]
+fn objects_of_other_people_are_linked_as_libbpf_links_them() {
+    for (name, bytes) in xdp_tools::objects() {
+        compare(&name, &bytes);
     }
 }
 
