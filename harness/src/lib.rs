@@ -6,6 +6,7 @@ pub mod cli;
 pub mod corpus;
 mod engine;
 mod guest;
+mod install;
 mod interrupt;
 pub mod kernel;
 mod progress;

@@ -93,7 +93,7 @@ pub enum Error {
     KeyEncrypted,
     /// A private key that does not open with the passphrase.
     #[error("can't decrypt the private key with this passphrase: {0}")]
-    KeyPassphrase(#[source] pkcs8::Error),
+    KeyPassphrase(pkcs8::Error),
     /// OpenSSL's old PEM encryption.
     #[error(
         "the private key is encrypted in a way that OpenSSL has given up; convert it with `openssl pkcs8 -topk8`"
@@ -113,14 +113,14 @@ pub enum Error {
     KeyEncoding(#[source] pkcs8::Error),
     /// Something that is no public key.
     #[error("not a public key in PEM or DER: {0}")]
-    PublicKeyFormat(#[source] der::Error),
+    PublicKeyFormat(der::Error),
     /// A command that did not sign.
-    #[error("signer command `{command}`: {source}")]
+    #[error("signer command `{command}`: {reason}")]
     SignerCommand {
         /// The program.
         command: String,
         /// Why it could not be run, or how it ended.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
 
     /// A `pkcs11:` URI that can't be used.
@@ -135,12 +135,12 @@ pub enum Error {
     #[error("the PKCS#11 token wants a PIN")]
     TokenPin,
     /// A file with a PIN that can't be read.
-    #[error("PIN source {}: {source}", .path.display())]
+    #[error("PIN source {}: {reason}", .path.display())]
     TokenPinSource {
         /// The file.
         path: PathBuf,
         /// Why it can't be read.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// No such token, or no such key in it.
     #[error("no {0} in PKCS#11 fits the URI")]
@@ -154,13 +154,16 @@ pub enum Error {
         count: usize,
     },
     /// A token that failed.
-    #[error("PKCS#11: the token or its module can't {what}: {source}")]
+    #[error("PKCS#11: the token or its module can't {what}: {reason}")]
     Token {
         /// What it should have done.
         what: &'static str,
         /// What it answered.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        reason: String,
     },
+    /// A key that does not sign as it should.
+    #[error("the key made a wrong signature: it is another key, or does not sign SHA-256 digests as asked")]
+    SigningKeyWrong,
     /// A signature that could not be made.
     #[error("can't sign: {0}")]
     Signing(#[source] signature::Error),
@@ -194,7 +197,7 @@ pub enum Error {
     UnknownPurpose(String),
     /// Something that is no certificate request.
     #[error("not a PKCS#10 certificate request in PEM or DER: {0}")]
-    RequestEncoding(#[source] der::Error),
+    RequestEncoding(der::Error),
     /// A certificate request that is signed in another way.
     #[error("the certificate request is signed with {0}, not with SHA-256 by the key that is in it")]
     RequestAlgorithm(String),

@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod map;
 pub mod names;
 pub mod object;
+pub mod package;
 pub mod pe;
 mod pem;
 pub mod program;

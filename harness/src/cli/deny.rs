@@ -1,15 +1,15 @@
 //! `bpfsig deny`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use bpfsig_signing::artifact::Platform;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
-use bpfsig_signing::manifest::Manifest;
-use bpfsig_signing::object::Object;
 use clap::Args;
 
-use super::{files, ps, signer};
+use super::signer::SignerOptions;
+use super::{files, ps};
 use crate::bpf::keyring;
 use crate::bpf::{Origin, Signature};
 
@@ -18,13 +18,9 @@ use crate::bpf::{Origin, Signature};
 /// It lasts until the next boot. Programs that are loaded stay.
 #[derive(Args)]
 pub struct Options {
-    /// Private key that is built into the kernel; the passphrase of an encrypted one is taken from KBUILD_SIGN_PIN
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-
-    /// The key's certificate
-    #[arg(long, value_name = "FILE")]
-    cert: PathBuf,
+    /// Whose certificate is built into the kernel
+    #[command(flatten)]
+    signer: SignerOptions,
 
     /// Digests of manifests, as `inspect` and `ps --json` show them, or objects, all of whose programs are meant
     #[arg(required = true, value_name = "DIGEST|OBJ")]
@@ -32,7 +28,7 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<()> {
-    let signer = signer::signer(&options.key, &options.cert)?;
+    let signer = options.signer.signer()?;
     // A typing error in the last one is to be known before the first one is refused.
     let mut denied = Vec::new();
     for program in &options.programs {
@@ -55,15 +51,12 @@ fn digests(argument: &str) -> Result<Vec<(String, String)>> {
     }
     let path = Path::new(argument);
     ensure!(path.exists(), "{argument}: neither a SHA-256 digest (64 hexadecimal digits) nor a file");
-    let object = Object::parse(&files::read(path)?).with_context(|| argument.to_owned())?;
-    object
-        .programs()
-        .iter()
-        .map(|program| {
-            let digest = Manifest::of(program).with_context(|| argument.to_owned())?.digest();
-            Ok((digest.to_string(), format!("{argument}: {}", program.name)))
-        })
-        .collect()
+    let artifact = files::artifact(path, &files::read(path)?, Some(Platform::Linux))?;
+    ensure!(!artifact.programs().is_empty(), "{argument}: a {artifact} has no programs for this kernel");
+    let programs = artifact.programs().iter();
+    Ok(programs
+        .map(|program| (program.digest().to_string(), format!("{argument}: {}", program.name)))
+        .collect())
 }
 
 fn deny(digest: &str, signer: &Signer) -> Result<()> {

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use bpfsig_signing::artifact::{Artifact, ArtifactError, Platform};
 use bpfsig_signing::certificate::Certificate;
 use bpfsig_signing::object::ObjectError;
+use bpfsig_signing::trust;
 
 /// Reads a file; the error names it.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -18,6 +19,11 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// Reads a certificate, PEM or DER.
 pub fn certificate(path: &Path) -> Result<Certificate> {
     Certificate::read(&read(path)?).with_context(|| path.display().to_string())
+}
+
+/// Reads all certificates in a file, of which there is at least one.
+pub fn certificates(path: &Path) -> Result<Vec<Certificate>> {
+    trust::certificates(&read(path)?).with_context(|| path.display().to_string())
 }
 
 /// Recognises a file by its content.

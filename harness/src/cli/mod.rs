@@ -9,6 +9,7 @@ mod kernel;
 mod keygen;
 mod listing;
 mod load;
+mod package;
 mod policy;
 mod ps;
 mod sign;
@@ -42,6 +43,8 @@ enum Command {
     Verify(verify::Options),
     Inspect(inspect::Options),
     Load(load::Options),
+    #[command(subcommand)]
+    Package(package::Command),
     Ps(ps::Options),
     #[command(subcommand)]
     Trust(trust::Command),
@@ -80,6 +83,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
         Command::Load(options) => load::run(options)?,
+        Command::Package(command) => package::run(command)?,
         Command::Ps(options) => ps::run(options)?,
         Command::Trust(command) => trust::run(command)?,
         Command::Deny(options) => deny::run(options)?,

@@ -178,7 +178,8 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-fn expiry(days: Option<u32>) -> Result<u64> {
+/// When a signature that counts for some days expires: seconds since the epoch, 0 for never.
+pub fn expiry(days: Option<u32>) -> Result<u64> {
     let Some(days) = days else { return Ok(0) };
     let end = SystemTime::now() + Duration::from_secs(u64::from(days) * 24 * 60 * 60);
     Ok(end.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs())

@@ -1,16 +1,18 @@
 //! Who signs: a key in a file, in a PKCS#11 token or behind a command, and its certificate.
 
 use std::env::{self, VarError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::Error;
-use bpfsig_signing::certificate::Signer;
+use bpfsig_signing::certificate::{Certificate, Signer};
 use bpfsig_signing::key::{CommandKey, Pkcs11Uri, PrivateKey, PublicKey, SigningKey, TokenKey};
 use clap::Args;
 use zeroize::Zeroizing;
 
 use super::files;
+use crate::interrupt::Interrupted;
 
 /// Environment variable with the passphrase or PIN of a key, as for the kernel's `sign-file`.
 const PASSPHRASE: &str = "KBUILD_SIGN_PIN";
@@ -41,6 +43,12 @@ struct KeyOptions {
 }
 
 impl SignerOptions {
+    /// The signer that the options name, and the certificates after its own in the same file.
+    pub fn signer_and_intermediates(&self) -> Result<(Signer, Vec<Certificate>)> {
+        let mut certificates = files::certificates(&self.cert)?;
+        Ok((self.signer()?, certificates.split_off(1)))
+    }
+
     /// The signer that the options name.
     pub fn signer(&self) -> Result<Signer> {
         let certificate = files::certificate(&self.cert)?;
@@ -66,7 +74,7 @@ pub fn key(location: &Path) -> Result<Box<dyn SigningKey>> {
             // What comes after it may have the PIN in it.
             let name = uri.split('?').next().unwrap_or(uri);
             let uri: Pkcs11Uri = uri.parse()?;
-            let key = with_passphrase(&format!("PIN for {name}"), |pin| TokenKey::open(&uri, pin));
+            let key = with_passphrase(&format!("PIN of {name}"), |pin| TokenKey::open(&uri, pin));
             Ok(Box::new(key.with_context(|| name.to_owned())?))
         }
         None => {
@@ -105,8 +113,10 @@ fn passphrase(prompt: &str) -> Result<Zeroizing<String>> {
     match env::var(PASSPHRASE) {
         Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
         Err(VarError::NotUnicode(_)) => bail!("{PASSPHRASE} is not UTF-8"),
-        Err(VarError::NotPresent) => rpassword::prompt_password(format!("{prompt}: "))
-            .map(Zeroizing::new)
-            .with_context(|| format!("{prompt}: there is no terminal to ask at; set {PASSPHRASE}")),
+        Err(VarError::NotPresent) => match rpassword::prompt_password(format!("{prompt}: ")) {
+            Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Err(Interrupted.into()),
+            Err(error) => Err(error).with_context(|| format!("no terminal to ask for it; set {PASSPHRASE}")),
+        },
     }
 }

@@ -78,9 +78,7 @@ struct Signers {
 
 impl Signers {
     fn new(options: &Options) -> Result<Self> {
-        let read = |path: &PathBuf| {
-            trust::certificates(&files::read(path)?).with_context(|| path.display().to_string())
-        };
+        let read = |path: &PathBuf| files::certificates(path);
         Ok(Self {
             certificates: options.cert.as_ref().map_or(Ok(Vec::new()), read)?,
             cas: options.ca.iter().map(read).collect::<Result<Vec<_>>>()?.concat(),

@@ -6,6 +6,7 @@
 
 mod accepted;
 mod behaviour;
+mod embedded;
 mod keys;
 mod load;
 mod load_command;
@@ -15,6 +16,7 @@ mod loader;
 mod machine;
 mod maps;
 mod packet;
+mod policy_commands;
 mod policy_denylist;
 mod policy_failures;
 mod policy_keyring;
@@ -22,6 +24,7 @@ mod policy_latch;
 mod policy_record;
 mod policy_required;
 mod policy_verdict;
+mod portable;
 mod races;
 mod refused_message;
 mod refused_program;

@@ -11,6 +11,7 @@ use crate::load::{load, load_with, sign, small};
 use crate::loader::{loader, run};
 use crate::machine::{Mount, set_sysctl, sysctl};
 use crate::token;
+use crate::window::Window;
 
 const MODE: &str = "bpf_signature";
 
@@ -42,7 +43,20 @@ fn cannot_be_taken_back() {
     let bpffs = Mount::new(c"bpf");
     let program = load(&small(), None).accepted();
 
-    set_sysctl(MODE, "1").unwrap();
+    // Loads that have begun before end by the rules that hold then.
+    let stranger_signature = sign(&small(), &stranger);
+    let (window, other_window) = (Window::over(&small().insns), Window::over(&small().insns));
+    let unsigned = || load_with(&small(), None, |attr| attr.insns = window.address());
+    let by_stranger = || {
+        load_with(&small(), Some(&stranger_signature), |attr| {
+            attr.insns = other_window.address();
+            attr.keyring_id = keyring;
+        })
+    };
+    let raise = || set_sysctl(MODE, "1").unwrap();
+    window
+        .during(unsigned, || other_window.during(by_stranger, raise).refused(EKEYREJECTED, ""))
+        .refused(EKEYREJECTED, "");
 
     assert_eq!(sysctl(MODE), "1");
     for value in ["0", "2", "-1", "00"] {

@@ -40,7 +40,7 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// What keeps the key from signing, [`Error::WrongSignature`] if it signs something else.
+    /// What keeps the key from signing, [`Error::SigningKeyWrong`] if it signs something else.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
         key::sign(self.key(), message)
     }

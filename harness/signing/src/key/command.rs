@@ -61,6 +61,6 @@ impl SigningKey for CommandKey {
 
     fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>> {
         self.run(digest)
-            .map_err(|source| Error::SignerCommand { command: self.program.display().to_string(), source })
+            .map_err(|reason| Error::SignerCommand { command: self.program.display().to_string(), reason })
     }
 }

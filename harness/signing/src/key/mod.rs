@@ -16,7 +16,7 @@ pub use public::PublicKey;
 
 use std::fmt;
 
-use crate::{Digest, Result};
+use crate::{Digest, Error, Result};
 
 /// Something that holds a private key and signs with it.
 pub trait SigningKey: fmt::Debug + Send + Sync {
@@ -48,10 +48,10 @@ impl SigningKey for Box<dyn SigningKey> {
 ///
 /// # Errors
 ///
-/// [`Error::WrongSignature`](crate::Error::WrongSignature), and those of [`SigningKey::sign_digest`].
+/// [`Error::SigningKeyWrong`], and those of [`SigningKey::sign_digest`].
 pub fn sign(key: &dyn SigningKey, message: &[u8]) -> Result<Vec<u8>> {
     let signature = key.sign_digest(&Digest::of(message))?;
-    key.public_key().verify(message, &signature)?;
+    key.public_key().verify(message, &signature).map_err(|_| Error::SigningKeyWrong)?;
     Ok(signature)
 }
 

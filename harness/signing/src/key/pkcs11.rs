@@ -195,5 +195,12 @@ fn incomplete() -> Error {
 }
 
 fn failed(what: &'static str) -> impl FnOnce(cryptoki::error::Error) -> Error {
-    move |error| Error::Token { what, source: Box::new(error) }
+    move |error| {
+        // Of what the library says, the code's name is enough.
+        let reason = match error {
+            cryptoki::error::Error::Pkcs11(code, _) => format!("{code:?}"),
+            other => other.to_string(),
+        };
+        Error::Token { what, reason }
+    }
 }

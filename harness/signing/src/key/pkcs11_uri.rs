@@ -38,7 +38,7 @@ impl Pkcs11Uri {
             (Some(pin), _) => Ok(Some(pin.clone())),
             (None, Some(path)) => {
                 let text = std::fs::read_to_string(path)
-                    .map_err(|source| Error::TokenPinSource { path: path.clone(), source })?;
+                    .map_err(|reason| Error::TokenPinSource { path: path.clone(), reason })?;
                 let text = Zeroizing::new(text);
                 Ok(Some(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())))
             }

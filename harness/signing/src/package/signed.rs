@@ -1,0 +1,118 @@
+//! A package in an archive.
+
+use super::{CERTIFICATES, File, INDEX, Package, PackageError, SIGNATURE, archive, index};
+use crate::Digest;
+use crate::certificate::Certificate;
+use crate::cms::Message;
+use crate::statement::{Entry, Kind, Statement};
+use crate::trust;
+
+/// Bytes that each of the signature's files may have: nobody has vouched for them when they are read.
+const MAX_OWN_FILE: usize = 64 << 10;
+
+/// A package as it was read: signed, but not verified. Nothing of it can be used but to verify it.
+#[derive(Debug)]
+pub struct SignedPackage {
+    /// `NAME/VERSION/PLATFORM`.
+    folder: String,
+    platform: String,
+    files: Vec<File>,
+    /// [`INDEX`], [`CERTIFICATES`] and [`SIGNATURE`].
+    own_files: [File; 3],
+    certificates: Vec<Certificate>,
+    message: Message,
+}
+
+impl SignedPackage {
+    /// Reads an archive.
+    ///
+    /// # Errors
+    ///
+    /// A [`PackageError`] if it is no archive of a package, or one that is made to do harm.
+    pub fn read(bytes: &[u8]) -> Result<Self, PackageError> {
+        let mut files = archive::read(bytes)?;
+        let (folder, platform) = folder(&files)?;
+        for file in &mut files {
+            let path = file.path.strip_prefix(&folder).and_then(|path| path.strip_prefix('/'));
+            let path =
+                path.ok_or_else(|| PackageError::entry(&file.path, "it is not in the package's folder"))?;
+            file.path = path.to_owned();
+        }
+        let mut take = |name| {
+            let at = files.iter().position(|file| file.path == name).ok_or(PackageError::Unsigned(name))?;
+            let file = files.remove(at);
+            if file.content.len() > MAX_OWN_FILE {
+                return Err(PackageError::entry(name, "it is larger than 64 KiB"));
+            }
+            Ok(file)
+        };
+        let own_files = [take(INDEX)?, take(CERTIFICATES)?, take(SIGNATURE)?];
+        let [_, certificates, message] = &own_files;
+        let pem = &certificates.content;
+        let certificates = trust::certificates(pem)?;
+        if *pem != certificates.iter().map(Certificate::to_pem).collect::<String>().as_bytes() {
+            return Err(PackageError::Form);
+        }
+        let message = Message::parse(&message.content)?;
+        Ok(SignedPackage { folder, platform, files, own_files, certificates, message })
+    }
+
+    /// The certificates in the package: the signer's, and those between it and a CA. They are to be trusted only if a
+    /// path leads from them to someone who is.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// Verifies that `signer`, who is trusted, has signed the package, all of it and nothing else. `now` is in seconds
+    /// since the epoch. What is in the files is looked at last, when they are known to be the signer's.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Signature`] if the signature is wrong or not the signer's, [`PackageError::Expired`],
+    /// [`PackageError::Unlisted`], [`PackageError::Missing`], [`PackageError::Different`], [`PackageError::Surplus`],
+    /// and those of [`Package::new`].
+    pub fn verify(self, signer: &Certificate, now: u64) -> Result<Package, PackageError> {
+        let SignedPackage { folder, platform, files, own_files, message, .. } = self;
+        let [index, ..] = &own_files;
+        let statement = Statement::decode(message.verify(signer)?)?;
+        if statement.is_expired(now) {
+            return Err(PackageError::Expired);
+        }
+        let lists =
+            |file: &File| statement.lists(&Entry { kind: Kind::FILE, digest: Digest::of(&file.content) });
+        if !lists(index) {
+            return Err(PackageError::Different(format!("{folder}/{}", index.path)));
+        }
+        index::check(&index.content, &folder, &files)?;
+        if let Some(file) = files.iter().find(|file| !lists(file)) {
+            return Err(PackageError::Unlisted(format!("{folder}/{}", file.path)));
+        }
+
+        let mut package = Package::new(&platform, files)?;
+        if package.folder() != folder {
+            return Err(PackageError::Folder { actual: folder, expected: package.folder() });
+        }
+        for (file, artifact) in package.artifacts() {
+            if !artifact.entries().iter().all(|entry| statement.lists(entry)) {
+                return Err(PackageError::Unlisted(format!("{folder}/{}", file.path)));
+            }
+        }
+        let known = package.entries(&index.content);
+        let surplus = statement.entries.iter().filter(|entry| !known.contains(entry)).count();
+        if surplus > 0 {
+            return Err(PackageError::Surplus(surplus));
+        }
+        package.own_files = own_files.into();
+        Ok(package)
+    }
+}
+
+/// The folder that the first file is in, three deep, and the last part of its path: the platform.
+fn folder(files: &[File]) -> Result<(String, String), PackageError> {
+    let first = files.first().ok_or(PackageError::NoMetadata)?;
+    let parts: Vec<_> = first.path.splitn(4, '/').collect();
+    match parts[..] {
+        [name, version, platform, _] => Ok((format!("{name}/{version}/{platform}"), platform.to_owned())),
+        _ => Err(PackageError::entry(&first.path, "it is not in a folder NAME/VERSION/PLATFORM")),
+    }
+}

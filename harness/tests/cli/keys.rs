@@ -1,0 +1,200 @@
+//! Keys where they live: encrypted files, PKCS#11 tokens (SoftHSM), commands.
+
+use std::fs;
+
+use crate::desk::{Desk, error_of};
+
+/// Debian's `libsofthsm2`.
+const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
+const VERIFY: &str =
+    "cms -verify -binary -inform DER -in file.txt.p7s -CAfile ca.pem -purpose any -out statement";
+
+/// A token with keys that it made itself: `rsa`, `p256` and `p384`.
+fn desk_with_token() -> Desk {
+    let desk = Desk::with_file();
+    fs::create_dir(desk.path("tokens")).unwrap();
+    let conf = format!("directories.tokendir = {}\nlog.level = ERROR\n", desk.path("tokens").display());
+    desk.write("softhsm2.conf", conf.as_bytes());
+    desk.run("softhsm2-util", "--init-token --free --label 'a token' --so-pin 12345678 --pin 1234");
+    for (label, id, kind) in
+        [("rsa", "01", "rsa:2048"), ("p256", "02", "EC:prime256v1"), ("p384", "03", "EC:secp384r1")]
+    {
+        desk.run(
+            "pkcs11-tool",
+            &format!(
+                "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type {kind} \
+                 --label {label} --id {id}"
+            ),
+        );
+    }
+    desk
+}
+
+fn uri(attributes: &str) -> String {
+    format!("'pkcs11:token=a%20token;{attributes}?module-path={MODULE}'")
+}
+
+#[test]
+fn keys_in_a_token_sign() {
+    let desk = desk_with_token();
+    desk.make_ca();
+    desk.write("pin", b"1234\n");
+    let pin_source = desk.path("pin").display().to_string();
+    for (key, attributes) in
+        [("rsa", "object=rsa"), ("p256", "id=%02;type=private"), ("p384", "object=p384;id=%03")]
+    {
+        let uri = uri(attributes);
+        let request = format!("keygen request --name {key} --key {uri} --request {key}.csr");
+        assert!(desk.bpfsig_with_pin("1234", &request).status.success());
+        let verdict = desk.run("openssl", &format!("req -in {key}.csr -noout -verify"));
+        assert!(verdict.contains("verify OK"), "{verdict}");
+        desk.bpfsig(&format!(
+            "keygen issue --request {key}.csr --ca-key ca.key --ca-cert ca.pem --cert {key}.pem"
+        ));
+
+        let with_pin = [
+            uri.replace("?", "?pin-value=1234&"),
+            uri.replace("?", &format!("?pin-source=file:{pin_source}&")),
+        ];
+        for uri in with_pin {
+            desk.bpfsig(&format!("sign --key {uri} --cert {key}.pem file.txt"));
+            desk.run("openssl", &format!("{VERIFY} -certfile {key}.pem"));
+            desk.bpfsig(&format!("verify --cert {key}.pem file.txt"));
+        }
+    }
+    let mismatch =
+        desk.bpfsig_with_pin("1234", &format!("sign --key {} --cert p256.pem file.txt", uri("object=rsa")));
+    assert_eq!(error_of(&mismatch), "p256.pem: the certificate of `CN=p256` is not for this private key");
+}
+
+#[test]
+fn a_ca_may_be_in_a_token() {
+    let desk = desk_with_token();
+    let uri = uri("object=p384").replace("?", "?pin-value=1234&");
+    desk.bpfsig(&format!("keygen ca --name CA --key {uri} --cert ca.pem"));
+    desk.bpfsig(&format!(
+        "keygen signer --algorithm p-256 --name me --key me.key --cert me.pem --ca-key {uri} --ca-cert ca.pem"
+    ));
+    let verdict = desk.run("openssl", "verify -x509_strict -check_ss_sig -purpose any -CAfile ca.pem me.pem");
+    assert_eq!(verdict, "me.pem: OK\n");
+}
+
+#[test]
+fn what_is_wrong_with_a_token_is_said() {
+    let desk = desk_with_token();
+    desk.make_ca();
+    let attempt = |pin, uri: &str| {
+        let request = format!("keygen request --name x --key {uri} --request x.csr");
+        error_of(&desk.bpfsig_with_pin(pin, &request))
+    };
+    let wrong =
+        "pkcs11:token=a%20token;object=rsa: PKCS#11: the token or its module can't log in: PinIncorrect";
+    assert_eq!(attempt("9999", &uri("object=rsa")), wrong);
+    assert!(attempt("1234", &uri("object=none")).ends_with("no private key in PKCS#11 fits the URI"));
+    assert!(attempt("1234", &uri("serial=0;object=rsa")).ends_with("no token in PKCS#11 fits the URI"));
+    let label_taken = format!(
+        "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type EC:prime256v1 --label rsa"
+    );
+    desk.run("pkcs11-tool", &label_taken);
+    assert!(
+        attempt("1234", &uri("object=rsa"))
+            .ends_with("2 objects in PKCS#11 fit the URI as its private key: be more precise")
+    );
+    desk.run(
+        "pkcs11-tool",
+        &format!(
+            "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type EC:secp521r1 --label p521"
+        ),
+    );
+    assert!(attempt("1234", &uri("object=p521")).contains("elliptic curve 1.3.132.0.35 is not supported"));
+    assert!(attempt("1234", "pkcs11:object=rsa").contains("PKCS11_MODULE_PATH"));
+    assert!(attempt("1234", "pkcs11:object=rsa?module-path=/none.so").contains("can't be loaded"));
+    for (bad, problem) in [
+        ("pkcs11:token=x", "it names no key: give `object` or `id`"),
+        ("'pkcs11:object=x;object=y'", "attribute `object` is there twice"),
+        ("pkcs11:object", "attribute `object` has no value"),
+        ("pkcs11:object=%ff", "`object` is not UTF-8"),
+        ("'pkcs11:object=x;slot-id=one'", "`slot-id` is no number: one"),
+        ("'pkcs11:object=x;type=cert'", "`type` is cert, but signing needs a private key"),
+        ("'pkcs11:object=x;colour=red'", "attribute `colour` is not supported"),
+        ("'pkcs11:object=x?pin-source=|cat'", "commands as `pin-source` are not supported"),
+    ] {
+        assert_eq!(attempt("1234", bad), format!("PKCS#11 URI: {problem}"));
+    }
+    let error = attempt("1234", &uri("object=rsa").replace("?", "?pin-source=/none&"));
+    assert!(error.contains("PIN source /none: No such file"), "{error}");
+    assert!(!desk.path("x.csr").exists());
+}
+
+/// The digest that `openssl` signs is that of the statement: the signature verifies.
+#[test]
+fn a_command_signs() {
+    for algorithm in ["rsa-2048", "p-256", "p-384"] {
+        let desk = Desk::with_file();
+        desk.make_ca();
+        desk.bpfsig(&format!(
+            "keygen signer --algorithm {algorithm} --name kms --key kms.key --cert first.pem"
+        ));
+        desk.run("openssl", "pkey -in kms.key -pubout -out kms.pub");
+        let command = "--signer-command 'openssl pkeyutl -sign -inkey kms.key -pkeyopt digest:sha256'";
+        desk.bpfsig(&format!("keygen request --name kms {command} --public-key kms.pub --request kms.csr"));
+        desk.bpfsig("keygen issue --request kms.csr --ca-key ca.key --ca-cert ca.pem --cert kms.pem");
+        desk.bpfsig(&format!("sign {command} --cert kms.pem file.txt"));
+        desk.run("openssl", &format!("{VERIFY} -certfile kms.pem"));
+    }
+}
+
+#[test]
+fn what_a_command_answers_is_not_believed() {
+    let desk = Desk::with_file();
+    desk.make_ca();
+    desk.make_signer("me", "");
+    desk.write("signature", b"");
+    let attempt = |command: &str| {
+        let error = desk.error(&format!("sign --signer-command '{command}' --cert me.pem file.txt"));
+        assert!(!desk.path("file.txt.p7s").exists());
+        error
+    };
+    let wrong =
+        "the key made a wrong signature: it is another key, or does not sign SHA-256 digests as asked";
+    assert_eq!(attempt("openssl pkeyutl -sign -inkey ca.key -pkeyopt digest:sha256"), wrong);
+    assert_eq!(attempt("true"), wrong);
+    assert_eq!(attempt("cat"), wrong);
+    assert_eq!(attempt("false"), "signer command `false`: exit status: 1");
+    assert_eq!(attempt("none here"), "signer command `none`: No such file or directory (os error 2)");
+    assert_eq!(attempt("yes"), "signer command `yes`: signal: 13 (SIGPIPE)");
+    assert_eq!(attempt(""), "the signer command is empty");
+}
+
+#[test]
+fn a_passphrase_comes_from_the_environment_or_the_terminal() {
+    let desk = Desk::with_file();
+    desk.make_ca();
+    desk.make_signer("me", "");
+    desk.run("openssl", "pkcs8 -topk8 -in me.key -passout pass:sesame -out encrypted.key");
+    let sign = "sign --key encrypted.key --cert me.pem file.txt";
+
+    assert!(desk.bpfsig_with_pin("sesame", sign).status.success());
+    desk.bpfsig("verify --cert me.pem file.txt");
+    let error = error_of(&desk.bpfsig_with_pin("wrong", sign));
+    assert!(
+        error.starts_with("encrypted.key: can't decrypt the private key with this passphrase"),
+        "{error}"
+    );
+
+    let (success, shown) = desk.at_terminal("sesame\n", sign);
+    assert!(success && shown.contains("Passphrase of encrypted.key: "), "{shown}");
+    let (success, shown) = desk.at_terminal("wrong\n", sign);
+    assert!(!success && shown.contains("can't decrypt the private key with this passphrase"), "{shown}");
+}
+
+#[test]
+fn there_is_one_key() {
+    let desk = Desk::with_file();
+    desk.make_ca();
+    for options in ["", "--key ca.key --signer-command true"] {
+        let output = desk.bpfsig_with_pin("", &format!("sign {options} --cert ca.pem file.txt"));
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
