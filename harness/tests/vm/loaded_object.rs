@@ -1,5 +1,6 @@
 //! Whole objects in the kernel.
 
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::process::Command;
@@ -13,6 +14,7 @@ use bpfsig_signing::statement::{Entry, Kind, Statement};
 use libbpf_rs::query::LinkInfoIter;
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
 use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::keys::signer;
 
@@ -36,6 +38,11 @@ pub fn compile(name: &str) -> Vec<u8> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status().unwrap();
+    assert!(status.success(), "{program}: {status}");
 }
 
 fn object(name: &str) -> Object {
@@ -172,6 +179,27 @@ fn a_function_of_another_program_is_observed() {
     let _links = loaded.attach(&Hooks::new().by_section()).unwrap();
     bpf::test_run(gateway, &ssdp(), &[]).unwrap();
     assert_eq!(counters(&loaded), [1, 1]);
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_function_of_a_module() {
+    let object = Object::parse(&compile("module")).unwrap();
+    let error = LoadedObject::load(&object, &LoadOptions::default()).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("/sys/kernel/btf/tcp_dctcp: is module tcp_dctcp loaded?"),
+        "{error:#}"
+    );
+
+    let modules = std::env::var("BPFSIG_TEST_MODULES").expect("BPFSIG_TEST_MODULES says where modules are");
+    run("modprobe", &["--dirname", &modules, "tcp_dctcp"]);
+    let loaded = load_signed(&object);
+    let _links = loaded.attach(&Hooks::new().by_section()).unwrap();
+    run("ip", &["link", "set", "lo", "up"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    setsockopt(&connection, sockopt::TcpCongestion, &"dctcp".into()).unwrap();
+    assert_eq!(counters(&loaded), [1, 0]);
 }
 
 /// With the whole log of the verifier.
