@@ -232,12 +232,17 @@ fn programs() -> (Program, Program) {
     let last = insns.iter().rposition(|insn| insn[..2] == [0xb4, 0]).unwrap();
     insns[last][4] ^= 1;
 
-    // A record reads another field of the same type.
+    // A record names another field that is at the same place in the object's own types, as the kernel compares.
+    let place = |record: &[u8; 16]| {
+        let insn = u32::from_ne_bytes(*record.first_chunk().unwrap()) as usize;
+        i32::from_ne_bytes(*program.insns[insn..insn + 8].last_chunk().unwrap())
+    };
     let (records, _) = other.core_relos.bytes.as_chunks_mut::<16>();
-    let first = records[0];
-    let same_type = |record: &&[u8; 16]| record[4..8] == first[4..8] && record[8..12] != first[8..12];
-    let another = *records.iter().find(same_type).expect("two fields of one type");
-    records[0][8..12].copy_from_slice(&another[8..12]);
+    let (at, field) = (0..records.len())
+        .flat_map(|at| records.iter().map(move |record| (at, *record)))
+        .find(|(at, record)| place(record) == place(&records[*at]) && record[4..12] != records[*at][4..12])
+        .expect("two fields at the same place");
+    records[at][4..12].copy_from_slice(&field[4..12]);
 
     let changed = |map: &Arc<MapDefinition>| {
         let mut map = MapDefinition::clone(map);
