@@ -12,6 +12,7 @@ mod loaded_object;
 mod loader;
 mod machine;
 mod maps;
+mod package;
 mod policy_denylist;
 mod policy_failures;
 mod policy_keyring;
