@@ -54,9 +54,10 @@ fn cannot_be_taken_back() {
         })
     };
     let raise = || set_sysctl(MODE, "1").unwrap();
-    window
-        .during(unsigned, || other_window.during(by_stranger, raise).refused(EKEYREJECTED, ""))
-        .refused(EKEYREJECTED, "");
+    let mut other_outcome = None;
+    let outcome = window.during(unsigned, || other_outcome = Some(other_window.during(by_stranger, raise)));
+    outcome.refused(EKEYREJECTED, "");
+    other_outcome.unwrap().refused(EKEYREJECTED, "");
 
     assert_eq!(sysctl(MODE), "1");
     for value in ["0", "2", "-1", "00"] {
