@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use bpfsig::bpf::keyring;
-use bpfsig_signing::certificate::Signer;
+use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer};
+use bpfsig_signing::key::{Algorithm, PrivateKey};
 use bpfsig_signing::package::{File, Package};
 use libbpf_rs::ProgramHandle;
 use tempfile::TempDir;
@@ -82,11 +83,13 @@ impl Place {
     }
 }
 
-/// A signer whom the kernel knows.
+/// A signer of packages and programs whose certificate says so, and whom the kernel knows.
 fn known() -> Signer {
-    let signer = issued("packer");
-    keyring::trust(signer.certificate().to_der()).unwrap();
-    signer
+    let key = PrivateKey::generate(Algorithm::P256).unwrap();
+    let usage = Role::Signer.limited_to(&[Purpose::Program, Purpose::Package], DOCUMENTATION_PEN);
+    let certificate = Certificate::issued_by(&ca(), usage, "packer", &key.public_key(), 1).unwrap();
+    keyring::trust(certificate.to_der()).unwrap();
+    Signer::new(key, certificate).unwrap()
 }
 
 fn round_trip() {
