@@ -13,6 +13,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::{ptr, slice};
 
+use bpfsig::corpus;
 use bpfsig_signing::btf::{Btf, kind};
 use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use bpfsig_signing::map::MapDefinition;
@@ -20,9 +21,6 @@ use bpfsig_signing::names;
 use bpfsig_signing::object::{Initial, InitialEntry, Object};
 use bpfsig_signing::program::{INSN_SIZE, Program};
 use libbpf_rs::libbpf_sys as sys;
-
-/// Path of the source and bytes of the object.
-const OBJECTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/objects.rs"));
 
 /// What libbpf would load.
 struct Expected {
@@ -288,7 +286,7 @@ fn clang(source: &Path) -> Vec<u8> {
 
 #[test]
 fn the_corpus_is_linked_as_libbpf_links_it() {
-    for (name, bytes) in OBJECTS {
+    for (name, bytes) in corpus::objects() {
         compare(name, bytes);
     }
 }

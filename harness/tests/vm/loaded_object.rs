@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bpfsig::bpf::{self, Hooks, LoadOptions, LoadedObject, Refused};
+use bpfsig::corpus;
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
@@ -18,13 +19,20 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::keys::signer;
 
-/// Path of the source and bytes of the object.
-const OBJECTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/objects.rs"));
-
 /// The bytes of an object of the corpus.
 pub fn bytes(name: &str) -> &'static [u8] {
-    let path = format!("progs/{name}.bpf.c");
-    OBJECTS.iter().find(|(source, _)| *source == path).unwrap().1
+    corpus::objects().find(|(object, _)| *object == name).unwrap().1
+}
+
+/// The objects of the corpus all of whose programs can be loaded by themselves: names and bytes.
+pub fn alone() -> Vec<(&'static str, &'static [u8])> {
+    let programs = corpus::programs().unwrap();
+    let others: Vec<_> = programs.iter().filter(|program| program.needs().is_some()).collect();
+    let is_alone = |name: &str| {
+        let path = format!("progs/{name}.bpf.c");
+        !others.iter().any(|program| program.source.to_string() == path)
+    };
+    corpus::objects().filter(|(name, _)| is_alone(name)).collect()
 }
 
 /// Compiles an object that is not in the corpus.

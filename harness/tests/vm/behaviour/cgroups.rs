@@ -100,7 +100,14 @@ fn cgroup_sysctl_guard() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn cgroup_egress_filter() {
-    network(&["192.0.2.1/32", "10.1.2.3/32", "172.31.0.1/32", "172.32.0.1/32", "fd00::1/128", "2001:db8::1/128"]);
+    network(&[
+        "192.0.2.1/32",
+        "10.1.2.3/32",
+        "172.31.0.1/32",
+        "172.32.0.1/32",
+        "fd00::1/128",
+        "2001:db8::1/128",
+    ]);
     each_way_attached("cgroup_egress_filter", |_| {
         for to in ["192.0.2.1:9", "172.32.0.1:9"] {
             send("192.0.2.1:0", to).unwrap();

@@ -12,8 +12,8 @@ use bpfsig_signing::object::Object;
 
 use super::tracing::open_iterator;
 use crate::loaded::{Hook, each_way, number};
-use crate::sandbox::network;
 use crate::packet::{ack, arp, syn, udp};
+use crate::sandbox::network;
 use crate::xlated;
 
 /// `enum xdp_action`.
@@ -70,7 +70,7 @@ fn iter_bpf_holders() {
     each_way("iter_bpf_holders", |loaded| {
         let links = loaded.attach(Hook::Section);
         let mut output = Vec::new();
-        open_iterator(links[0].as_fd()).read_to_end(&mut output).unwrap();
+        open_iterator(&links[0]).read_to_end(&mut output).unwrap();
         let (holders, rest) = output.as_chunks::<32>();
         assert!(rest.is_empty());
         let ours: Vec<_> = holders.iter().filter(|h| number(&h[..4]) == u64::from(process::id())).collect();

@@ -2,8 +2,8 @@
 //! the object as we load it with a signature and as libbpf loads it.
 
 mod cgroups;
-mod externs;
 mod extensions;
+mod externs;
 mod packets;
 mod struct_ops;
 mod tracing;

@@ -8,9 +8,9 @@ use bpfsig::bpf::{self, TestRun};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType, RingBufferBuilder, libbpf_sys};
 
 use crate::loaded::{Loaded, each_way, number};
-use crate::sandbox::{Tap, until};
 use crate::packet::{self, IP, IP_TOS, L4, RECEIVER, SENDER, ack, arp, changed, fragment, later_fragment};
 use crate::packet::{ping, syn, tcp, udp};
+use crate::sandbox::{Tap, until};
 
 /// `enum xdp_action`.
 const DROP: u32 = 1;
@@ -193,9 +193,8 @@ fn xdp_ipv6_ext_parser() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn xdp_tcp_mss() {
-    let with_options = |options: &[u8]| {
-        tcp("192.0.2.1:1000", "192.0.2.2:80", |tcp| tcp.syn().options_raw(options).unwrap())
-    };
+    let with_options =
+        |options: &[u8]| tcp("192.0.2.1:1000", "192.0.2.2:80", |tcp| tcp.syn().options_raw(options).unwrap());
     const NOP: u8 = 1;
     let mss = |size: u16| [2, 4, size.to_be_bytes()[0], size.to_be_bytes()[1]];
     let tiny_later = [&[NOP, NOP, 4, 2, 3, 3, 7, NOP], &mss(48)[..]].concat();
@@ -237,7 +236,8 @@ fn xdp_lb() {
         );
         // Packets and bytes.
         assert_eq!(loaded.total("lb_traffic", 3), 1);
-        let flow = [&ip("198.51.100.1")[..], &ip("192.0.2.80"), &port(4000), &port(80), &[6, 0, 0, 0]].concat();
+        let flow =
+            [&ip("198.51.100.1")[..], &ip("192.0.2.80"), &port(4000), &port(80), &[6, 0, 0, 0]].concat();
         assert_eq!(loaded.get("lb_flows", &flow).unwrap(), 3u32.to_ne_bytes());
         loaded.set("lb_backends", &3u32.to_ne_bytes(), &backend(0));
         check(loaded, "xdp_lb", &[case("down again", to_service.clone(), DROP)]);
@@ -525,9 +525,7 @@ fn tc_mirror() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn socket_filter_dns() {
-    let header = |flags: u16, questions: u16| {
-        [7, flags, questions, 0, 0, 0].map(u16::to_be_bytes).concat()
-    };
+    let header = |flags: u16, questions: u16| [7, flags, questions, 0, 0, 0].map(u16::to_be_bytes).concat();
     let question = |name: &[u8]| [&header(0x0100, 1), name, &[0, 1, 0, 1]].concat();
     let to_dns = |payload: &[u8]| udp("192.0.2.1:1000", "192.0.2.2:53", payload);
     let good = to_dns(&question(b"\x07example\x03com\0"));
@@ -541,7 +539,11 @@ fn socket_filter_dns() {
         assert_eq!(run(&good[..good.len() - 8]), 0, "cut off");
         assert_eq!(run(&to_dns(&question(b"\xc0\x0c"))), 0, "a pointer in a question");
         assert_eq!(run(&to_dns(&[&header(0x8180, 1)[..], b"\x01a\0\0\x01\0\x01"].concat())), 0, "an answer");
-        assert_eq!(run(&to_dns(&[&header(0x0100, 2)[..], b"\x01a\0\0\x01\0\x01"].concat())), 0, "two questions");
+        assert_eq!(
+            run(&to_dns(&[&header(0x0100, 2)[..], b"\x01a\0\0\x01\0\x01"].concat())),
+            0,
+            "two questions"
+        );
         assert_eq!(run(&udp("192.0.2.1:1000", "192.0.2.2:54", b"")), 0, "another port");
         assert_eq!(run(&arp()), 0);
     });

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::TcpListener;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::{CommandExt, ExitStatusExt, parent_id};
+use std::path::Path;
 use std::process::{self, Command, ExitStatus};
 
 use libbpf_rs::RingBufferBuilder;
@@ -71,26 +72,24 @@ fn fentry_tcp_connect() {
 #[ignore = "needs the patched kernel"]
 fn iter_task() {
     each_way_attached("iter_task", |_, links| {
-        let libbpf_link = links[0].as_fd();
         let mut output = Vec::new();
-        open_iterator(libbpf_link).read_to_end(&mut output).unwrap();
+        open_iterator(&links[0]).read_to_end(&mut output).unwrap();
         let (tasks, rest) = output.as_chunks::<32>();
         assert!(rest.is_empty());
         let main = tasks.iter().find(|task| number(&task[..4]) == u64::from(process::id())).unwrap();
         assert_eq!(number(&main[4..8]), u64::from(process::id()));
         assert_eq!(number(&main[8..12]), 0);
-        assert_eq!(number(&main[12..16]), u64::from(std::os::unix::process::parent_id()));
+        assert_eq!(number(&main[12..16]), u64::from(parent_id()));
         let init = tasks.iter().find(|task| number(&task[..4]) == 1).unwrap();
         assert_eq!(text(&init[16..]), fs::read_to_string("/proc/1/comm").unwrap().trim_end());
     });
 }
 
-/// Reads of an iterator are a run of its program.
-pub fn open_iterator(link: std::os::fd::BorrowedFd<'_>) -> File {
-    use std::os::fd::{AsRawFd, FromRawFd};
+/// Reading from it runs the iterator's program.
+pub fn open_iterator(link: &Attached) -> File {
     // SAFETY: takes nothing but a file descriptor.
-    let fd = unsafe { libbpf_rs::libbpf_sys::bpf_iter_create(link.as_raw_fd()) };
-    assert!(fd >= 0, "{}", std::io::Error::from_raw_os_error(-fd));
+    let fd = unsafe { libbpf_rs::libbpf_sys::bpf_iter_create(link.as_fd().as_raw_fd()) };
+    assert!(fd >= 0, "{}", io::Error::from_raw_os_error(-fd));
     // SAFETY: it has just been made for us.
     unsafe { File::from_raw_fd(fd) }
 }
@@ -154,10 +153,11 @@ fn tp_exec_guard() {
     let scratch = Scratch::new();
     let escalation = scratch.copy("/bin/true", 0o4755);
     let harmless = scratch.copy("/bin/echo", 0o755);
-    // The shell stays, so that it is the parent; bash would drop its privileges, dash and true have none to drop.
-    let in_container = |program: &std::path::Path| {
+    // The shell stays, so that it is the parent.
+    let in_container = |program: &Path| {
         let script = format!("{} > /dev/null; exit $?", program.display());
-        let unshare = ["--pid", "--fork", "setpriv", "--reuid", "1000", "--clear-groups", "bash", "-c", &script];
+        let unshare =
+            ["--pid", "--fork", "setpriv", "--reuid", "1000", "--clear-groups", "bash", "-c", &script];
         Command::new("unshare").args(unshare).status().unwrap()
     };
     each_way_attached("tp_exec_guard", |_, _| {
@@ -176,8 +176,8 @@ fn lsm_file_guard() {
     let set_user_id = scratch.copy("/bin/true", 0o4777);
     let plain = scratch.copy("/bin/echo", 0o777);
     let safe = scratch.copy("/bin/cat", 0o755);
-    let write = |user, file: &std::path::Path| shell(user, &format!(": >> {}", file.display())).success();
-    let can_execute = |file: &std::path::Path| match Command::new(file).arg("/dev/null").output() {
+    let write = |user, file: &Path| shell(user, &format!(": >> {}", file.display())).success();
+    let can_execute = |file: &Path| match Command::new(file).arg("/dev/null").output() {
         Ok(output) => output.status.success(),
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::PermissionDenied);
@@ -209,7 +209,7 @@ fn lsm_confine() {
     let device = u64::from(libc::major(metadata.dev())) << 20 | u64::from(libc::minor(metadata.dev()));
     let _server = TcpListener::bind("127.0.0.1:26").unwrap();
     let connect = "exec 3<>/dev/tcp/127.0.0.1/26";
-    let run = |shell: &std::path::Path, script: &str| {
+    let run = |shell: &Path, script: &str| {
         Command::new(shell).args(["-c", script]).stderr(process::Stdio::null()).status().unwrap().success()
     };
     each_way_attached("lsm_confine", |loaded, _| {
