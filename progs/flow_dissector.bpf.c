@@ -8,11 +8,31 @@
 #include "packet.h"
 
 #define MAX_VLAN_TAGS 2
+/* Headers that start later are not looked for in the linear part. */
+#define MAX_OFFSET 512
 
 struct vlan_header {
 	__be16 tci;
 	__be16 protocol;
 };
+
+/* Copies @size bytes at @offset, from the linear part if they are there. */
+static __always_inline int read(struct __sk_buff *skb, __u64 offset, void *to, __u64 size)
+{
+	struct cursor cursor = skb_cursor(skb);
+	void *at;
+
+	/* What is compared must be what is added, for the verifier to know its limit. */
+	barrier_var(offset);
+	if (offset <= MAX_OFFSET && take(&cursor, offset)) {
+		at = take(&cursor, size);
+		if (at) {
+			__builtin_memcpy(to, at, size);
+			return 0;
+		}
+	}
+	return bpf_skb_load_bytes(skb, offset, to, size);
+}
 
 static __always_inline int dissect_ports(struct __sk_buff *skb, struct bpf_flow_keys *keys)
 {
@@ -20,7 +40,7 @@ static __always_inline int dissect_ports(struct __sk_buff *skb, struct bpf_flow_
 
 	if (keys->ip_proto != IPPROTO_TCP && keys->ip_proto != IPPROTO_UDP)
 		return BPF_OK;
-	if (bpf_skb_load_bytes(skb, keys->thoff, ports, sizeof(ports)))
+	if (read(skb, keys->thoff, ports, sizeof(ports)))
 		return BPF_DROP;
 	keys->sport = ports[0];
 	keys->dport = ports[1];
@@ -31,7 +51,7 @@ static __always_inline int dissect_ipv4(struct __sk_buff *skb, struct bpf_flow_k
 {
 	struct iphdr ip;
 
-	if (bpf_skb_load_bytes(skb, keys->nhoff, &ip, sizeof(ip)) || ip.ihl < 5)
+	if (read(skb, keys->nhoff, &ip, sizeof(ip)) || ip.ihl < 5)
 		return BPF_DROP;
 	keys->addr_proto = ETH_P_IP;
 	keys->ipv4_src = ip.saddr;
@@ -52,7 +72,7 @@ static __always_inline int dissect_ipv6(struct __sk_buff *skb, struct bpf_flow_k
 {
 	struct ipv6hdr ip6;
 
-	if (bpf_skb_load_bytes(skb, keys->nhoff, &ip6, sizeof(ip6)))
+	if (read(skb, keys->nhoff, &ip6, sizeof(ip6)))
 		return BPF_DROP;
 	keys->addr_proto = ETH_P_IPV6;
 	__builtin_memcpy(keys->ipv6_src, &ip6.saddr, sizeof(ip6.saddr));
@@ -74,7 +94,7 @@ int flow_dissect(struct __sk_buff *skb)
 
 		if (protocol != bpf_htons(ETH_P_8021Q) && protocol != bpf_htons(ETH_P_8021AD))
 			break;
-		if (bpf_skb_load_bytes(skb, keys->nhoff, &vlan, sizeof(vlan)))
+		if (read(skb, keys->nhoff, &vlan, sizeof(vlan)))
 			return BPF_DROP;
 		protocol = vlan.protocol;
 		keys->nhoff += sizeof(vlan);

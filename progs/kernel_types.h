@@ -64,7 +64,13 @@ struct cred {
 	kuid_t euid;
 };
 
-struct cpumask;
+struct cpumask {
+	unsigned long bits[1];
+};
+
+struct bpf_cpumask {
+	struct cpumask cpumask;
+};
 
 struct pid_namespace {
 	unsigned int level;

@@ -12,8 +12,6 @@
 
 #include "kernel_types.h"
 
-struct bpf_cpumask;
-
 struct task_struct *bpf_task_from_pid(__s32 pid) __ksym;
 void bpf_task_release(struct task_struct *task) __ksym;
 void bpf_rcu_read_lock(void) __ksym;

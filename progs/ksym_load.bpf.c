@@ -15,15 +15,14 @@
 extern const struct rq runqueues __ksym;
 extern const int bpf_prog_active __ksym;
 
-struct load {
-	__u32 cpus;
-	/* Whether a program runs on this CPU that others must not interrupt. */
-	__u32 in_program;
-	__u32 running[MAX_CPUS];
-};
+__u32 load_cpus;
+/* Tasks that run or want to, for each CPU. */
+__u32 load_running[MAX_CPUS];
+/* Whether this CPU is in a program that must not be interrupted by another. */
+__u32 load_in_program;
 
 SEC("syscall")
-int ksym_load(struct load *ctx)
+int ksym_load(void *ctx)
 {
 	const int *active = bpf_this_cpu_ptr(&bpf_prog_active);
 	const struct rq *rq;
@@ -33,10 +32,10 @@ int ksym_load(struct load *ctx)
 		rq = bpf_per_cpu_ptr(&runqueues, cpu);
 		if (!rq)
 			break;
-		ctx->running[cpu] = rq->nr_running;
+		load_running[cpu] = rq->nr_running;
 	}
-	ctx->cpus = cpu;
-	ctx->in_program = *active != 0;
+	load_cpus = cpu;
+	load_in_program = *active != 0;
 	return 0;
 }
 

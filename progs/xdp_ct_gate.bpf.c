@@ -9,8 +9,14 @@
 #define CURRENT_NETNS -1
 #define TIMEOUT_MS 30000
 
-struct nf_conn;
-struct nf_conn___init;
+/* Never looked into; the names are what the kernel compares. */
+struct nf_conn {
+	unsigned long status;
+};
+
+struct nf_conn___init {
+	struct nf_conn ct;
+};
 
 /* What nf_conntrack takes and answers. */
 struct bpf_ct_opts {

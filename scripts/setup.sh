@@ -32,6 +32,8 @@ packages() {
 		gcc-mingw-w64-x86-64 compiles PE images to sign
 		softhsm2          a PKCS#11 token in software, for keys to be tested in
 		opensc            makes keys in that token
+		xdp-tools         eBPF objects of other people to sign, with those of libxdp1
+		iproute2          networks for the programs that the tests provoke
 		qemu-system-x86   the machine that the kernel boots on
 		qemu-guest-agent  runs commands in that machine, for vmtest
 	END

@@ -10,21 +10,6 @@ bpfsig() {
 	cargo run --quiet -- "$@"
 }
 
-# The kernels that vmtest.toml names.
-mkdir -p target/vmtest
-image=$(bpfsig kernel build)
-ln -sfn "$image" target/vmtest/patched
-
-# Signers of each algorithm, issued by the authority that this kernel trusts.
-keys=$(mktemp -d)
-trap 'rm -rf "$keys"' EXIT
-cp "$(dirname "$image")"/ca.{key,pem} "$keys"
-for algorithm in rsa-2048 rsa-3072 rsa-4096 p-256 p-384; do
-	bpfsig keygen signer --algorithm "$algorithm" --name "test $algorithm" \
-		--key "$keys/$algorithm.key" --cert "$keys/$algorithm.pem" \
-		--ca-key "$keys/ca.key" --ca-cert "$keys/ca.pem"
-done
-
 # Such as `Executable tests/vm/main.rs (target/debug/deps/vm-0123456789abcdef)`.
 tests=$(cargo test --package bpfsig --test vm --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
 [[ -x $tests ]] || {
@@ -32,12 +17,59 @@ tests=$(cargo test --package bpfsig --test vm --no-run 2>&1 | sed -n 's/^ *Execu
 	exit 1
 }
 
-# Boots with an addition to the kernel's command line and runs the tests that the other arguments select.
-run_tests() {
-	bpfsig vm --append "$1" -- \
-		env BPFSIG_TEST_KEYS="$keys" "$(realpath "$tests")" --ignored --test-threads=1 "${@:2}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Makes a signer who is not issued by any authority, or by the one in the directory of a kernel.
+signer() {
+	bpfsig keygen signer --algorithm "$2" --name "test $2" --key "$1.key" --cert "$1.pem" "${@:3}" >/dev/null
 }
-run_tests "" --skip policy_latch --skip policy_required
-# Nothing leads out of required mode, so these have machines of their own.
-run_tests "" policy_latch
-run_tests bpf_signature=required policy_required
+signer "$work/portable" rsa-2048
+
+# Builds a kernel, with signers of each algorithm whom its authority has issued.
+prepare() {
+	local variant=$1 image
+	image=$(bpfsig kernel build --variant "$variant")
+	mkdir -p target/vmtest "$work/$variant"
+	ln -sfn "$image" "target/vmtest/$variant"
+	cp "$(dirname "$image")"/ca.{key,pem} "$work"/portable.{key,pem} "$work/$variant"
+	for algorithm in rsa-2048 rsa-3072 rsa-4096 p-256 p-384; do
+		signer "$work/$variant/$algorithm" "$algorithm" \
+			--ca-key "$work/$variant/ca.key" --ca-cert "$work/$variant/ca.pem"
+	done
+}
+
+# Boots a kernel with an addition to its command line and runs the tests that the other arguments select.
+run_tests() {
+	echo "== the $1 kernel${2:+ with $2}: ${*:3}"
+	bpfsig vm --variant "$1" --append "$2" -- \
+		env BPFSIG_TEST_KEYS="$work/$1" BPFSIG_TEST_MODULES="$(dirname "$(readlink "target/vmtest/$1")")" \
+		"$(realpath "$tests")" --ignored --test-threads=1 "${@:3}"
+}
+
+prepare patched
+# Nothing leads out of required mode, so its tests have machines of their own.
+run_tests patched "" --skip policy_latch --skip policy_required --skip unprotected
+run_tests patched "" policy_latch
+run_tests patched bpf_signature=required policy_required
+
+# What gets past a kernel without the protection, so that it is known that the tests above look for the right things.
+prepare unprotected
+run_tests unprotected "" unprotected
+
+# One signature for kernels whose structures are laid out differently. This one also looks for mistakes in locking.
+prepare layout
+for variant in patched layout; do
+	run_tests "$variant" "" --nocapture portable | tee "$work/output"
+	sed -n 's/^portable //p' "$work/output" >"$work/portable-$variant"
+done
+signatures() { cut -d' ' -f1-2 "$work/portable-$1"; }
+offsets() { cut -d' ' -f3 "$work/portable-$1"; }
+cmp <(signatures patched) <(signatures layout)
+if cmp -s <(offsets patched) <(offsets layout); then
+	echo "vmtest.sh: error: the kernels do not differ in any offset that a program reads at" >&2
+	exit 1
+fi
+echo "$(wc -l <"$work/portable-patched") signed programs load on both kernels;" \
+	"the offsets of $(diff <(offsets patched) <(offsets layout) | grep -c '^<') differ"
+run_tests layout "" --skip policy_latch --skip policy_required --skip unprotected --skip portable

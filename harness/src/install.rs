@@ -17,7 +17,7 @@ use semver::Version;
 ///
 /// # Errors
 /// A newer version of the package is installed, whatever its platform, or this one; something can't be written.
-pub fn install(package: &Package, own_files: &[package::File], into: &Path) -> Result<PathBuf> {
+pub fn install(package: &Package, into: &Path) -> Result<PathBuf> {
     let lock = File::open(into).with_context(|| into.display().to_string())?;
     ensure!(lock.metadata()?.is_dir(), "{} is no directory", into.display());
     // Two installations at once could each miss the version that the other one brings.
@@ -40,7 +40,7 @@ pub fn install(package: &Package, own_files: &[package::File], into: &Path) -> R
         .prefix(".install-")
         .tempdir_in(into)
         .with_context(|| format!("cannot write to {}", into.display()))?;
-    for file in package.files().iter().chain(own_files) {
+    for file in package.files().iter().chain(package.own_files()) {
         let path = staging.path().join(package.folder()).join(&file.path);
         write(&path, file).with_context(|| format!("cannot write {}", path.display()))?;
     }

@@ -4,12 +4,16 @@
 //! system call, and leaves the result for inspection. There are two exceptions: programs for struct_ops need a kernel,
 //! and libbpf looks up addresses that no BTF describes on the host. There, only what it has read is compared.
 
+#[path = "common/xdp_tools.rs"]
+mod xdp_tools;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::{ptr, slice};
 
+use bpfsig::corpus;
 use bpfsig_signing::btf::{Btf, kind};
 use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use bpfsig_signing::map::MapDefinition;
@@ -17,9 +21,6 @@ use bpfsig_signing::names;
 use bpfsig_signing::object::{Initial, InitialEntry, Object};
 use bpfsig_signing::program::{INSN_SIZE, Program};
 use libbpf_rs::libbpf_sys as sys;
-
-/// Path of the source and bytes of the object.
-const OBJECTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/objects.rs"));
 
 /// What libbpf would load.
 struct Expected {
@@ -285,8 +286,16 @@ fn clang(source: &Path) -> Vec<u8> {
 
 #[test]
 fn the_corpus_is_linked_as_libbpf_links_it() {
-    for (name, bytes) in OBJECTS {
+    for (name, bytes) in corpus::objects() {
         compare(name, bytes);
+    }
+}
+
+/// By other compilers, of other versions, and for an older libbpf.
+#[test]
+fn objects_of_other_people_are_linked_as_libbpf_links_them() {
+    for (name, bytes) in xdp_tools::objects() {
+        compare(&name, &bytes);
     }
 }
 

@@ -15,7 +15,7 @@ mod summary;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
 use crate::engine::{self, Choice, Event, Vm};
@@ -55,11 +55,7 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 /// Nothing matches, the kernel can't be built or booted, the guest dies, the kernel gives a wrong verdict, or the user
 /// interrupts.
 pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
-    let subjects: Vec<Subject> = selection
-        .entries()?
-        .into_iter()
-        .map(|entry| Subject { cells: selection.cells(&entry.name), entry })
-        .collect();
+    let subjects = subjects(selection, progress)?;
     let kernel = kernel::obtain(Variant::Patched, None, progress)?;
     let engine = engine.engine(&kernel.image, progress)?;
     let signers = signers(&subjects, &kernel, progress)?;
@@ -70,6 +66,19 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
         environment: Environment::of(engine, &kernel, outcome.kernel)?,
         cost: costs(&subjects, &outcome.groups),
     })
+}
+
+/// What is measured: each program that can be loaded by itself.
+fn subjects(selection: &Selection, progress: &Progress) -> Result<Vec<Subject>> {
+    let mut subjects = Vec::new();
+    for entry in selection.entries()? {
+        match entry.needs() {
+            None => subjects.push(Subject { cells: selection.cells(&entry.name), entry }),
+            Some(needs) => progress.line(&format!("{} is not measured: it needs {needs}", entry.name)),
+        }
+    }
+    ensure!(!subjects.is_empty(), "no program is left to measure");
+    Ok(subjects)
 }
 
 /// Signers for each algorithm that occurs.

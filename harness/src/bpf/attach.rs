@@ -138,6 +138,11 @@ impl<'p> Place<'p> {
         }
     }
 
+    /// The section names it, so that nobody else has to.
+    fn is_in_section(&self) -> bool {
+        !matches!(self, Self::Device(_) | Self::Cgroup | Self::Netns | Self::Elsewhere)
+    }
+
     /// Such as `kprobe/do_exit` or `kprobe/do_exit+0x10`.
     fn kprobe(base: &str, target: &'p str) -> Option<Self> {
         let is_return = match base {
@@ -185,14 +190,23 @@ impl LoadedObject {
 
     /// Somebody who names a hook expects that something is attached to it.
     fn check(&self, hooks: &Hooks) -> Result<()> {
-        let any =
-            |is_it: fn(&Place<'_>) -> bool| self.programs.iter().any(|program| is_it(&Place::of(program)));
-        for (is_named, is_used, what) in [
-            (hooks.device.is_some(), any(|place| matches!(place, Place::Device(_))), "a network device"),
-            (hooks.cgroup.is_some(), any(|place| *place == Place::Cgroup), "a control group"),
-            (hooks.netns.is_some(), any(|place| *place == Place::Netns), "a network namespace"),
+        let places: Vec<_> = self.programs.iter().map(Place::of).collect();
+        let has_struct_ops = self.maps.iter().any(|map| map.map_type == sys::BPF_MAP_TYPE_STRUCT_OPS);
+        for (is_wanted, is_there, what) in [
+            (
+                hooks.by_section,
+                has_struct_ops || places.iter().any(Place::is_in_section),
+                "that says in its section where it attaches",
+            ),
+            (
+                hooks.device.is_some(),
+                places.iter().any(|place| matches!(place, Place::Device(_))),
+                "that attaches to a network device",
+            ),
+            (hooks.cgroup.is_some(), places.contains(&Place::Cgroup), "that attaches to a control group"),
+            (hooks.netns.is_some(), places.contains(&Place::Netns), "that attaches to a network namespace"),
         ] {
-            ensure!(is_used || !is_named, "the object has no program that attaches to {what}");
+            ensure!(is_there || !is_wanted, "the object has no program {what}");
         }
         Ok(())
     }
@@ -211,9 +225,10 @@ fn attach(program: &LoadedProgram, hooks: &Hooks) -> Result<Option<(String, Owne
         (Place::Netns, Hooks { netns: Some(netns), .. }) => {
             ("network namespace".to_owned(), link_create(fd, netns.as_raw_fd(), attach_type))
         }
-        (Place::Device(_) | Place::Cgroup | Place::Netns | Place::Elsewhere, _) => return Ok(None),
-        (_, Hooks { by_section: false, .. }) => return Ok(None),
-        (place, _) => (program.section.clone(), attach_by_section(program, place)?),
+        (place, Hooks { by_section: true, .. }) if place.is_in_section() => {
+            (program.section.clone(), attach_by_section(program, place)?)
+        }
+        _ => return Ok(None),
     };
     let link = link.with_context(|| format!("to {place}"))?;
     Ok(Some((place, link)))

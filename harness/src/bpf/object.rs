@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bpfsig_signing::object::{Initial, InitialEntry, Object, StructOps};
 use bpfsig_signing::program::Program;
 use libbpf_rs::libbpf_sys as sys;
@@ -90,6 +90,11 @@ impl LoadedObject {
     /// [`Refused`] if the kernel refuses a program; otherwise, a map could not be created, or a program is for a place
     /// that this kernel does not have. Nothing stays in the kernel then.
     pub fn load(object: &Object, options: &LoadOptions<'_>) -> Result<LoadedObject> {
+        let is_targeted = |program: &Program| program.clone().attach_to_program(None).is_ok();
+        ensure!(
+            options.target.is_none() || object.programs().iter().any(is_targeted),
+            "the object has no program that attaches to a program"
+        );
         let btf = object.programs().iter().find_map(|program| program.btf.as_deref());
         let btf = btf.map(load_btf).transpose().context("loading the BTF")?;
         let btf = btf.as_ref().map(AsFd::as_fd);

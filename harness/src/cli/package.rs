@@ -1,21 +1,22 @@
 //! `bpfsig package`.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::certificate::{Certificate, Purpose};
-use bpfsig_signing::package::{File, METADATA, Package, SignedPackage};
+use bpfsig_signing::package::{File, MAX_SIZE, METADATA, Package, SignedPackage};
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
 use super::keygen::PenOptions;
+#[cfg(target_os = "linux")]
+use super::linux::install;
 use super::signer::SignerOptions;
 use super::{files, sign};
-#[cfg(target_os = "linux")]
-use crate::install;
 
 /// Make, check and install packages: programs for the kernel and for users together, with one signature
 #[derive(Subcommand)]
@@ -55,19 +56,8 @@ pub enum Command {
         /// The package
         package: PathBuf,
     },
-    /// Check a package and unpack it into NAME/VERSION/PLATFORM/, all of it or nothing
     #[cfg(target_os = "linux")]
-    Install {
-        #[command(flatten)]
-        trust: TrustOptions,
-
-        /// The directory to install it in
-        #[arg(long, value_name = "DIRECTORY")]
-        into: PathBuf,
-
-        /// The package
-        package: PathBuf,
-    },
+    Install(install::Options),
 }
 
 /// Whom to trust.
@@ -92,7 +82,8 @@ pub fn run(command: Command) -> Result<()> {
             let package = Package::new(&platform, read_directory(&directory)?)
                 .with_context(|| directory.display().to_string())?;
             let (signer, intermediates) = signer.signer_and_intermediates()?;
-            for usage in usages(&package, &pen) {
+            for purpose in purposes(&package) {
+                let usage = ExpectedUsage::new(purpose, pen.pen);
                 trust::check(signer.certificate(), &usage, SystemTime::now())?;
             }
             let archive = package.sign(&signer, &intermediates, sign::expiry(days)?)?;
@@ -107,56 +98,42 @@ pub fn run(command: Command) -> Result<()> {
             );
         }
         Command::Verify { trust, package: path } => {
-            let signed = read(&path)?;
-            let (package, signer) = trust.verify(&signed).with_context(|| path.display().to_string())?;
-            print(package);
+            let (package, signer) = trust.verify(&path).with_context(|| path.display().to_string())?;
+            print(&package);
             println!("{}: signed by `{}`", path.display(), signer.subject());
         }
         #[cfg(target_os = "linux")]
-        Command::Install { trust, into, package: path } => {
-            let signed = read(&path)?;
-            let (package, _) = trust.verify(&signed).with_context(|| path.display().to_string())?;
-            let folder = install::install(package, signed.own_files(), &into)?;
-            println!("{}: installed", folder.display());
-        }
+        Command::Install(options) => install::run(options)?,
     }
     Ok(())
 }
 
-/// What the signer's certificate must be for: programs, too, if there are any for the kernel.
-fn usages(package: &Package, pen: &PenOptions) -> Vec<ExpectedUsage> {
-    let purposes = [Some(Purpose::Package), package.has_programs().then_some(Purpose::Program)];
-    purposes.into_iter().flatten().map(|purpose| ExpectedUsage::new(purpose, pen.pen)).collect()
-}
-
 impl TrustOptions {
     /// The package, if someone who is trusted has signed it, and who that is.
-    fn verify<'a>(&self, signed: &'a SignedPackage) -> Result<(&'a Package, Certificate)> {
+    pub fn verify(&self, path: &Path) -> Result<(Package, Certificate)> {
         let now = SystemTime::now();
-        let (signer, intermediates) = match &self.cert {
-            Some(path) => (files::certificate(path)?, &[][..]),
-            None => {
-                let (signer, intermediates) =
-                    signed.certificates().split_first().context("no certificate in the package")?;
-                (signer.clone(), intermediates)
+        let mut archive = Vec::new();
+        fs::File::open(path)?.take(MAX_SIZE as u64 + 1).read_to_end(&mut archive)?;
+        let signed = SignedPackage::read(&archive)?;
+        let certificates = signed.certificates().to_vec();
+        let (signer, intermediates) = certificates.split_first().context("no certificate in the package")?;
+        let pinned = self.cert.as_deref().map(files::certificate).transpose()?;
+        let signer = pinned.as_ref().unwrap_or(signer);
+        let cas = self.ca.iter().map(|path| files::certificates(path)).collect::<Result<Vec<_>>>()?.concat();
+        let check = |purpose| {
+            let usage = ExpectedUsage::new(purpose, self.pen.pen);
+            match pinned {
+                Some(_) => trust::check(signer, &usage, now),
+                None => trust::check_path(signer, &cas, intermediates, &usage, now),
             }
         };
+        // Before anything that a stranger may have made is looked into.
+        check(Purpose::Package)?;
         let seconds = now.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
-        let package = signed.verify(&signer, seconds)?;
-
-        let cas = self.ca.iter().map(|path| files::certificates(path)).collect::<Result<Vec<_>>>()?.concat();
-        for usage in usages(package, &self.pen) {
-            match self.cert {
-                Some(_) => trust::check(&signer, &usage, now)?,
-                None => trust::check_path(&signer, &cas, intermediates, &usage, now)?,
-            }
-        }
-        Ok((package, signer))
+        let package = signed.verify(signer, seconds)?;
+        purposes(&package).into_iter().try_for_each(check)?;
+        Ok((package, signer.clone()))
     }
-}
-
-fn read(path: &Path) -> Result<SignedPackage> {
-    SignedPackage::read(&files::read(path)?).with_context(|| path.display().to_string())
 }
 
 /// All files below a directory.
@@ -179,6 +156,15 @@ fn read_directory(directory: &Path) -> Result<Vec<File>> {
     }
     ensure!(found.iter().any(|file| file.path == METADATA), "{} has no {METADATA}", directory.display());
     Ok(found)
+}
+
+/// What the signer's certificate must be for: programs, too, if there are any for the kernel.
+fn purposes(package: &Package) -> Vec<Purpose> {
+    let mut purposes = vec![Purpose::Package];
+    if package.has_programs() {
+        purposes.push(Purpose::Program);
+    }
+    purposes
 }
 
 /// Says what is in a package.

@@ -151,10 +151,7 @@ fn check(path: &Path, options: &Options, signers: &Signers) -> Result<bool> {
 
 /// Says of each thing in a file whether it was signed, and if not, in what it differs from what was.
 fn report(artifact: &Artifact, statement: &Statement, descriptions: &[u8]) -> bool {
-    // Others than those that the statement lists describe something else.
-    let mut signed: Vec<Description> = from_json(descriptions).unwrap_or_default();
-    signed.retain(|program| statement.lists(&Entry { kind: Kind::PROGRAM, digest: program.digest() }));
-
+    let signed = signed_programs(statement, descriptions);
     let mut all = true;
     for (index, (entry, line)) in artifact.entries().iter().zip(sign::lines(artifact)).enumerate() {
         if statement.lists(entry) {
@@ -170,6 +167,13 @@ fn report(artifact: &Artifact, statement: &Statement, descriptions: &[u8]) -> bo
         }
     }
     all
+}
+
+/// Descriptions of programs, without those that the statement does not list: they describe something else.
+pub fn signed_programs(statement: &Statement, descriptions: &[u8]) -> Vec<Description> {
+    let mut signed = from_json(descriptions).unwrap_or_default();
+    signed.retain(|program| statement.lists(&Entry { kind: Kind::PROGRAM, digest: program.digest() }));
+    signed
 }
 
 /// Checks the Authenticode signature in a PE image.

@@ -6,7 +6,7 @@ mod objects;
 use std::fmt;
 
 use anyhow::{Context as _, Result, bail};
-use bpfsig_signing::program::Program;
+use bpfsig_signing::program::{Attach, Program};
 use glob::Pattern;
 
 /// A program to measure.
@@ -18,6 +18,20 @@ pub struct Entry {
     pub program: Program,
     /// Where it comes from.
     pub source: Source,
+}
+
+/// Programs that call functions of a module, and the module.
+const IN_MODULES: &[(&str, &str)] = &[("xdp_ct_gate", "nf_conntrack")];
+
+impl Entry {
+    /// What has to be in the kernel before the program can be loaded; nothing if it can be loaded by itself.
+    pub fn needs(&self) -> Option<String> {
+        if let Attach::Program { name } = &self.program.attach {
+            return Some(format!("a program with a function `{name}` to attach to"));
+        }
+        let (_, module) = IN_MODULES.iter().find(|(name, _)| *name == self.name)?;
+        Some(format!("the module {module}"))
+    }
 }
 
 /// Where a program comes from.
@@ -36,6 +50,11 @@ impl fmt::Display for Source {
             Self::Ladder => f.write_str("generated"),
         }
     }
+}
+
+/// The objects in `progs/` as clang wrote them, by name, ordered by it.
+pub fn objects() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    objects::objects()
 }
 
 /// The programs in `progs/`, ordered by file and section.
@@ -81,6 +100,17 @@ mod tests {
         for entry in select(None).unwrap() {
             assert!(seen.insert(entry.name.chars().take(15).collect::<String>()), "{}", entry.name);
         }
+    }
+
+    #[test]
+    fn nearly_all_programs_can_be_loaded_by_themselves() {
+        let needs = |entry: Entry| entry.needs().map(|needs| (entry.name, needs));
+        let needs: Vec<_> = select(None).unwrap().into_iter().filter_map(needs).collect();
+        let expected = [
+            ("gateway_no_ssdp", "a program with a function `gateway_policy` to attach to"),
+            ("xdp_ct_gate", "the module nf_conntrack"),
+        ];
+        assert_eq!(needs, expected.map(|(name, needs)| (name.to_owned(), needs.to_owned())));
     }
 
     #[test]

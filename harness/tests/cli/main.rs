@@ -3,4 +3,5 @@
 mod desk;
 mod keygen;
 mod keys;
+mod package;
 mod sign;

@@ -1,6 +1,5 @@
 //! Objects that hold their signature.
 
-use std::path::Path;
 use std::process::Command;
 
 use bpfsig_signing::artifact::Artifact;
@@ -12,9 +11,7 @@ use libbpf_rs::ObjectBuilder;
 
 use crate::keys::signer;
 use crate::load::load;
-
-/// Path of the source and bytes of the object.
-const OBJECTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/objects.rs"));
+use crate::loaded_object;
 
 /// The object with a signature of its programs, and of these other files, inside.
 fn signed(object: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
@@ -30,27 +27,26 @@ fn signed(object: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn libbpf_loads_them_unsigned() {
-    for (path, object) in OBJECTS {
-        let name = Path::new(path).file_stem().unwrap().to_str().unwrap();
+    for (name, object) in loaded_object::alone() {
         let loads = |object: &[u8]| {
             let opened = ObjectBuilder::default().name(name).unwrap().open_memory(object);
             opened.and_then(|opened| opened.load()).map(|loaded| loaded.progs().count())
         };
-        let before = loads(object).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let after = loads(&signed(object, &[])).unwrap_or_else(|error| panic!("{path}: {error}"));
-        assert_eq!(before, after, "{path}");
+        let before = loads(object).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let after = loads(&signed(object, &[])).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(before, after, "{name}");
     }
 }
 
 #[test]
 #[ignore = "needs the patched kernel"]
 fn the_kernel_takes_the_signature_inside() {
-    for (path, object) in OBJECTS {
+    for (name, object) in loaded_object::alone() {
         let signed = signed(object, &[]);
         let signature = embed::signature(&signed).unwrap();
         for program in Object::parse(&signed).unwrap().programs() {
             let outcome = load(program, Some(signature));
-            assert!(outcome.result.is_ok(), "{path}: {}: {outcome:?}", program.name);
+            assert!(outcome.result.is_ok(), "{name}: {}: {outcome:?}", program.name);
         }
     }
 }
@@ -76,10 +72,10 @@ fn the_kernel_takes_a_signature_of_files_for_both_systems() {
     run("x86_64-w64-mingw32-gcc", "-Wl,--subsystem,native -nostdlib -e DriverEntry -o driver.sys driver.c");
 
     let others = [read("windows.o"), read("driver.sys"), std::fs::read("/bin/true").unwrap()];
-    let (path, object) = OBJECTS[0];
-    let signed = signed(object, &others);
+    let name = "xdp_lb";
+    let signed = signed(loaded_object::bytes(name), &others);
     for program in Object::parse(&signed).unwrap().programs() {
         let outcome = load(program, embed::signature(&signed));
-        assert!(outcome.result.is_ok(), "{path}: {}: {outcome:?}", program.name);
+        assert!(outcome.result.is_ok(), "{name}: {}: {outcome:?}", program.name);
     }
 }

@@ -208,7 +208,7 @@ fn report() {
     let stdout = text(&output.stdout);
     let lines: Vec<_> = stdout.lines().collect();
     let signer = crate::keys::signer().certificate().subject_key_id();
-    assert!(lines[0].ends_with(&format!("xdp_lb: signed by {signer}")), "{stdout}");
+    assert!(lines[0].ends_with(&format!("xdp_lb: signed by `test rsa-2048`, key {signer}")), "{stdout}");
     assert!(lines[2].trim().starts_with("xdp_lb "), "{stdout}");
     for map in ["lb_services", "lb_flows"] {
         assert!(lines.iter().any(|line| line.trim().starts_with(map)), "{stdout}");
@@ -405,6 +405,36 @@ fn attached_to_the_network_namespace() {
     }
 }
 
+/// By where it is pinned, and by its id.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn attached_to_another_program() {
+    let place = Place::new();
+    let gateway = place.load("xdp_gateway", []);
+    let path = place.pins().join("xdp_gateway");
+    let id = gateway["programs"][0]["id"].to_string();
+    for target in [path.to_str().unwrap(), &id] {
+        let report = place.load("freplace_gateway_policy", ["--target", target, "--attach"]);
+        assert_eq!(report["programs"][0]["attached"], "freplace/gateway_policy");
+        match place.link("gateway_no_ssdp") {
+            LinkTypeInfo::Tracing(link) => assert_eq!(link.target_obj_id.to_string(), id),
+            other => panic!("{other:?}"),
+        }
+        for name in ["gateway_no_ssdp", "gateway_no_ssdp_link", "_bss"] {
+            fs::remove_file(place.pins().join(name)).unwrap();
+        }
+    }
+    let mut command = load();
+    fails(
+        command.arg(place.signed("freplace_gateway_policy")),
+        "program `gateway_no_ssdp`: it attaches to function gateway_policy of another program",
+    );
+    fails(
+        load().arg(place.signed("xdp_acl")).args(["--target", &id]),
+        "no program that attaches to a program",
+    );
+}
+
 /// Without a pin, what is attached lasts as long as the command.
 #[test]
 #[ignore = "needs the patched kernel"]
@@ -468,7 +498,7 @@ fn files_that_are_not_what_they_should_be() {
     fails(load().arg(place.path("none")), "none: No such file or directory");
     fails(load().arg(place.write("text", b"text")), "text: not a 64-bit ELF file");
     let unsigned = place.write("unsigned", bytes("xdp_acl"));
-    fails(load().arg(&unsigned), "there is no signature in it, and no ");
+    fails(load().arg(&unsigned), "unsigned: no signature in it and no ");
     let other = place.path("other.p7s");
     fails(load().arg(&unsigned).arg("--signature").arg(&other), "other.p7s: No such file");
     let garbage = place.write("garbage", b"garbage");
@@ -528,6 +558,7 @@ fn places_that_do_not_exist() {
     let xdp = place.signed("xdp_acl");
     let cgroup = place.signed("cgroup_port_stats");
     fails(load().arg(&xdp).args(["--dev", "none0"]), "network device `none0`: No such device");
+    fails(load().arg(&xdp).arg("--attach"), "no program that says in its section where it attaches");
     fails(load().arg(&cgroup).args(["--dev", "lo"]), "no program that attaches to a network device");
     fails(load().arg(&xdp).args(["--cgroup", "/proc"]), "no program that attaches to a control group");
     fails(load().arg(&xdp).arg("--netns"), "no program that attaches to a network namespace");
@@ -538,5 +569,5 @@ fn places_that_do_not_exist() {
     fails(load().arg(&xdp).args(["--target", "/none"]), "program /none: No such file");
     let output = load().arg(&xdp).args(["--keyring", "mine"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("no keyring: say builtin, secondary, platform"));
+    assert!(text(&output.stderr).contains("no keyring: say builtin, secondary, platform, bpf"));
 }

@@ -1,12 +1,15 @@
-//! A loader program, as light skeletons have it: it loads another program that lies in its map.
+//! Loader programs: each loads another program that lies in its map.
 
+use std::ffi::c_char;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
+use std::{io, ptr, slice};
 
 use bpfsig::bpf;
 use bpfsig_signing::insn::{self, AluOp, Insn};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
+use libbpf_rs::libbpf_sys as sys;
 
 use crate::load::small;
 
@@ -20,7 +23,7 @@ const LICENSE: usize = ATTR_SIZE;
 const INSNS: usize = LICENSE + 8;
 const MAP_SIZE: usize = 256;
 
-/// A loader. User space can still write to its map, unless that is frozen.
+/// A small loader. User space can still write to its map, unless that is frozen.
 pub fn loader(frozen: bool) -> Program {
     let mut contents = vec![0; MAP_SIZE];
     // `prog_type`, `insn_cnt`
@@ -51,11 +54,15 @@ pub fn loader(frozen: bool) -> Program {
         Insn::call_helper(SYS_BPF),
         Insn::exit(),
     ]);
+    program(insn::encode(insns), contents, frozen)
+}
+
+fn program(insns: Vec<u8>, contents: Vec<u8>, frozen: bool) -> Program {
     let map = MapDefinition {
         name: "loader".into(),
         map_type: 2,
         key_size: 4,
-        value_size: MAP_SIZE as u32,
+        value_size: contents.len() as u32,
         max_entries: 1,
         contents,
         frozen,
@@ -67,15 +74,51 @@ pub fn loader(frozen: bool) -> Program {
         // BPF_F_SLEEPABLE
         flags: 16,
         license: "GPL".into(),
-        insns: insn::encode(insns),
+        insns,
         slots: vec![Arc::new(map)],
         ..Program::default()
     }
 }
 
-/// Runs a loader: the program that it has loaded, or the error number.
+/// Runs a small loader: the program that it has loaded, or the error number.
 pub fn run(loader: BorrowedFd<'_>) -> Result<OwnedFd, i32> {
     let result = bpf::test_run(loader, &[], &[]).unwrap().retval as i32;
+    if result < 0 { Err(-result) } else { Ok(owned(result)) }
+}
+
+/// The loader of the light skeleton that libbpf makes of an object (`bpftool gen skeleton -L`).
+pub fn light_skeleton(object: &[u8], frozen: bool) -> Program {
+    // SAFETY: the object is read from `object`; what it is asked for lives until it is closed, and is copied before.
+    unsafe {
+        let open = sys::bpf_object__open_mem(object.as_ptr().cast(), object.len() as _, ptr::null());
+        assert!(!open.is_null(), "{}", io::Error::last_os_error());
+        let mut made =
+            sys::gen_loader_opts { sz: size_of::<sys::gen_loader_opts>() as _, ..Default::default() };
+        assert_eq!(sys::bpf_object__gen_loader(open, &mut made), 0);
+        assert_eq!(sys::bpf_object__load(open), 0);
+        let copy = |start: *const c_char, size: u32| {
+            slice::from_raw_parts::<u8>(start.cast(), size as usize).to_vec()
+        };
+        let loader = program(copy(made.insns, made.insns_sz), copy(made.data, made.data_sz), frozen);
+        sys::bpf_object__close(open);
+        loader
+    }
+}
+
+/// Runs the loader of a light skeleton with one program and no maps: the program, or the error number.
+pub fn run_light_skeleton(loader: BorrowedFd<'_>) -> Result<OwnedFd, i32> {
+    // `struct bpf_loader_ctx`, whose first member is the size of it all, and a `struct bpf_prog_desc`.
+    let mut context = [0; 24 + 4];
+    context[0] = context.len() as u8;
+    let run = bpf::test_run(loader, &[], &context).unwrap();
+    match run.retval as i32 {
+        0 => Ok(owned(i32::from_ne_bytes(run.context[24..].try_into().unwrap()))),
+        error => Err(-error),
+    }
+}
+
+fn owned(fd: i32) -> OwnedFd {
+    assert!(fd > 2, "no file descriptor: {fd}");
     // SAFETY: the loader has just opened it for us.
-    if result < 0 { Err(-result) } else { Ok(unsafe { OwnedFd::from_raw_fd(result) }) }
+    unsafe { OwnedFd::from_raw_fd(fd) }
 }

@@ -1,17 +1,23 @@
 //! Tests of the patched kernel. They need it, and root: `scripts/vmtest.sh` runs them in a virtual machine.
 //!
 //! `BPFSIG_TEST_KEYS` names a directory with the CA of the running kernel (`ca.key`, `ca.pem`) and a signer for each
-//! algorithm (`rsa-2048.key`, `rsa-2048.pem`, …).
+//! algorithm (`rsa-2048.key`, `rsa-2048.pem`, …); `BPFSIG_TEST_MODULES` one with the modules of the running kernel
+//! (`lib/modules`).
 
 mod accepted;
+mod behaviour;
 mod embedded;
 mod keys;
 mod load;
 mod load_command;
+mod loaded;
 mod loaded_object;
 mod loader;
 mod machine;
 mod maps;
+mod package;
+mod packet;
+mod policy_commands;
 mod policy_denylist;
 mod policy_failures;
 mod policy_keyring;
@@ -19,9 +25,13 @@ mod policy_latch;
 mod policy_record;
 mod policy_required;
 mod policy_verdict;
+mod portable;
 mod races;
 mod refused_message;
 mod refused_program;
 mod refused_signer;
+mod sandbox;
 mod token;
 mod window;
+mod xdp_tools;
+mod xlated;

@@ -10,7 +10,9 @@ use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
 use crate::loader::{loader, run};
 use crate::machine::{Mount, set_sysctl, sysctl};
+use crate::policy_commands::bpfsig;
 use crate::token;
+use crate::window::Window;
 
 const MODE: &str = "bpf_signature";
 
@@ -42,7 +44,25 @@ fn cannot_be_taken_back() {
     let bpffs = Mount::new(c"bpf");
     let program = load(&small(), None).accepted();
 
-    set_sysctl(MODE, "1").unwrap();
+    // Loads that have begun before end by the rules that hold then.
+    let stranger_signature = sign(&small(), &stranger);
+    let (window, other_window) = (Window::over(&small().insns), Window::over(&small().insns));
+    let unsigned = || load_with(&small(), None, |attr| attr.insns = window.address());
+    let by_stranger = || {
+        load_with(&small(), Some(&stranger_signature), |attr| {
+            attr.insns = other_window.address();
+            attr.keyring_id = keyring;
+        })
+    };
+    let mut said = None;
+    let raise = || said = Some(bpfsig(&["policy", "require"]));
+    let mut other_outcome = None;
+    let outcome = window.during(unsigned, || other_outcome = Some(other_window.during(by_stranger, raise)));
+    outcome.refused(EKEYREJECTED, "");
+    other_outcome.unwrap().refused(EKEYREJECTED, "");
+    let said = String::from_utf8(said.unwrap().stdout).unwrap();
+    assert!(said.starts_with("signatures  required, until the next boot\n"), "{said}");
+    assert!(said.contains("Loaded before, without a signature:\n"), "{said}");
 
     assert_eq!(sysctl(MODE), "1");
     for value in ["0", "2", "-1", "00"] {

@@ -8,8 +8,10 @@ use libc::{EINVAL, EKEYREJECTED, EPERM};
 
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
-use crate::loader::{loader, run};
+use crate::loaded_object::bytes;
+use crate::loader::{light_skeleton, loader, run, run_light_skeleton};
 use crate::machine::{Mount, as_user, set_sysctl, sysctl};
+use crate::policy_commands::json;
 use crate::token;
 
 const NONE: &str = "signature: required, and there is none";
@@ -21,6 +23,9 @@ fn from_the_beginning() {
     assert_eq!(set_sysctl("bpf_signature", "0").unwrap_err().raw_os_error(), Some(EINVAL));
     assert_eq!(sysctl("bpf_signature"), "1");
     load(&small(), None).refused(EKEYREJECTED, NONE);
+    for command in ["show", "require"] {
+        assert_eq!(json(&["policy", command, "--json"])["mode"], "required");
+    }
 }
 
 /// The instructions are at an address where there is nothing: they are not looked at.
@@ -100,6 +105,22 @@ fn loads_by_a_verified_program() {
     let open = load(&loader(false), Some(&sign(&loader(false), signer()))).accepted();
     assert_eq!(run(open.as_fd()).unwrap_err(), EKEYREJECTED);
     load(&loader(true), None).refused(EKEYREJECTED, NONE);
+}
+
+/// As libbpf makes it, and as a loader has to prepare it here: its map is frozen, and that is signed.
+#[test]
+#[ignore = "needs the patched kernel, booted with bpf_signature=required"]
+fn light_skeletons() {
+    let loader = |frozen| {
+        let loader = light_skeleton(bytes("xdp_icmp_echo"), frozen);
+        load(&loader, Some(&sign(&loader, signer()))).accepted()
+    };
+    let target = run_light_skeleton(loader(true).as_fd()).unwrap();
+    let info = ProgramInfo::of(target.as_fd()).unwrap();
+    assert_eq!((&info.prog_type[..], info.origin), ("xdp", Some(Origin::ByLoader)));
+
+    assert_eq!(run_light_skeleton(loader(false).as_fd()).unwrap_err(), EKEYREJECTED);
+    load(&light_skeleton(bytes("xdp_icmp_echo"), true), None).refused(EKEYREJECTED, NONE);
 }
 
 /// `bpf_preload` loads iterators from inside the kernel.

@@ -118,7 +118,7 @@ fn guard() -> Program {
         attach: Attach::KernelType {
             object: "vmlinux".into(),
             name: "bpf_lsm_bpf_prog_load".into(),
-            member: String::new().into(),
+            member: String::new(),
         },
         insns: insn::encode(insns),
         ..Program::default()

@@ -8,11 +8,9 @@ use flate2::{Compression, GzBuilder};
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{File, PackageError, path};
+use super::{File, MAX_SIZE, PackageError, path};
 use crate::Digest;
 
-/// Bytes of an archive.
-pub const MAX_PACKED: usize = 64 << 20;
 /// Bytes of all files together, with their headers.
 const MAX_UNPACKED: u64 = 256 << 20;
 /// Bytes of a file.
@@ -66,7 +64,7 @@ pub fn write(folder: &str, files: Vec<File>) -> Result<Vec<u8>, PackageError> {
         gzip.finish()
     };
     let packed: Vec<u8> = compress().expect("memory can be written to");
-    if packed.len() > MAX_PACKED { Err(PackageError::Size(packed.len())) } else { Ok(packed) }
+    if packed.len() > MAX_SIZE { Err(PackageError::Size) } else { Ok(packed) }
 }
 
 /// The one form that files have in a tar archive: in the order of their paths, with nothing of the host that wrote it.
@@ -91,8 +89,8 @@ fn write_tar(files: &mut [File]) -> Result<Vec<u8>, PackageError> {
 
 /// Reads an archive: all files with their whole paths.
 pub fn read(packed: &[u8]) -> Result<Vec<File>, PackageError> {
-    if packed.len() > MAX_PACKED {
-        return Err(PackageError::Size(packed.len()));
+    if packed.len() > MAX_SIZE {
+        return Err(PackageError::Size);
     }
     let mut meter = Meter {
         inner: GzDecoder::new(packed),

@@ -1,7 +1,7 @@
 //! What can be wrong with a package.
 
 use super::metadata::MetadataError;
-use super::{METADATA, archive};
+use super::{MAX_SIZE, METADATA, archive};
 use crate::Error;
 use crate::artifact::ArtifactError;
 
@@ -10,8 +10,8 @@ use crate::artifact::ArtifactError;
 #[non_exhaustive]
 pub enum PackageError {
     /// An archive that is too large to be looked at.
-    #[error("the archive has {0} bytes; at most {max} are allowed", max = archive::MAX_PACKED)]
-    Size(usize),
+    #[error("the archive has more than {max} bytes", max = MAX_SIZE)]
+    Size,
     /// An archive that is damaged.
     #[error("the archive is damaged {place}: {reason}")]
     Damaged {

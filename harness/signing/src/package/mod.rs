@@ -36,19 +36,23 @@ use crate::cms;
 use crate::statement::{Entry, Kind, Statement};
 use crate::{Digest, Error};
 
+/// Bytes that an archive may have.
+pub const MAX_SIZE: usize = 64 << 20;
 /// The file with the metadata.
 pub const METADATA: &str = "manifest.json";
 const INDEX: &str = "package.sha256";
 const CERTIFICATES: &str = "package.pem";
 const SIGNATURE: &str = "package.p7s";
 
-/// A package whose files fit together.
+/// A package whose files fit together: one to sign, or one that is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
     metadata: Metadata,
     platform: String,
     files: Vec<File>,
     artifacts: Vec<Artifact>,
+    /// The files of the signature; none before there is one.
+    own_files: Vec<File>,
 }
 
 impl Package {
@@ -70,7 +74,7 @@ impl Package {
         let metadata = Metadata::read(&metadata.ok_or(PackageError::NoMetadata)?.content)?;
         let artifacts = files.iter().map(File::artifact).collect::<Result<Vec<_>, _>>()?;
         metadata.check(&files, &artifacts)?;
-        Ok(Package { metadata, platform: platform.to_owned(), files, artifacts })
+        Ok(Package { metadata, platform: platform.to_owned(), files, artifacts, own_files: Vec::new() })
     }
 
     /// What `manifest.json` says.
@@ -86,6 +90,16 @@ impl Package {
     /// The files, without those of the signature, in the order of their paths.
     pub fn files(&self) -> &[File] {
         &self.files
+    }
+
+    /// The files of the signature, if the package is verified. They are in the same folder.
+    pub fn own_files(&self) -> &[File] {
+        &self.own_files
+    }
+
+    /// The signature as the kernel takes it with each of the package's programs, if the package is verified.
+    pub fn signature(&self) -> Option<&[u8]> {
+        self.own_files.iter().find(|file| file.path == SIGNATURE).map(|file| file.content.as_slice())
     }
 
     /// What the files are to a signature.
@@ -119,8 +133,8 @@ impl Package {
         let index = index::write(&self.folder(), &self.files);
         let statement = Statement { expiry, entries: self.entries(index.as_bytes()) };
         let message = cms::sign_attached(&statement.encode()?, signer)?;
-        let certificates: String =
-            [signer.certificate()].into_iter().chain(intermediates).map(Certificate::to_pem).collect();
+        let certificates = [signer.certificate()].into_iter().chain(intermediates);
+        let certificates = certificates.map(Certificate::to_pem).collect::<String>();
 
         let mut files = self.files.clone();
         files.push(File { path: INDEX.into(), content: index.into() });

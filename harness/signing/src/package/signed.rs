@@ -7,10 +7,16 @@ use crate::cms::Message;
 use crate::statement::{Entry, Kind, Statement};
 use crate::trust;
 
+/// Bytes that each of the signature's files may have: nobody has vouched for them when they are read.
+const MAX_OWN_FILE: usize = 64 << 10;
+
 /// A package as it was read: signed, but not verified. Nothing of it can be used but to verify it.
 #[derive(Debug)]
 pub struct SignedPackage {
-    package: Package,
+    /// `NAME/VERSION/PLATFORM`.
+    folder: String,
+    platform: String,
+    files: Vec<File>,
     /// [`INDEX`], [`CERTIFICATES`] and [`SIGNATURE`].
     own_files: [File; 3],
     certificates: Vec<Certificate>,
@@ -34,17 +40,21 @@ impl SignedPackage {
         }
         let mut take = |name| {
             let at = files.iter().position(|file| file.path == name).ok_or(PackageError::Unsigned(name))?;
-            Ok::<_, PackageError>(files.remove(at))
+            let file = files.remove(at);
+            if file.content.len() > MAX_OWN_FILE {
+                return Err(PackageError::entry(name, "it is larger than 64 KiB"));
+            }
+            Ok(file)
         };
         let own_files = [take(INDEX)?, take(CERTIFICATES)?, take(SIGNATURE)?];
         let [_, certificates, message] = &own_files;
-        let certificates = trust::certificates(&certificates.content)?;
-        let message = Message::parse(&message.content)?;
-        let package = Package::new(&platform, files)?;
-        if package.folder() != folder {
-            return Err(PackageError::Folder { actual: folder, expected: package.folder() });
+        let pem = &certificates.content;
+        let certificates = trust::certificates(pem)?;
+        if *pem != certificates.iter().map(Certificate::to_pem).collect::<String>().as_bytes() {
+            return Err(PackageError::Form);
         }
-        Ok(SignedPackage { package, own_files, certificates, message })
+        let message = Message::parse(&message.content)?;
+        Ok(SignedPackage { folder, platform, files, own_files, certificates, message })
     }
 
     /// The certificates in the package: the signer's, and those between it and a CA. They are to be trusted only if a
@@ -53,46 +63,47 @@ impl SignedPackage {
         &self.certificates
     }
 
-    /// The files of the signature, which are no files of the [`Package`] but in its folder.
-    pub fn own_files(&self) -> &[File] {
-        &self.own_files
-    }
-
-    /// The signature as the kernel takes it with each of the package's programs.
-    pub fn signature(&self) -> &[u8] {
-        let [.., signature] = &self.own_files;
-        &signature.content
-    }
-
     /// Verifies that `signer`, who is trusted, has signed the package, all of it and nothing else. `now` is in seconds
-    /// since the epoch.
+    /// since the epoch. What is in the files is looked at last, when they are known to be the signer's.
     ///
     /// # Errors
     ///
     /// [`PackageError::Signature`] if the signature is wrong or not the signer's, [`PackageError::Expired`],
-    /// [`PackageError::Unlisted`], [`PackageError::Missing`], [`PackageError::Different`], [`PackageError::Surplus`].
-    pub fn verify(&self, signer: &Certificate, now: u64) -> Result<&Package, PackageError> {
-        let statement = Statement::decode(self.message.verify(signer)?)?;
+    /// [`PackageError::Unlisted`], [`PackageError::Missing`], [`PackageError::Different`], [`PackageError::Surplus`],
+    /// and those of [`Package::new`].
+    pub fn verify(self, signer: &Certificate, now: u64) -> Result<Package, PackageError> {
+        let SignedPackage { folder, platform, files, own_files, message, .. } = self;
+        let [index, ..] = &own_files;
+        let statement = Statement::decode(message.verify(signer)?)?;
         if statement.is_expired(now) {
             return Err(PackageError::Expired);
         }
-        let (package, [index, ..]) = (&self.package, &self.own_files);
-        let folder = package.folder();
-        if !statement.lists(&Entry { kind: Kind::FILE, digest: Digest::of(&index.content) }) {
-            return Err(PackageError::Different(format!("{folder}/{INDEX}")));
+        let lists =
+            |file: &File| statement.lists(&Entry { kind: Kind::FILE, digest: Digest::of(&file.content) });
+        if !lists(index) {
+            return Err(PackageError::Different(format!("{folder}/{}", index.path)));
         }
-        index::check(&index.content, &folder, package.files())?;
+        index::check(&index.content, &folder, &files)?;
+        if let Some(file) = files.iter().find(|file| !lists(file)) {
+            return Err(PackageError::Unlisted(format!("{folder}/{}", file.path)));
+        }
+
+        let mut package = Package::new(&platform, files)?;
+        if package.folder() != folder {
+            return Err(PackageError::Folder { actual: folder, expected: package.folder() });
+        }
         for (file, artifact) in package.artifacts() {
-            let whole = Entry { kind: Kind::FILE, digest: Digest::of(&file.content) };
-            if ![whole].iter().chain(&artifact.entries()).all(|entry| statement.lists(entry)) {
+            if !artifact.entries().iter().all(|entry| statement.lists(entry)) {
                 return Err(PackageError::Unlisted(format!("{folder}/{}", file.path)));
             }
         }
         let known = package.entries(&index.content);
-        match statement.entries.iter().filter(|entry| !known.contains(entry)).count() {
-            0 => Ok(package),
-            surplus => Err(PackageError::Surplus(surplus)),
+        let surplus = statement.entries.iter().filter(|entry| !known.contains(entry)).count();
+        if surplus > 0 {
+            return Err(PackageError::Surplus(surplus));
         }
+        package.own_files = own_files.into();
+        Ok(package)
     }
 }
 

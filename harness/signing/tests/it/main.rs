@@ -11,5 +11,6 @@ mod embed;
 mod key;
 mod manifest;
 mod openssl;
+mod package;
 mod statement;
 mod trust;

@@ -12,17 +12,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::cms::Message;
-use bpfsig_signing::description::{self, Description};
+use bpfsig_signing::description::Description;
 use bpfsig_signing::object::Object;
-use bpfsig_signing::statement::{Entry, Kind, Statement};
+use bpfsig_signing::statement::Statement;
 use bpfsig_signing::{embed, names};
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use crate::bpf::keyring::Keyring;
+use super::listing;
+use crate::bpf::keyring::{self, Keyring};
 use crate::bpf::{self, Hooks, Link, LoadOptions, LoadedObject, Pins, Refused};
-use crate::cli::{files, sign};
+use crate::cli::{files, sign, verify};
 use crate::interrupt;
 
 /// Load a signed eBPF object into the kernel
@@ -35,11 +35,11 @@ pub struct Options {
     #[arg(value_name = "OBJ")]
     object: PathBuf,
 
-    /// The signature [default: the one that is in the object, or else OBJ.p7s]
+    /// The signature [default: OBJ.p7s, or else the one inside of OBJ]
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
 
-    /// Where the kernel looks for the signer: builtin, secondary, platform, or the serial number of a keyring or a key
+    /// Where the kernel looks for the signer: builtin, secondary, platform, bpf, or the serial number of a keyring or a key
     #[arg(long, value_name = "NAME|SERIAL", default_value = "secondary", allow_hyphen_values = true)]
     keyring: Keyring,
 
@@ -91,7 +91,7 @@ pub fn run(options: Options) -> Result<()> {
     )
     .map_err(|error| signature.explain(error))
     .with_context(|| options.object.display().to_string())?;
-    let mut report = Report::of(&options.object, &signature, &loaded)?;
+    let mut report = Report::of(&options.object, &signature, options.keyring, &loaded)?;
 
     if let Some(pins) = &mut pins {
         for (row, program) in report.programs.iter_mut().zip(&loaded.programs) {
@@ -142,31 +142,27 @@ struct Signature {
 
 impl Signature {
     fn find(options: &Options, object: &[u8]) -> Result<Self> {
-        let (message, descriptions, name) = match (&options.signature, embed::signature(object)) {
+        let beside = sign::signature_path(&options.object);
+        let path = options.signature.as_ref().or_else(|| beside.exists().then_some(&beside));
+        let (message, descriptions, place) = match (path, embed::signature(object)) {
+            (Some(path), _) => {
+                let descriptions = fs::read(sign::descriptions_path(path)).unwrap_or_default();
+                (files::read(path)?, descriptions, path)
+            }
             (None, Some(message)) => {
-                let descriptions = embed::descriptions(object).map(<[u8]>::to_vec);
-                (message.to_vec(), descriptions, options.object.clone())
+                let descriptions = embed::descriptions(object).unwrap_or_default();
+                (message.to_vec(), descriptions.to_vec(), &options.object)
             }
-            (path, _) => {
-                let path = path.clone().unwrap_or_else(|| sign::signature_path(&options.object));
-                let message = match fs::read(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound && options.signature.is_none() => {
-                        bail!(
-                            "{}: there is no signature in it, and no {}: `bpfsig sign` makes one",
-                            options.object.display(),
-                            path.display()
-                        )
-                    }
-                    message => message.with_context(|| path.display().to_string())?,
-                };
-                let mut beside = OsString::from(&path);
-                beside.push(".json");
-                (message, fs::read(beside).ok(), path)
-            }
+            (None, None) => bail!(
+                "{}: no signature in it and no {}: `bpfsig sign` makes one",
+                options.object.display(),
+                beside.display()
+            ),
         };
-        let parsed = Message::parse(&message).with_context(|| name.display().to_string())?;
-        let signed = match (parsed.content().map(Statement::decode), descriptions) {
-            (Some(Ok(statement)), Some(json)) => listed(&statement, &json),
+        let parsed = Message::parse(&message).with_context(|| place.display().to_string())?;
+        let signed = match parsed.content().map(Statement::decode) {
+            Some(Ok(statement)) => verify::signed_programs(&statement, &descriptions),
+            // The kernel says what is wrong with it.
             _ => Vec::new(),
         };
         Ok(Self { signer: parsed.signer().to_string(), signed, message })
@@ -188,13 +184,6 @@ impl Signature {
         }
         anyhow::Error::msg(text)
     }
-}
-
-/// Descriptions vouch for themselves: those that the statement does not list are of no use.
-fn listed(statement: &Statement, json: &[u8]) -> Vec<Description> {
-    let mut descriptions = description::from_json(json).unwrap_or_default();
-    descriptions.retain(|program| statement.lists(&Entry { kind: Kind::PROGRAM, digest: program.digest() }));
-    descriptions
 }
 
 fn hooks(options: &Options) -> Result<Hooks> {
@@ -231,6 +220,8 @@ struct Report {
     object: PathBuf,
     /// Subject key identifier.
     signer: String,
+    /// Whose certificate it is, if it can be found in the keyring.
+    subject: Option<String>,
     programs: Vec<Program>,
     maps: Vec<Map>,
 }
@@ -257,7 +248,7 @@ struct Map {
 }
 
 impl Report {
-    fn of(object: &Path, signature: &Signature, loaded: &LoadedObject) -> Result<Self> {
+    fn of(object: &Path, signature: &Signature, keyring: Keyring, loaded: &LoadedObject) -> Result<Self> {
         let program = |program: &bpf::LoadedProgram| {
             let (id, tag) = bpf::program_id(program.fd.as_fd())?;
             Ok(Program {
@@ -281,6 +272,7 @@ impl Report {
         Ok(Self {
             object: object.to_owned(),
             signer: signature.signer.clone(),
+            subject: subject(keyring, &signature.signer),
             programs: loaded.programs.iter().map(program).collect::<Result<_>>()?,
             maps: loaded.maps.iter().map(map).collect::<Result<_>>()?,
         })
@@ -301,32 +293,41 @@ impl Report {
             println!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
-        println!("{}: signed by {}", self.object.display(), self.signer);
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled)
-            .set_header(["program", "type", "id", "tag", "attached", "pinned"]);
-        for Program { name, prog_type, id, tag, attached, pinned } in &self.programs {
-            table.add_row([
-                name,
-                prog_type,
-                &id.to_string(),
-                tag,
-                &attached_to(attached),
-                &pinned_at(pinned),
-            ]);
+        let signer = match &self.subject {
+            Some(subject) => format!("`{subject}`, key {}", self.signer),
+            None => format!("key {}", self.signer),
+        };
+        println!("{}: signed by {signer}", self.object.display());
+        const PROGRAM: [&str; 6] = ["program", "type", "id", "tag", "attached", "pinned"];
+        listing::print(false, &self.programs, PROGRAM, |program| {
+            let Program { name, prog_type, id, tag, attached, pinned } = program;
+            [
+                name.clone(),
+                prog_type.clone(),
+                id.to_string(),
+                tag.clone(),
+                attached_to(attached),
+                pinned_at(pinned),
+            ]
+        })?;
+        if self.maps.is_empty() {
+            return Ok(());
         }
-        if !self.maps.is_empty() {
-            table.add_row([""]);
-            table.add_row(["map", "type", "id", "", "attached", "pinned"]);
-        }
-        for Map { name, map_type, id, attached, pinned } in &self.maps {
-            table.add_row([name, map_type, &id.to_string(), "", &attached_to(attached), &pinned_at(pinned)]);
-        }
-        println!("{}", table.trim_fmt());
-        Ok(())
+        const MAP: [&str; 5] = ["map", "type", "id", "attached", "pinned"];
+        listing::print(false, &self.maps, MAP, |map| {
+            let Map { name, map_type, id, attached, pinned } = map;
+            [name.clone(), map_type.clone(), id.to_string(), attached_to(attached), pinned_at(pinned)]
+        })
     }
+}
+
+/// The subject of a key in a keyring that the caller may read.
+fn subject(keyring: Keyring, id: &str) -> Option<String> {
+    let serial = match keyring.system_name() {
+        Some(name) => keyring::find(name).ok()??,
+        None => keyring.0,
+    };
+    keyring::keys(serial).ok()?.into_iter().find(|key| key.id == id).map(|key| key.subject)
 }
 
 fn attached_to(place: &Option<String>) -> String {
