@@ -78,7 +78,7 @@ pub fn write(object: &[u8], signature: &[u8], descriptions: &[u8]) -> Result<Vec
 ///
 /// # Errors
 ///
-/// [`EmbedError::NotObject`], [`EmbedError::Elf`], and [`EmbedError::Moved`] if [`write`] would not write these bytes.
+/// [`EmbedError::NotObject`], [`EmbedError::Elf`], and [`EmbedError::Moved`] if [`write()`] would not write these bytes.
 pub fn strip(object: &[u8]) -> Result<Cow<'_, [u8]>, EmbedError> {
     let elf = parse(object)?;
     let table = elf.elf_section_table();

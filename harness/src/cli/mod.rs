@@ -1,6 +1,6 @@
 //! The command line: one file per command, each with its arguments and a `run`.
 //!
-//! The commands here need no kernel and run on any system; those in [`linux`] are for a kernel that runs or is built.
+//! The commands here need no kernel and run on any system; those in `linux/` are for a kernel that runs or is built.
 
 mod files;
 mod inspect;

@@ -105,15 +105,13 @@ impl Signers {
         Ok((statement, signer))
     }
 
-    /// Whether a signer is one of those, or has a certificate of one of the CAs.
+    /// Whether a signer is the one of --cert, if there is one, and has a certificate of one of the CAs, if there are any.
     fn trust(&self, signer: &Certificate, others: &[Certificate], purpose: Purpose) -> Result<()> {
         let usage = ExpectedUsage::new(purpose, self.pen);
+        if let Some(expected) = self.certificates.first() {
+            ensure!(signer == expected, "signed by `{}`, not by `{}`", signer.subject(), expected.subject());
+        }
         if self.cas.is_empty() {
-            ensure!(
-                self.certificates.contains(signer),
-                "signed by `{}`, who is not trusted",
-                signer.subject()
-            );
             return Ok(trust::check(signer, &usage, self.now)?);
         }
         let between = [&self.certificates, others].concat();

@@ -232,6 +232,14 @@ fn who_has_signed_matters() {
         assert!(error.contains(problem), "{error}");
     }
 
+    // Another signer of the same CA.
+    desk.bpfsig(&format!("{SIGN} --embed driver.sys"));
+    desk.make_signer("you", "--purpose code");
+    for signers in ["--cert you.pem", "--cert you.pem --ca ca.pem"] {
+        let error = desk.error(&format!("verify {signers} driver.sys"));
+        assert!(error.contains("signed by `CN=me`, not by `CN=you`"), "{error}");
+    }
+
     // A chain in one file, through a CA below the CA.
     desk.write("ext", b"basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n");
     desk.run("openssl", "req -newkey rsa:2048 -nodes -keyout middle.key -out middle.csr -subj /CN=middle");

@@ -18,7 +18,7 @@ use spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 
 use crate::{Error, Result, pem};
 
-/// A public key of a kind that the kernel takes. Shown like the [`Algorithm`] it is of.
+/// A public key of a kind that the kernel takes. Shown like the [`Algorithm`](super::Algorithm) it is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey(pub(super) Public);
 
