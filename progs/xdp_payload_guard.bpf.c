@@ -22,7 +22,7 @@ struct headers {
 	struct ethhdr eth;
 	struct iphdr ip;
 	struct udphdr udp;
-};
+} __attribute__((packed));
 
 SEC("xdp.frags")
 int xdp_payload_guard(struct xdp_md *ctx)
