@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! ELF file → object::Object → program::Program → description::Description → manifest::Manifest
-//!                                                         → statement::Statement → cms
+//!                                                         → statement::Statement → cms → package
 //! ```
 //!
 //! The formats are specified in `kernel-patch/README.md`; the Linux kernel builds the same manifest from what

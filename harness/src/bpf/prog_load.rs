@@ -18,8 +18,9 @@ const LOG_STATS: u32 = 4;
 /// `BPF_LOG_LEVEL1`: the path to the error.
 const LOG_TRACE: u32 = 1;
 
-/// Enough for figures, and for why a signature is refused.
-const SMALL_LOG: usize = 4096;
+/// Enough for figures, for why a signature is refused, and for a line about each CO-RE record, which the kernel writes
+/// whatever it is asked for.
+const SMALL_LOG: usize = 64 << 10;
 
 /// What a load needs besides the program itself.
 #[derive(Default)]

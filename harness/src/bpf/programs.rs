@@ -6,47 +6,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use bpfsig_signing::Digest;
 use bpfsig_signing::key::KeyId;
+use bpfsig_signing::names;
 use libbpf_rs::libbpf_sys as sys;
 use serde::Serialize;
 
 use super::libbpf::{check, next_program_id, program_by_id};
-
-/// `enum bpf_prog_type`.
-const TYPES: [&str; 33] = [
-    "unspec",
-    "socket_filter",
-    "kprobe",
-    "sched_cls",
-    "sched_act",
-    "tracepoint",
-    "xdp",
-    "perf_event",
-    "cgroup_skb",
-    "cgroup_sock",
-    "lwt_in",
-    "lwt_out",
-    "lwt_xmit",
-    "sock_ops",
-    "sk_skb",
-    "cgroup_device",
-    "sk_msg",
-    "raw_tracepoint",
-    "cgroup_sock_addr",
-    "lwt_seg6local",
-    "lirc_mode2",
-    "sk_reuseport",
-    "flow_dissector",
-    "cgroup_sysctl",
-    "raw_tracepoint_writable",
-    "cgroup_sockopt",
-    "tracing",
-    "struct_ops",
-    "ext",
-    "lsm",
-    "sk_lookup",
-    "syscall",
-    "netfilter",
-];
 
 /// `struct bpf_prog_info` of the patched kernel.
 #[repr(C)]
@@ -150,9 +114,7 @@ impl ProgramInfo {
         ProgramInfo {
             id: program.id,
             name: String::from_utf8_lossy(&name).into_owned(),
-            prog_type: TYPES
-                .get(program.type_ as usize)
-                .map_or_else(|| program.type_.to_string(), |name| (*name).to_owned()),
+            prog_type: names::prog_type(program.type_).into_owned(),
             uid: program.created_by_uid,
             origin: (known >= size_of::<Info>()).then(|| Origin::new(&info.signature)),
         }

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::certificate::{Certificate, Purpose};
+use bpfsig_signing::object::Object;
 use bpfsig_signing::package::{File, MAX_SIZE, METADATA, Package, SignedPackage};
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::{Args, Subcommand};
@@ -15,6 +17,8 @@ use walkdir::WalkDir;
 use super::keygen::PenOptions;
 use super::signer::SignerOptions;
 use super::{files, sign};
+use crate::bpf::keyring::Keyring;
+use crate::bpf::{LoadOptions, LoadedObject, Pins};
 use crate::install;
 
 /// Make, check and install packages: programs for the kernel and for users together, with one signature
@@ -64,6 +68,21 @@ pub enum Command {
         #[arg(long, value_name = "DIRECTORY")]
         into: PathBuf,
 
+        /// Load the eBPF programs too, signed as the package is, and pin programs and maps in this directory of a BPF
+        /// file system. If the kernel refuses one, nothing is installed
+        #[arg(long, value_name = "DIRECTORY")]
+        load: Option<PathBuf>,
+
+        /// Where the kernel looks for the signer: builtin, secondary, platform, or the serial number of a keyring or a key
+        #[arg(
+            long,
+            value_name = "NAME|SERIAL",
+            default_value = "secondary",
+            allow_hyphen_values = true,
+            requires = "load"
+        )]
+        keyring: Keyring,
+
         /// The package
         package: PathBuf,
     },
@@ -111,9 +130,13 @@ pub fn run(command: Command) -> Result<()> {
             print(&package);
             println!("{}: signed by `{}`", path.display(), signer.subject());
         }
-        Command::Install { trust, into, package: path } => {
+        Command::Install { trust, into, load: pin, keyring, package: path } => {
             let (package, _) = trust.verify(&path).with_context(|| path.display().to_string())?;
+            let pins = pin.map(|directory| load(&package, keyring, &directory)).transpose()?;
             let folder = install::install(&package, &into)?;
+            if let Some(pins) = pins {
+                pins.keep();
+            }
             println!("{}: installed", folder.display());
         }
     }
@@ -146,6 +169,27 @@ impl TrustOptions {
         purposes(&package).into_iter().try_for_each(check)?;
         Ok((package, signer.clone()))
     }
+}
+
+/// Loads the objects of a package and pins their programs and maps, for now.
+fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pins> {
+    let mut pins = Pins::new(directory)?;
+    let options = LoadOptions { signature: package.signature(), keyring, ..LoadOptions::default() };
+    for (file, artifact) in package.artifacts() {
+        if artifact.programs().is_empty() {
+            continue;
+        }
+        let loaded = Object::parse(&file.content)
+            .map_err(anyhow::Error::from)
+            .and_then(|object| LoadedObject::load(&object, &options))
+            .with_context(|| file.path.clone())?;
+        let programs = loaded.programs.iter().map(|program| (&program.name, &program.fd));
+        let maps = loaded.maps.iter().map(|map| (&map.name, &map.fd));
+        for (name, fd) in programs.chain(maps) {
+            println!("{}: {name}", pins.pin(name, fd.as_fd())?.display());
+        }
+    }
+    Ok(pins)
 }
 
 /// All files below a directory.

@@ -405,6 +405,36 @@ fn attached_to_the_network_namespace() {
     }
 }
 
+/// By where it is pinned, and by its id.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn attached_to_another_program() {
+    let place = Place::new();
+    let gateway = place.load("xdp_gateway", []);
+    let path = place.pins().join("xdp_gateway");
+    let id = gateway["programs"][0]["id"].to_string();
+    for target in [path.to_str().unwrap(), &id] {
+        let report = place.load("freplace_gateway_policy", ["--target", target, "--attach"]);
+        assert_eq!(report["programs"][0]["attached"], "freplace/gateway_policy");
+        match place.link("gateway_no_ssdp") {
+            LinkTypeInfo::Tracing(link) => assert_eq!(link.target_obj_id.to_string(), id),
+            other => panic!("{other:?}"),
+        }
+        for name in ["gateway_no_ssdp", "gateway_no_ssdp_link", "_bss"] {
+            fs::remove_file(place.pins().join(name)).unwrap();
+        }
+    }
+    let mut command = load();
+    fails(
+        command.arg(place.signed("freplace_gateway_policy")),
+        "program `gateway_no_ssdp`: it attaches to function gateway_policy of another program",
+    );
+    fails(
+        load().arg(place.signed("xdp_acl")).args(["--target", &id]),
+        "no program that attaches to a program",
+    );
+}
+
 /// Without a pin, what is attached lasts as long as the command.
 #[test]
 #[ignore = "needs the patched kernel"]

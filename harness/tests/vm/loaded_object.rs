@@ -1,5 +1,6 @@
 //! Whole objects in the kernel.
 
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::process::Command;
@@ -9,10 +10,12 @@ use bpfsig::corpus;
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
+use bpfsig_signing::program::Program;
 use bpfsig_signing::statement::{Entry, Kind, Statement};
 use libbpf_rs::query::LinkInfoIter;
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
 use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::keys::signer;
 
@@ -45,14 +48,23 @@ pub fn compile(name: &str) -> Vec<u8> {
     output.stdout
 }
 
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status().unwrap();
+    assert!(status.success(), "{program}: {status}");
+}
+
 fn object(name: &str) -> Object {
     Object::parse(bytes(name)).unwrap()
 }
 
 /// One signature for all programs of an object.
 pub fn sign(object: &Object) -> Vec<u8> {
+    sign_all(object.programs())
+}
+
+fn sign_all(programs: &[Program]) -> Vec<u8> {
     let entry = |program| Entry { kind: Kind::PROGRAM, digest: Manifest::of(program).unwrap().digest() };
-    let statement = Statement { expiry: 0, entries: object.programs().iter().map(entry).collect() };
+    let statement = Statement { expiry: 0, entries: programs.iter().map(entry).collect() };
     cms::sign_attached(&statement.encode().unwrap(), signer()).unwrap()
 }
 
@@ -157,17 +169,45 @@ fn nothing_stays_attached_if_one_program_can_not_be() {
     assert!(!LinkInfoIter::default().any(|link| link.prog_id == id));
 }
 
-/// Unsigned: this is about the loader.
+/// Nothing in an object says that its programs observe another program: the signer does.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn a_function_of_another_program_is_observed() {
     let gateway = load_signed(&object("xdp_gateway"));
     let gateway = gateway.program("xdp_gateway").unwrap();
-    let options = LoadOptions { target: Some(gateway), ..LoadOptions::default() };
-    let loaded = LoadedObject::load(&Object::parse(&compile("observe")).unwrap(), &options).unwrap();
+    let object = Object::parse(&compile("observe")).unwrap();
+    let mut programs = object.programs().to_vec();
+    for program in &mut programs {
+        program.attach_to_program(None).unwrap();
+    }
+    let signature = sign_all(&programs);
+    let options =
+        LoadOptions { signature: Some(&signature), target: Some(gateway), ..LoadOptions::default() };
+    let loaded = LoadedObject::load(&object, &options).unwrap();
     let _links = loaded.attach(&Hooks::new().by_section()).unwrap();
     bpf::test_run(gateway, &ssdp(), &[]).unwrap();
     assert_eq!(counters(&loaded), [1, 1]);
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_function_of_a_module() {
+    let object = Object::parse(&compile("module")).unwrap();
+    let error = LoadedObject::load(&object, &LoadOptions::default()).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("/sys/kernel/btf/tcp_dctcp: is module tcp_dctcp loaded?"),
+        "{error:#}"
+    );
+
+    let modules = std::env::var("BPFSIG_TEST_MODULES").expect("BPFSIG_TEST_MODULES says where modules are");
+    run("modprobe", &["--dirname", &modules, "tcp_dctcp"]);
+    let loaded = load_signed(&object);
+    let _links = loaded.attach(&Hooks::new().by_section()).unwrap();
+    run("ip", &["link", "set", "lo", "up"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    setsockopt(&connection, sockopt::TcpCongestion, &"dctcp".into()).unwrap();
+    assert_eq!(counters(&loaded), [1, 0]);
 }
 
 /// With the whole log of the verifier.
@@ -198,17 +238,18 @@ fn ssdp() -> Vec<u8> {
     packet
 }
 
-/// Unsigned: this is about the loader.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn a_function_of_another_program_is_replaced() {
     let gateway = load_signed(&object("xdp_gateway"));
     let gateway = gateway.program("xdp_gateway").unwrap();
     let replacement = object("freplace_gateway_policy");
-    let error = LoadedObject::load(&replacement, &LoadOptions::default()).unwrap_err();
+    let signature = sign(&replacement);
+    let signed = LoadOptions { signature: Some(&signature), ..LoadOptions::default() };
+    let error = LoadedObject::load(&replacement, &signed).unwrap_err();
     assert!(format!("{error:#}").contains("it attaches to function gateway_policy of another program"));
 
-    let options = LoadOptions { target: Some(gateway), ..LoadOptions::default() };
+    let options = LoadOptions { target: Some(gateway), ..signed };
     let loaded = LoadedObject::load(&replacement, &options).unwrap();
     assert_eq!(bpf::test_run(gateway, &ssdp(), &[]).unwrap().retval, PASS);
     let links = loaded.attach(&Hooks::new().by_section()).unwrap();
@@ -217,7 +258,7 @@ fn a_function_of_another_program_is_replaced() {
     assert_eq!(bpf::test_run(gateway, &ssdp(), &[]).unwrap().retval, PASS);
 
     let other = load_signed(&object("xdp_acl"));
-    let options = LoadOptions { target: other.program("xdp_acl"), ..LoadOptions::default() };
+    let options = LoadOptions { target: other.program("xdp_acl"), ..signed };
     let error = LoadedObject::load(&replacement, &options).unwrap_err();
     assert!(format!("{error:#}").contains("the program to attach to has no function gateway_policy"));
 }

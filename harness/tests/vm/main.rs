@@ -15,6 +15,7 @@ mod loaded_object;
 mod loader;
 mod machine;
 mod maps;
+mod package;
 mod packet;
 mod policy_commands;
 mod policy_denylist;

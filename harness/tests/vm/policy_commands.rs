@@ -18,7 +18,8 @@ use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
 use crate::loaded_object::{self, bytes};
 
-fn bpfsig(arguments: &[&str]) -> Output {
+/// Runs the command with arguments.
+pub fn bpfsig(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bpfsig")).args(arguments).output().unwrap()
 }
 
@@ -48,7 +49,8 @@ fn text(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-fn json(arguments: &[&str]) -> Value {
+/// What a command says that succeeds, as JSON.
+pub fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&says(arguments)).unwrap()
 }
 

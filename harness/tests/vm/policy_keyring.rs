@@ -10,8 +10,14 @@ use libc::{EKEYEXPIRED, EKEYREVOKED, ENOKEY, EOPNOTSUPP};
 use crate::keys;
 use crate::load::{Outcome, load_with, sign, small};
 
+/// The keyring, without what other tests have left there. For as long as it has a revoked key, the kernel says of a
+/// signer who is not there that the key is revoked.
 fn bpf_keyring() -> i32 {
-    keyring::find(".bpf").unwrap().expect("there is no keyring .bpf")
+    let keyring = keyring::find(".bpf").unwrap().expect("there is no keyring .bpf");
+    for key in keyring::serials(keyring).unwrap() {
+        keyring::unlink(key, keyring).unwrap();
+    }
+    keyring
 }
 
 fn load_by(signer: &Signer) -> Outcome {
@@ -21,9 +27,10 @@ fn load_by(signer: &Signer) -> Outcome {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn takes_whom_the_ca_vouches_for() {
+    let keyring = bpf_keyring();
     let signer = keys::issued("newcomer");
     load_by(&signer).refused(ENOKEY, "signer is not in the keyring");
-    keys::add(&signer, bpf_keyring());
+    keys::add(&signer, keyring);
     let program = load_by(&signer).accepted();
     let origin = ProgramInfo::of(program.as_fd()).unwrap().origin;
     assert!(format!("{origin:?}").contains("keyring_id: 3"), "{origin:?}");
@@ -35,15 +42,16 @@ fn takes_whom_the_ca_vouches_for() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn takes_nobody_else() {
+    let keyring = bpf_keyring();
     let stranger = keys::stranger();
-    let add = keyring::add_key(c"asymmetric", stranger.certificate().to_der(), bpf_keyring());
+    let add = keyring::add_key(c"asymmetric", stranger.certificate().to_der(), keyring);
     assert_eq!(add.unwrap_err().raw_os_error(), Some(ENOKEY));
 
     // Nor by a detour.
     let own = keys::keyring(c"detour");
     let key = keys::add(&stranger, own);
-    assert_eq!(keys::link(key, bpf_keyring()).unwrap_err().raw_os_error(), Some(ENOKEY));
-    assert_eq!(keys::link(own, bpf_keyring()).unwrap_err().raw_os_error(), Some(EOPNOTSUPP));
+    assert_eq!(keys::link(key, keyring).unwrap_err().raw_os_error(), Some(ENOKEY));
+    assert_eq!(keys::link(own, keyring).unwrap_err().raw_os_error(), Some(EOPNOTSUPP));
     load_by(&stranger).refused(ENOKEY, "signer is not in the keyring");
 }
 
@@ -51,15 +59,16 @@ fn takes_nobody_else() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn rotation() {
+    let keyring = bpf_keyring();
     let (old, new) = (keys::issued("old"), keys::issued("new"));
-    let old_key = keys::add(&old, bpf_keyring());
+    let old_key = keys::add(&old, keyring);
     let program = load_by(&old).accepted();
 
-    keys::add(&new, bpf_keyring());
+    keys::add(&new, keyring);
     load_by(&old).accepted();
     load_by(&new).accepted();
 
-    keyring::unlink(old_key, bpf_keyring()).unwrap();
+    keyring::unlink(old_key, keyring).unwrap();
     load_by(&old).refused(ENOKEY, "signer is not in the keyring");
     load_by(&new).accepted();
     // What is loaded stays, and can be found.
@@ -71,10 +80,11 @@ fn rotation() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn revoked_and_expired_keys() {
+    let keyring = bpf_keyring();
     let (revoked, expired) = (keys::issued("revoked"), keys::issued("expired"));
-    let revoked_key = keys::add(&revoked, bpf_keyring());
-    let expired_key = keys::add(&expired, bpf_keyring());
-    keyring::possess(bpf_keyring()).unwrap();
+    let revoked_key = keys::add(&revoked, keyring);
+    let expired_key = keys::add(&expired, keyring);
+    keyring::possess(keyring).unwrap();
     load_by(&revoked).accepted();
     load_by(&expired).accepted();
 

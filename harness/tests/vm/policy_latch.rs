@@ -10,6 +10,7 @@ use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
 use crate::loader::{loader, run};
 use crate::machine::{Mount, set_sysctl, sysctl};
+use crate::policy_commands::bpfsig;
 use crate::token;
 use crate::window::Window;
 
@@ -53,10 +54,15 @@ fn cannot_be_taken_back() {
             attr.keyring_id = keyring;
         })
     };
-    let raise = || set_sysctl(MODE, "1").unwrap();
-    window
-        .during(unsigned, || other_window.during(by_stranger, raise).refused(EKEYREJECTED, ""))
-        .refused(EKEYREJECTED, "");
+    let mut said = None;
+    let raise = || said = Some(bpfsig(&["policy", "require"]));
+    let mut other_outcome = None;
+    let outcome = window.during(unsigned, || other_outcome = Some(other_window.during(by_stranger, raise)));
+    outcome.refused(EKEYREJECTED, "");
+    other_outcome.unwrap().refused(EKEYREJECTED, "");
+    let said = String::from_utf8(said.unwrap().stdout).unwrap();
+    assert!(said.starts_with("signatures  required, until the next boot\n"), "{said}");
+    assert!(said.contains("Loaded before, without a signature:\n"), "{said}");
 
     assert_eq!(sysctl(MODE), "1");
     for value in ["0", "2", "-1", "00"] {

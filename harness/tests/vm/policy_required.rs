@@ -11,6 +11,7 @@ use crate::load::{load, load_with, sign, small};
 use crate::loaded_object::bytes;
 use crate::loader::{light_skeleton, loader, run, run_light_skeleton};
 use crate::machine::{Mount, as_user, set_sysctl, sysctl};
+use crate::policy_commands::json;
 use crate::token;
 
 const NONE: &str = "signature: required, and there is none";
@@ -22,6 +23,9 @@ fn from_the_beginning() {
     assert_eq!(set_sysctl("bpf_signature", "0").unwrap_err().raw_os_error(), Some(EINVAL));
     assert_eq!(sysctl("bpf_signature"), "1");
     load(&small(), None).refused(EKEYREJECTED, NONE);
+    for command in ["show", "require"] {
+        assert_eq!(json(&["policy", command, "--json"])["mode"], "required");
+    }
 }
 
 /// The instructions are at an address where there is nothing: they are not looked at.

@@ -64,6 +64,13 @@ impl Window {
 
     /// Runs `call`, and `act` while the call waits for the memory. Panics if it never does.
     pub fn during<T>(&self, call: impl FnOnce() -> T, act: impl FnOnce() + Send) -> T {
+        let (result, was_held) = self.try_during(call, act);
+        assert!(was_held, "the call did not read this memory");
+        result
+    }
+
+    /// Runs `call`, and `act` while the call waits for the memory. Also says whether it did.
+    pub fn try_during<T>(&self, call: impl FnOnce() -> T, act: impl FnOnce() + Send) -> (T, bool) {
         let returned = AtomicBool::new(false);
         thread::scope(|scope| {
             let watcher = scope.spawn(|| {
@@ -84,8 +91,7 @@ impl Window {
             // Ends the watcher's wait if the call never came here.
             // SAFETY: the mapping is at least one byte long.
             unsafe { self.address.cast::<u8>().read_volatile() };
-            assert!(watcher.join().unwrap(), "the call did not read this memory");
-            result
+            (result, watcher.join().unwrap())
         })
     }
 
