@@ -26,6 +26,7 @@ pub fn install() -> std::io::Result<()> {
 }
 
 /// Fails once the user has asked to stop. Long work calls this often, at least ten times a second.
+#[cfg(target_os = "linux")]
 pub fn check() -> Result<(), Interrupted> {
     if REQUESTED.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
 }

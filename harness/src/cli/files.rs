@@ -2,7 +2,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -40,14 +39,15 @@ pub fn artifact(path: &Path, file: &[u8], platform: Option<Platform>) -> Result<
     })
 }
 
-/// Writes a file that must not exist yet.
+/// Writes a file that must not exist yet. Where files have a mode, it gets this one.
 pub fn create(path: &Path, content: &[u8], mode: u32) -> Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .with_context(|| path.display().to_string())?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = options.open(path).with_context(|| path.display().to_string())?;
     file.write_all(content).and_then(|()| file.sync_all()).with_context(|| path.display().to_string())
 }
 
@@ -55,14 +55,16 @@ pub fn create(path: &Path, content: &[u8], mode: u32) -> Result<()> {
 pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
     let context = || path.display().to_string();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder)
-        .with_context(context)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".bpfsig-");
+    // By itself, a temporary file is for its owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.tempfile_in(folder).with_context(context)?;
+    file.write_all(content).with_context(context)?;
     if let Ok(older) = fs::metadata(path) {
         file.as_file().set_permissions(older.permissions()).with_context(context)?;
     }
-    file.write_all(content).with_context(context)?;
     file.persist(path).with_context(context)?;
     Ok(())
 }

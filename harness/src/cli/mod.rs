@@ -1,22 +1,16 @@
 //! The command line: one file per command, each with its arguments and a `run`.
+//!
+//! The commands here need no kernel and run on any system; those in [`linux`] are for a kernel that runs or is built.
 
-mod bench;
-mod deny;
 mod files;
-mod guest;
 mod inspect;
-mod kernel;
 mod keygen;
-mod listing;
-mod load;
+#[cfg(target_os = "linux")]
+mod linux;
 mod package;
-mod policy;
-mod ps;
 mod sign;
 mod signer;
-mod trust;
 mod verify;
-mod vm;
 
 use std::process::ExitCode;
 
@@ -34,25 +28,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Bench(bench::Options),
-    #[command(subcommand)]
-    Kernel(kernel::Command),
     #[command(subcommand)]
     Keygen(keygen::Command),
     Sign(sign::Options),
     Verify(verify::Options),
     Inspect(inspect::Options),
-    Load(load::Options),
     #[command(subcommand)]
     Package(package::Command),
-    Ps(ps::Options),
-    #[command(subcommand)]
-    Trust(trust::Command),
-    Deny(deny::Options),
-    Policy(policy::Options),
-    Vm(vm::Options),
-    #[command(subcommand, hide = true)]
-    Guest(guest::Command),
+    #[cfg(target_os = "linux")]
+    #[command(flatten)]
+    Linux(linux::Command),
 }
 
 /// Runs the command that the arguments name.
@@ -76,20 +61,13 @@ pub fn run() -> ExitCode {
 fn execute(command: Command) -> Result<ExitCode> {
     interrupt::install().context("cannot listen for Ctrl-C")?;
     match command {
-        Command::Bench(options) => bench::run(options)?,
-        Command::Kernel(command) => kernel::run(command)?,
         Command::Keygen(command) => keygen::run(command)?,
         Command::Sign(options) => sign::run(options)?,
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
-        Command::Load(options) => load::run(options)?,
         Command::Package(command) => package::run(command)?,
-        Command::Ps(options) => ps::run(options)?,
-        Command::Trust(command) => trust::run(command)?,
-        Command::Deny(options) => deny::run(options)?,
-        Command::Policy(options) => policy::run(options)?,
-        Command::Vm(options) => return vm::run(options),
-        Command::Guest(command) => guest::run(command)?,
+        #[cfg(target_os = "linux")]
+        Command::Linux(command) => return linux::run(command),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::certificate::{Certificate, Purpose};
-use bpfsig_signing::object::Object;
 use bpfsig_signing::package::{File, MAX_SIZE, METADATA, Package, SignedPackage};
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::{Args, Subcommand};
@@ -17,8 +15,9 @@ use walkdir::WalkDir;
 use super::keygen::PenOptions;
 use super::signer::SignerOptions;
 use super::{files, sign};
+#[cfg(target_os = "linux")]
 use crate::bpf::keyring::Keyring;
-use crate::bpf::{LoadOptions, LoadedObject, Pins};
+#[cfg(target_os = "linux")]
 use crate::install;
 
 /// Make, check and install packages: programs for the kernel and for users together, with one signature
@@ -60,6 +59,7 @@ pub enum Command {
         package: PathBuf,
     },
     /// Check a package and unpack it into NAME/VERSION/PLATFORM/, all of it or nothing
+    #[cfg(target_os = "linux")]
     Install {
         #[command(flatten)]
         trust: TrustOptions,
@@ -130,9 +130,10 @@ pub fn run(command: Command) -> Result<()> {
             print(&package);
             println!("{}: signed by `{}`", path.display(), signer.subject());
         }
+        #[cfg(target_os = "linux")]
         Command::Install { trust, into, load: pin, keyring, package: path } => {
             let (package, _) = trust.verify(&path).with_context(|| path.display().to_string())?;
-            let pins = pin.map(|directory| load(&package, keyring, &directory)).transpose()?;
+            let pins = pin.map(|directory| install::load(&package, keyring, &directory)).transpose()?;
             let folder = install::install(&package, &into)?;
             if let Some(pins) = pins {
                 pins.keep();
@@ -169,27 +170,6 @@ impl TrustOptions {
         purposes(&package).into_iter().try_for_each(check)?;
         Ok((package, signer.clone()))
     }
-}
-
-/// Loads the objects of a package and pins their programs and maps, for now.
-fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pins> {
-    let mut pins = Pins::new(directory)?;
-    let options = LoadOptions { signature: package.signature(), keyring, ..LoadOptions::default() };
-    for (file, artifact) in package.artifacts() {
-        if artifact.programs().is_empty() {
-            continue;
-        }
-        let loaded = Object::parse(&file.content)
-            .map_err(anyhow::Error::from)
-            .and_then(|object| LoadedObject::load(&object, &options))
-            .with_context(|| file.path.clone())?;
-        let programs = loaded.programs.iter().map(|program| (&program.name, &program.fd));
-        let maps = loaded.maps.iter().map(|map| (&map.name, &map.fd));
-        for (name, fd) in programs.chain(maps) {
-            println!("{}: {name}", pins.pin(name, fd.as_fd())?.display());
-        }
-    }
-    Ok(pins)
 }
 
 /// All files below a directory.

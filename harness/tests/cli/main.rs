@@ -4,3 +4,4 @@ mod desk;
 mod keygen;
 mod keys;
 mod package;
+mod sign;

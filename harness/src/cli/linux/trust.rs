@@ -8,9 +8,10 @@ use anyhow::{Context, Error, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{files, listing, ps};
+use super::{listing, ps};
 use crate::bpf::Origin;
 use crate::bpf::keyring::{self, Key, KeyState, Keyring};
+use crate::cli::files;
 
 /// Whom the kernel trusts to sign programs
 #[derive(Subcommand)]

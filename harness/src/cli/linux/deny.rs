@@ -8,10 +8,11 @@ use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use clap::Args;
 
-use super::signer::SignerOptions;
-use super::{files, ps};
+use super::ps;
 use crate::bpf::keyring;
 use crate::bpf::{Origin, Signature};
+use crate::cli::files;
+use crate::cli::signer::SignerOptions;
 
 /// Have the kernel refuse programs from now on, whoever has signed them
 ///

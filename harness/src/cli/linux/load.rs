@@ -19,9 +19,10 @@ use bpfsig_signing::{embed, names};
 use clap::Args;
 use serde::Serialize;
 
-use super::{files, listing, sign, verify};
+use super::listing;
 use crate::bpf::keyring::{self, Keyring};
 use crate::bpf::{self, Hooks, Link, LoadOptions, LoadedObject, Pins, Refused};
+use crate::cli::{files, sign, verify};
 use crate::interrupt;
 
 /// Load a signed eBPF object into the kernel

@@ -1,11 +1,9 @@
-//! `sign`, `verify` and `inspect` as a user meets them: one signature for files of both systems, and what goes wrong.
+//! `sign`, `verify` and `inspect`: one signature for files of both systems, and what goes wrong.
 //! Judged by `openssl` and `osslsigncode`.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 
-use tempfile::TempDir;
+use crate::desk::{self, Desk};
 
 const LINUX: &str = r#"
     #define SEC(name) __attribute__((section(name)))
@@ -23,96 +21,56 @@ const WINDOWS: &str = r#"
     SEC("cgroup/connect4") int authorize(bpf_sock_addr_t *context) { return context->family == 2; }
 "#;
 
-/// A directory with keys and files to sign, which commands run in.
-struct Desk(TempDir);
-
 /// One of each kind.
 const FILES: &str = "linux.o windows.o driver.sys program.exe program";
 
-impl Desk {
-    fn new() -> Self {
-        let desk = Self(TempDir::new().unwrap());
-        desk.keys("p-256");
-        desk.write("linux.c", LINUX.as_bytes());
-        desk.write("windows.c", WINDOWS.as_bytes());
-        desk.write("driver.c", b"int DriverEntry(void *driver, void *path) { return 0; }");
-        desk.write("program.c", b"int main(void) { return 0; }");
-        desk.compile_linux(7, 3);
-        desk.run("clang", "-O2 -g -target bpf -mcpu=v3 -c -o windows.o windows.c");
-        let driver = "-s -Wl,--subsystem,native -nostdlib -e DriverEntry -o driver.sys driver.c";
-        desk.run("x86_64-w64-mingw32-gcc", driver);
-        desk.run("x86_64-w64-mingw32-gcc", "-s -o program.exe program.c");
-        desk.run("gcc", "-o program program.c");
-        desk
-    }
+/// With keys, and with these files to sign.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    keys(&desk, "p-256");
+    desk.write("linux.c", LINUX.as_bytes());
+    desk.write("windows.c", WINDOWS.as_bytes());
+    desk.write("driver.c", b"int DriverEntry(void *driver, void *path) { return 0; }");
+    desk.write("program.c", b"int main(void) { return 0; }");
+    compile_linux(&desk, 7, 3);
+    desk.run("clang", "-O2 -g -target bpf -mcpu=v3 -c -o windows.o windows.c");
+    let driver = "-s -Wl,--subsystem,native -nostdlib -e DriverEntry -o driver.sys driver.c";
+    desk.run("x86_64-w64-mingw32-gcc", driver);
+    desk.run("x86_64-w64-mingw32-gcc", "-s -o program.exe program.c");
+    desk.run("gcc", "-o program program.c");
+    desk
+}
 
-    /// A CA, and a signer with its certificate.
-    fn keys(&self, algorithm: &str) {
-        for file in ["ca.key", "ca.pem", "me.key", "me.pem"] {
-            let _ = fs::remove_file(self.path(file));
-        }
-        self.bpfsig(&format!("keygen ca --algorithm {algorithm} --name CA --key ca.key --cert ca.pem"));
-        self.bpfsig(&format!(
-            "keygen signer --algorithm {algorithm} --purpose program --purpose code --name me --key me.key --cert me.pem \
-             --ca-key ca.key --ca-cert ca.pem"
-        ));
+/// A CA, and a signer with its certificate.
+fn keys(desk: &Desk, algorithm: &str) {
+    for file in ["ca.key", "ca.pem", "me.key", "me.pem"] {
+        let _ = fs::remove_file(desk.path(file));
     }
+    desk.bpfsig(&format!("keygen ca --algorithm {algorithm} --name CA --key ca.key --cert ca.pem"));
+    desk.bpfsig(&format!(
+        "keygen signer --algorithm {algorithm} --purpose program --purpose code --name me --key me.key \
+         --cert me.pem --ca-key ca.key --ca-cert ca.pem"
+    ));
+}
 
-    fn compile_linux(&self, size: u32, limit: u32) {
-        let options = "-O2 -g -target bpf -mcpu=v3 -c -o linux.o linux.c";
-        self.run("clang", &format!("-DSIZE={size} -DLIMIT={limit} {options}"));
-    }
+fn compile_linux(desk: &Desk, size: u32, limit: u32) {
+    let options = "-O2 -g -target bpf -mcpu=v3 -c -o linux.o linux.c";
+    desk.run("clang", &format!("-DSIZE={size} -DLIMIT={limit} {options}"));
+}
 
-    /// The instructions in a section of an object.
-    fn code(&self, object: &str, section: &str) -> Vec<u8> {
-        self.run("llvm-objcopy", &format!("--dump-section {section}=code {object} /dev/null"));
-        self.read("code")
-    }
+/// The instructions in a section of an object.
+fn code(desk: &Desk, object: &str, section: &str) -> Vec<u8> {
+    desk.run("llvm-objcopy", &format!("--dump-section {section}=code {object} /dev/null"));
+    desk.read("code")
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap()
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.path(name), bytes).unwrap();
-    }
-
-    fn try_run(&self, program: &str, arguments: &str) -> Output {
-        let mut command = Command::new(program);
-        command.args(arguments.split_whitespace()).current_dir(self.0.path());
-        command.output().unwrap_or_else(|error| panic!("{program} must be installed: {error}"))
-    }
-
-    /// Runs a command, which must succeed, and returns what it prints.
-    fn run(&self, program: &str, arguments: &str) -> String {
-        let output = self.try_run(program, arguments);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program} {arguments}: {text}{errors}");
-        text
-    }
-
-    fn bpfsig(&self, arguments: &str) -> String {
-        self.run(env!("CARGO_BIN_EXE_bpfsig"), arguments)
-    }
-
-    /// Runs bpfsig, which must fail, and returns what it prints and its errors.
-    fn refused(&self, arguments: &str) -> (String, String) {
-        let output = self.try_run(env!("CARGO_BIN_EXE_bpfsig"), arguments);
-        let [text, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        assert_eq!(output.status.code(), Some(1), "bpfsig {arguments}: {text}{errors}");
-        assert!(errors.starts_with("bpfsig: error: "), "{errors}");
-        (text, errors)
-    }
-
-    /// The error of bpfsig, which must fail.
-    fn error(&self, arguments: &str) -> String {
-        self.refused(arguments).1
-    }
+/// Runs bpfsig, which must fail, and returns what it prints and its errors.
+fn refused(desk: &Desk, arguments: &str) -> (String, String) {
+    let output = desk::output(&mut desk.command(env!("CARGO_BIN_EXE_bpfsig"), arguments));
+    let [text, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert_eq!(output.status.code(), Some(1), "bpfsig {arguments}: {text}{errors}");
+    assert!(errors.starts_with("bpfsig: error: "), "{errors}");
+    (text, errors)
 }
 
 const SIGN: &str = "sign --key me.key --cert me.pem";
@@ -120,9 +78,9 @@ const VERIFY: &str = "verify --ca ca.pem --cert me.pem";
 
 #[test]
 fn one_signature_covers_files_of_both_systems() {
-    let desk = Desk::new();
+    let desk = desk();
     for algorithm in ["p-256", "rsa-2048"] {
-        desk.keys(algorithm);
+        keys(&desk, algorithm);
         desk.bpfsig(&format!("{SIGN} --output all.p7s {FILES}"));
         desk.run("openssl", "cms -verify -binary -inform DER -in all.p7s -certfile me.pem -CAfile ca.pem -purpose any -out statement");
         assert_eq!(desk.read("statement").len(), 32 + 36 * 6);
@@ -136,7 +94,7 @@ fn one_signature_covers_files_of_both_systems() {
 
     // A byte of a program's code, of a symbol's name, of the headers. In an object for Linux, not all matter.
     for (file, part) in [
-        ("linux.o", &desk.code("linux.o", "xdp")[..]),
+        ("linux.o", &code(&desk, "linux.o", "xdp")[..]),
         ("windows.o", b"authorize"),
         ("driver.sys", b"DOS mode"),
         ("program.exe", b"DOS mode"),
@@ -147,7 +105,7 @@ fn one_signature_covers_files_of_both_systems() {
         let offset = bytes.windows(part.len()).position(|window| window == part).unwrap();
         changed[offset] ^= 1;
         desk.write(file, &changed);
-        let (text, errors) = desk.refused(&format!("{VERIFY} --signature all.p7s {FILES}"));
+        let (text, errors) = refused(&desk, &format!("{VERIFY} --signature all.p7s {FILES}"));
         let last = errors.lines().last().unwrap();
         assert_eq!(last, format!("bpfsig: error: not verified: {file}"), "{text}{errors}");
         desk.write(file, &bytes);
@@ -156,7 +114,7 @@ fn one_signature_covers_files_of_both_systems() {
 
 #[test]
 fn signatures_inside_of_files() {
-    let desk = Desk::new();
+    let desk = desk();
     let files = "linux.o windows.o driver.sys program.exe";
     let before: Vec<_> = files.split(' ').map(|file| desk.read(file)).collect();
     desk.bpfsig(&format!("{SIGN} --embed {files}"));
@@ -175,7 +133,7 @@ fn signatures_inside_of_files() {
     for (file, signed) in files.split(' ').zip(&signed) {
         assert_eq!(desk.read(file), *signed, "{file}");
     }
-    desk.keys("rsa-2048");
+    keys(&desk, "rsa-2048");
     assert!(desk.error(&format!("{VERIFY} {files}")).contains("signed by"));
     desk.bpfsig(&format!("{SIGN} --embed {files}"));
     desk.bpfsig(&format!("{VERIFY} {files}"));
@@ -193,31 +151,30 @@ fn signatures_inside_of_files() {
     assert_eq!(desk.read("linux.o"), before[0]);
 }
 
-#[cfg(unix)]
 fn is_executable(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o100 != 0
 }
 
 #[test]
 fn a_mismatch_is_explained() {
-    let desk = Desk::new();
+    let desk = desk();
     for place in ["", "--embed"] {
-        desk.compile_linux(7, 3);
+        compile_linux(&desk, 7, 3);
         desk.bpfsig(&format!("{SIGN} {place} linux.o"));
         if place == "--embed" {
             fs::remove_file(desk.path("linux.o.p7s")).unwrap();
             fs::remove_file(desk.path("linux.o.p7s.json")).unwrap();
             let section = "--dump-section .bpfsig=message --dump-section .bpfsig.json=words linux.o";
             desk.run("llvm-objcopy", section);
-            desk.compile_linux(8, 4);
+            compile_linux(&desk, 8, 4);
             desk.run(
                 "llvm-objcopy",
                 "--add-section .bpfsig=message --add-section .bpfsig.json=words linux.o",
             );
         } else {
-            desk.compile_linux(8, 4);
+            compile_linux(&desk, 8, 4);
         }
-        let (text, errors) = desk.refused(&format!("{VERIFY} linux.o"));
+        let (text, errors) = refused(&desk, &format!("{VERIFY} linux.o"));
         assert!(text.contains("program pass: NOT SIGNED"), "{text}");
         assert!(text.contains("slot 0 `config`: max_entries 8, signed 7"), "{text}");
         assert!(text.contains("slot 1 `.rodata`: contents differ"), "{text}");
@@ -225,21 +182,21 @@ fn a_mismatch_is_explained() {
     }
 
     // Descriptions of something that was not signed, or that are none, explain nothing and do no harm.
-    desk.compile_linux(9, 4);
+    compile_linux(&desk, 9, 4);
     desk.bpfsig(&format!("{SIGN} --output other.p7s linux.o"));
-    desk.compile_linux(7, 3);
+    compile_linux(&desk, 7, 3);
     desk.bpfsig(&format!("{SIGN} linux.o"));
-    desk.compile_linux(8, 4);
+    compile_linux(&desk, 8, 4);
     for words in [desk.read("other.p7s.json"), b"{".to_vec(), Vec::new()] {
         desk.write("linux.o.p7s.json", &words);
-        let (text, _) = desk.refused(&format!("{VERIFY} linux.o"));
+        let (text, _) = refused(&desk, &format!("{VERIFY} linux.o"));
         assert!(text.contains("pass: NOT SIGNED") && !text.contains("slot"), "{text}");
     }
 }
 
 #[test]
 fn who_has_signed_matters() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.bpfsig(&format!("{SIGN} linux.o"));
     desk.bpfsig("keygen ca --algorithm p-256 --name Other --key other.key --cert other.pem");
     for (signers, problem) in [
@@ -291,7 +248,7 @@ fn who_has_signed_matters() {
 
 #[test]
 fn what_goes_wrong_is_said() {
-    let desk = Desk::new();
+    let desk = desk();
     let missing = desk.error(&format!("{SIGN} missing.o"));
     assert!(missing.contains("missing.o: No such file"), "{missing}");
     let several = desk.error(&format!("{SIGN} linux.o windows.o"));
@@ -306,7 +263,7 @@ fn what_goes_wrong_is_said() {
     desk.bpfsig(&format!("{SIGN} program"));
     desk.write("short.o", &desk.read("linux.o")[..1000]);
     desk.write("short.o.p7s", &desk.read("linux.o.p7s"));
-    let (text, errors) = desk.refused(&format!("{VERIFY} missing.o short.o linux.o program"));
+    let (text, errors) = refused(&desk, &format!("{VERIFY} missing.o short.o linux.o program"));
     assert!(text.contains("program pass: ok") && text.contains("file: ok"), "{text}");
     assert!(errors.contains("short.o: damaged ELF file"), "{errors}");
     assert!(errors.ends_with("not verified: missing.o, short.o\n"), "{errors}");
@@ -331,7 +288,7 @@ fn what_goes_wrong_is_said() {
 
 #[test]
 fn inspect_shows_files_and_signatures() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.bpfsig(&format!("{SIGN} --days 1 --output all.p7s {FILES}"));
     desk.bpfsig(&format!("{SIGN} --embed linux.o windows.o driver.sys"));
     let json = |arguments: &str| -> serde_json::Value {
