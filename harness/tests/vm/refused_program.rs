@@ -102,8 +102,7 @@ fn references_outside() {
     }
     // BPF_PSEUDO_KFUNC_CALL
     let program = with(vec![Insn { code: insn::CALL, dst: 0, src: 2, off: 0, imm: 1 }]);
-    load(&program, Some(&sign(&program, signer())))
-        .refused(EINVAL, "refers to BTF id 1, not to a name");
+    load(&program, Some(&sign(&program, signer()))).refused(EINVAL, "refers to BTF id 1, not to a name");
 }
 
 /// A signature over the instructions covers neither what changes them nor what they refer to.
