@@ -6,6 +6,7 @@ use bpfsig::bpf::keyring::{self, Keyring};
 use bpfsig::bpf::{Origin, ProgramInfo};
 use libc::{EINVAL, EKEYREJECTED, EPERM};
 
+use crate::audit::Audit;
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
 use crate::loaded_object::bytes;
@@ -58,8 +59,11 @@ fn refuses_each_user() {
     std::thread::scope(|scope| {
         scope.spawn(|| load(&small(), None).refused(EKEYREJECTED, NONE));
     });
+    let audit = Audit::listen();
     as_user(1000, || load(&small(), None).refused(EKEYREJECTED, NONE));
+    audit.expect(&["op=REFUSE_LOAD", "err=-129 ", "reason=\"required, and there is none\""]);
     assert_eq!(token::load_unsigned(), EKEYREJECTED);
+    audit.expect(&["op=REFUSE_LOAD", "err=-129 ", "reason=\"required, and there is none\""]);
 }
 
 /// An attribute that has to do with signatures is none.
@@ -88,9 +92,11 @@ fn accepts_system_keyrings_only() {
     // Not even if the CA is in there: it is root's.
     let own = keys::keyring(c"required");
     let key = keys::add(&keys::ca(), own);
+    let audit = Audit::listen();
     for serial in [own, key, -1, -2, i32::MAX] {
-        load_with(&small(), Some(&by_ca), |attr| attr.keyring_id = serial)
-            .refused(EPERM, &format!("keyring {serial} is none of the system's, which are required"));
+        let reason = format!("keyring {serial} is none of the system's, which are required");
+        load_with(&small(), Some(&by_ca), |attr| attr.keyring_id = serial).refused(EPERM, &reason);
+        audit.expect(&["op=REFUSE_LOAD", "err=-1 ", &reason]);
     }
 }
 
