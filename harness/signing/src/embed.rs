@@ -38,6 +38,9 @@ pub enum EmbedError {
     /// Section headers that are not where compilers write them.
     #[error("the section headers are not the last thing in the file; `llvm-objcopy` writes them there")]
     Headers,
+    /// Section names that are outside of their table, or do not end.
+    #[error("damaged ELF file: a section's name is not in the table of names")]
+    Names,
     /// More sections than fit into the ELF header's field.
     #[error("the object has too many sections")]
     TooManySections,
@@ -110,6 +113,12 @@ fn append(object: &[u8], signature: &[u8], descriptions: &[u8]) -> Result<Vec<u8
     }
     let names_index = elf.elf_header().shstrndx(LE, object)? as usize;
     let mut names = headers.get(names_index).ok_or(EmbedError::Headers)?.data(LE, object)?.to_vec();
+
+    // Names must not become others when the table grows.
+    let is_named = |header: &SectionHeader<LE>| (header.sh_name.get(LE) as usize) < names.len();
+    if !names.ends_with(&[0]) || !headers.iter().all(is_named) {
+        return Err(EmbedError::Names);
+    }
 
     let mut file = object.to_vec();
     for (name, content) in [(SIGNATURE, signature), (DESCRIPTIONS, descriptions)] {
