@@ -71,7 +71,13 @@ fn section<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
 ///
 /// Any [`EmbedError`].
 pub fn write(object: &[u8], signature: &[u8], descriptions: &[u8]) -> Result<Vec<u8>, EmbedError> {
-    append(&strip(object)?, signature, descriptions)
+    let original = strip(object)?;
+    let signed = append(&original, signature, descriptions)?;
+    // Such as with a section of this name that somebody else has written.
+    if strip(&signed)? != original {
+        return Err(EmbedError::Moved);
+    }
+    Ok(signed)
 }
 
 /// The object as it was before a signature was put into it.
