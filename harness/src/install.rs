@@ -1,14 +1,43 @@
-//! Installs packages into a directory: `NAME/VERSION/PLATFORM/`.
+//! Installs packages into a directory, `NAME/VERSION/PLATFORM/`, and into the kernel.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use bpfsig_signing::object::Object;
 use bpfsig_signing::package::{self, Package};
 use nix::fcntl::{Flock, FlockArg};
 use semver::Version;
+
+use crate::bpf::keyring::Keyring;
+use crate::bpf::{LoadOptions, LoadedObject, Pins};
+
+/// Loads the objects of a package and pins their programs and maps, for as long as the result is kept.
+///
+/// # Errors
+/// The kernel refuses a program, or something can't be pinned.
+pub fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pins> {
+    let mut pins = Pins::new(directory)?;
+    let options = LoadOptions { signature: package.signature(), keyring, ..LoadOptions::default() };
+    for (file, artifact) in package.artifacts() {
+        if artifact.programs().is_empty() {
+            continue;
+        }
+        let loaded = Object::parse(&file.content)
+            .map_err(anyhow::Error::from)
+            .and_then(|object| LoadedObject::load(&object, &options))
+            .with_context(|| file.path.clone())?;
+        let programs = loaded.programs.iter().map(|program| (&program.name, &program.fd));
+        let maps = loaded.maps.iter().map(|map| (&map.name, &map.fd));
+        for (name, fd) in programs.chain(maps) {
+            println!("{}: {name}", pins.pin(name, fd.as_fd())?.display());
+        }
+    }
+    Ok(pins)
+}
 
 /// Writes a package that is verified, and the files of its signature, into a directory that exists. Returns the
 /// package's folder there.

@@ -38,6 +38,9 @@ pub enum EmbedError {
     /// Section headers that are not where compilers write them.
     #[error("the section headers are not the last thing in the file; `llvm-objcopy` writes them there")]
     Headers,
+    /// Section names that are outside of their table, or do not end.
+    #[error("damaged ELF file: a section's name is not in the table of names")]
+    Names,
     /// More sections than fit into the ELF header's field.
     #[error("the object has too many sections")]
     TooManySections,
@@ -68,7 +71,13 @@ fn section<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
 ///
 /// Any [`EmbedError`].
 pub fn write(object: &[u8], signature: &[u8], descriptions: &[u8]) -> Result<Vec<u8>, EmbedError> {
-    append(&strip(object)?, signature, descriptions)
+    let original = strip(object)?;
+    let signed = append(&original, signature, descriptions)?;
+    // Such as with a section of this name that somebody else has written.
+    if strip(&signed)? != original {
+        return Err(EmbedError::Moved);
+    }
+    Ok(signed)
 }
 
 /// The object as it was before a signature was put into it.
@@ -110,6 +119,12 @@ fn append(object: &[u8], signature: &[u8], descriptions: &[u8]) -> Result<Vec<u8
     }
     let names_index = elf.elf_header().shstrndx(LE, object)? as usize;
     let mut names = headers.get(names_index).ok_or(EmbedError::Headers)?.data(LE, object)?.to_vec();
+
+    // Names must not become others when the table grows.
+    let is_named = |header: &SectionHeader<LE>| (header.sh_name.get(LE) as usize) < names.len();
+    if !names.ends_with(&[0]) || !headers.iter().all(is_named) {
+        return Err(EmbedError::Names);
+    }
 
     let mut file = object.to_vec();
     for (name, content) in [(SIGNATURE, signature), (DESCRIPTIONS, descriptions)] {

@@ -13,10 +13,12 @@ use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
 use super::keygen::PenOptions;
-#[cfg(target_os = "linux")]
-use super::linux::install;
 use super::signer::SignerOptions;
 use super::{files, sign};
+#[cfg(target_os = "linux")]
+use crate::bpf::keyring::Keyring;
+#[cfg(target_os = "linux")]
+use crate::install;
 
 /// Make, check and install packages: programs for the kernel and for users together, with one signature
 #[derive(Subcommand)]
@@ -56,8 +58,34 @@ pub enum Command {
         /// The package
         package: PathBuf,
     },
+    /// Check a package and unpack it into NAME/VERSION/PLATFORM/, all of it or nothing
     #[cfg(target_os = "linux")]
-    Install(install::Options),
+    Install {
+        #[command(flatten)]
+        trust: TrustOptions,
+
+        /// The directory to install it in
+        #[arg(long, value_name = "DIRECTORY")]
+        into: PathBuf,
+
+        /// Load the eBPF programs too, signed as the package is, and pin programs and maps in this directory of a BPF
+        /// file system. If the kernel refuses one, nothing is installed
+        #[arg(long, value_name = "DIRECTORY")]
+        load: Option<PathBuf>,
+
+        /// Where the kernel looks for the signer: builtin, secondary, platform, or the serial number of a keyring or a key
+        #[arg(
+            long,
+            value_name = "NAME|SERIAL",
+            default_value = "secondary",
+            allow_hyphen_values = true,
+            requires = "load"
+        )]
+        keyring: Keyring,
+
+        /// The package
+        package: PathBuf,
+    },
 }
 
 /// Whom to trust.
@@ -103,14 +131,22 @@ pub fn run(command: Command) -> Result<()> {
             println!("{}: signed by `{}`", path.display(), signer.subject());
         }
         #[cfg(target_os = "linux")]
-        Command::Install(options) => install::run(options)?,
+        Command::Install { trust, into, load: pin, keyring, package: path } => {
+            let (package, _) = trust.verify(&path).with_context(|| path.display().to_string())?;
+            let pins = pin.map(|directory| install::load(&package, keyring, &directory)).transpose()?;
+            let folder = install::install(&package, &into)?;
+            if let Some(pins) = pins {
+                pins.keep();
+            }
+            println!("{}: installed", folder.display());
+        }
     }
     Ok(())
 }
 
 impl TrustOptions {
     /// The package, if someone who is trusted has signed it, and who that is.
-    pub fn verify(&self, path: &Path) -> Result<(Package, Certificate)> {
+    fn verify(&self, path: &Path) -> Result<(Package, Certificate)> {
         let now = SystemTime::now();
         let mut archive = Vec::new();
         fs::File::open(path)?.take(MAX_SIZE as u64 + 1).read_to_end(&mut archive)?;

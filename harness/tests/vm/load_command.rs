@@ -288,11 +288,18 @@ fn perf_event(link: LinkTypeInfo) -> PerfEventType {
 #[ignore = "needs the patched kernel"]
 fn functions_that_the_kernel_does_not_have() {
     let place = Place::new();
+    // Of the same length, so that the object stays whole.
+    let (there, missing) = (b"ptrace_may_access", b"ptrace_may_not_be");
+    let mut object = bytes("kprobe_ptrace_guard").to_vec();
+    while let Some(at) = object.windows(there.len()).position(|bytes| bytes == there) {
+        object[at..at + there.len()].copy_from_slice(missing);
+    }
+    place.write("missing.p7s", &sign(&Object::parse(&object).unwrap()));
     let mut command = load();
-    command.arg(place.signed("kprobe_ptrace_guard")).arg("--attach");
+    command.arg(place.write("missing", &object)).arg("--attach");
     fails(
         &mut command,
-        "attaching program `kprobe_ptrace`: the kernel has no function ptrace_attach to probe",
+        "attaching program `kprobe_ptrace`: the kernel has no function ptrace_may_not_be to probe",
     );
 }
 

@@ -5,6 +5,7 @@
 //! (`lib/modules`).
 
 mod accepted;
+mod audit;
 mod behaviour;
 mod embedded;
 mod keys;

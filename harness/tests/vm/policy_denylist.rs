@@ -11,6 +11,7 @@ use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::Program;
 use libc::EKEYREJECTED;
 
+use crate::audit::Audit;
 use crate::keys::{self, signer};
 use crate::load::{load, sign, small};
 
@@ -34,7 +35,10 @@ fn one_program_of_a_signer() {
     assert!(!keyring::is_denied(&digest.to_string()).unwrap());
     deny(digest, &keys::ca()).unwrap();
     assert!(keyring::is_denied(&digest.to_string()).unwrap());
-    load(&faulty, Some(&signature)).refused(EKEYREJECTED, &format!("program {digest} is blacklisted"));
+    let reason = format!("program {digest} is blacklisted");
+    let audit = Audit::listen();
+    load(&faulty, Some(&signature)).refused(EKEYREJECTED, &reason);
+    audit.expect(&["op=REFUSE_LOAD", "err=-129 ", &format!("reason=\"{reason}\"")]);
     // Under another signature too.
     let again = sign(&faulty, &keys::ca());
     load(&faulty, Some(&again)).refused(EKEYREJECTED, "is blacklisted");

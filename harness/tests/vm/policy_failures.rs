@@ -2,6 +2,7 @@
 
 use libc::{EDQUOT, EKEYREJECTED, ENOKEY};
 
+use crate::audit::Audit;
 use crate::keys::{self, signer};
 use crate::load::{load, sign, small};
 use crate::machine::{as_user, set_sysctl, sysctl};
@@ -36,6 +37,7 @@ fn forged() -> Vec<u8> {
 fn of_one_user_do_not_concern_another() {
     let (good, forged, unknown) = (sign(&small(), signer()), forged(), sign(&small(), &keys::stranger()));
     let _limit = Limit::new("3");
+    let audit = Audit::listen();
     as_user(1001, || {
         // What is good takes nothing, and what is refused before the public-key operation neither.
         for _ in 0..5 {
@@ -47,6 +49,7 @@ fn of_one_user_do_not_concern_another() {
         }
         for signature in [&forged, &good] {
             load(&small(), Some(signature)).refused(EDQUOT, "too many wrong ones from this user");
+            audit.expect(&["op=REFUSE_LOAD", "err=-122 ", "reason=\"too many wrong ones from this user\""]);
         }
         // Without a signature, there is no public-key operation.
         load(&small(), None).accepted();

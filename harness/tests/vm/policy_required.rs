@@ -3,14 +3,15 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use bpfsig::bpf::keyring::{self, Keyring};
-use bpfsig::bpf::{self, Origin, ProgramInfo};
+use bpfsig::bpf::{Origin, ProgramInfo};
 use libc::{EINVAL, EKEYREJECTED, EPERM};
 
+use crate::audit::Audit;
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
 use crate::loaded_object::bytes;
 use crate::loader::{light_skeleton, loader, run, run_light_skeleton};
-use crate::machine::{Mount, as_user, set_sysctl, sysctl};
+use crate::machine::{as_user, set_sysctl, sysctl};
 use crate::policy_commands::json;
 use crate::token;
 
@@ -58,8 +59,11 @@ fn refuses_each_user() {
     std::thread::scope(|scope| {
         scope.spawn(|| load(&small(), None).refused(EKEYREJECTED, NONE));
     });
+    let audit = Audit::listen();
     as_user(1000, || load(&small(), None).refused(EKEYREJECTED, NONE));
+    audit.expect(&["op=REFUSE_LOAD", "err=-129 ", "reason=\"required, and there is none\""]);
     assert_eq!(token::load_unsigned(), EKEYREJECTED);
+    audit.expect(&["op=REFUSE_LOAD", "err=-129 ", "reason=\"required, and there is none\""]);
 }
 
 /// An attribute that has to do with signatures is none.
@@ -88,9 +92,11 @@ fn accepts_system_keyrings_only() {
     // Not even if the CA is in there: it is root's.
     let own = keys::keyring(c"required");
     let key = keys::add(&keys::ca(), own);
+    let audit = Audit::listen();
     for serial in [own, key, -1, -2, i32::MAX] {
-        load_with(&small(), Some(&by_ca), |attr| attr.keyring_id = serial)
-            .refused(EPERM, &format!("keyring {serial} is none of the system's, which are required"));
+        let reason = format!("keyring {serial} is none of the system's, which are required");
+        load_with(&small(), Some(&by_ca), |attr| attr.keyring_id = serial).refused(EPERM, &reason);
+        audit.expect(&["op=REFUSE_LOAD", "err=-1 ", &reason]);
     }
 }
 
@@ -121,20 +127,4 @@ fn light_skeletons() {
 
     assert_eq!(run_light_skeleton(loader(false).as_fd()).unwrap_err(), EKEYREJECTED);
     load(&light_skeleton(bytes("xdp_icmp_echo"), true), None).refused(EKEYREJECTED, NONE);
-}
-
-/// `bpf_preload` loads iterators from inside the kernel.
-#[test]
-#[ignore = "needs the patched kernel, booted with bpf_signature=required"]
-fn loads_by_the_kernel() {
-    let programs = bpf::programs().unwrap();
-    for name in ["dump_bpf_map", "dump_bpf_prog"] {
-        let program = programs.iter().find(|program| program.name == name).expect(name);
-        assert_eq!(program.origin, Some(Origin::ByLoader), "{name}");
-    }
-    let bpffs = Mount::new(c"bpf");
-    let listed = std::fs::read_to_string(bpffs.path().join("progs.debug")).unwrap();
-    assert!(listed.contains("dump_bpf_prog"), "{listed}");
-    bpffs.remount(c"bpf");
-    load(&small(), None).refused(EKEYREJECTED, NONE);
 }

@@ -8,7 +8,6 @@ use clap::Subcommand;
 mod bench;
 mod deny;
 mod guest;
-pub mod install;
 mod kernel;
 mod listing;
 mod load;
