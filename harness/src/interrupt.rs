@@ -1,6 +1,6 @@
 //! Ctrl-C: the first one asks the work to stop and clean up, the second one ends the process at once.
 
-use std::sync::atomic::{self, AtomicBool};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -28,5 +28,5 @@ pub fn install() -> std::io::Result<()> {
 /// Fails once the user has asked to stop. Long work calls this often, at least ten times a second.
 #[cfg(target_os = "linux")]
 pub fn check() -> Result<(), Interrupted> {
-    if REQUESTED.load(atomic::Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
+    if REQUESTED.load(std::sync::atomic::Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
 }
