@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use der::Decode;
 use der::asn1::ObjectIdentifier;
+use der::oid::AssociatedOid;
 use der::oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
 use der::oid::db::rfc5912::ID_KP_CODE_SIGNING;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
@@ -252,26 +253,17 @@ const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 7] = [
     &Algorithm {
         key: alg_id::RSA_ENCRYPTION,
         signature: alg_id::RSA_PKCS1_SHA256,
-        verify: |key, message, signature| {
-            let key = rsa::PublicKey::from_pkcs1_der(key).ok()?;
-            key.pkcs1v15_verify::<Sha256>(message, signature).ok()
-        },
+        verify: rsa_verify::<Sha256>,
     },
     &Algorithm {
         key: alg_id::RSA_ENCRYPTION,
         signature: alg_id::RSA_PKCS1_SHA384,
-        verify: |key, message, signature| {
-            let key = rsa::PublicKey::from_pkcs1_der(key).ok()?;
-            key.pkcs1v15_verify::<Sha384>(message, signature).ok()
-        },
+        verify: rsa_verify::<Sha384>,
     },
     &Algorithm {
         key: alg_id::RSA_ENCRYPTION,
         signature: alg_id::RSA_PKCS1_SHA512,
-        verify: |key, message, signature| {
-            let key = rsa::PublicKey::from_pkcs1_der(key).ok()?;
-            key.pkcs1v15_verify::<Sha512>(message, signature).ok()
-        },
+        verify: rsa_verify::<Sha512>,
     },
     &Algorithm {
         key: alg_id::ECDSA_P256,
@@ -294,6 +286,11 @@ const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 7] = [
         verify: |key, message, signature| p384_verify(key, &Sha384::digest(message), signature),
     },
 ];
+
+fn rsa_verify<D: sha2::Digest + AssociatedOid>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
+    let key = rsa::PublicKey::from_pkcs1_der(key).ok()?;
+    key.pkcs1v15_verify::<D>(message, signature).ok()
+}
 
 fn p256_verify(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;

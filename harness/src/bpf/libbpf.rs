@@ -42,13 +42,8 @@ pub fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
 
 /// `BPF_BTF_GET_NEXT_ID`: the lowest id that is greater.
 pub(super) fn next_btf_id(id: u32) -> io::Result<Option<u32>> {
-    let mut next = 0;
-    // SAFETY: the result is written to a local variable.
-    match check(unsafe { sys::bpf_btf_get_next_id(id, &mut next) }) {
-        Ok(_) => Ok(Some(next)),
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
-        Err(error) => Err(error),
-    }
+    // SAFETY: the result is written to where it is told.
+    next_id(|next| unsafe { sys::bpf_btf_get_next_id(id, next) })
 }
 
 /// `BPF_BTF_GET_FD_BY_ID`.
@@ -59,9 +54,13 @@ pub(super) fn btf_by_id(id: u32) -> io::Result<OwnedFd> {
 
 /// `BPF_PROG_GET_NEXT_ID`: the lowest id that is greater.
 pub(super) fn next_program_id(id: u32) -> io::Result<Option<u32>> {
+    // SAFETY: the result is written to where it is told.
+    next_id(|next| unsafe { sys::bpf_prog_get_next_id(id, next) })
+}
+
+fn next_id(get: impl FnOnce(&mut u32) -> c_int) -> io::Result<Option<u32>> {
     let mut next = 0;
-    // SAFETY: the result is written to a local variable.
-    match check(unsafe { sys::bpf_prog_get_next_id(id, &mut next) }) {
+    match check(get(&mut next)) {
         Ok(_) => Ok(Some(next)),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
         Err(error) => Err(error),

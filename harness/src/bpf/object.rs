@@ -208,11 +208,15 @@ fn load_program(
     })
 }
 
-/// Loads a program, and once more if it is refused, for the verifier to say why.
+/// How a log begins when it was the signature for which a program was refused.
+const SIGNATURE: &str = "signature: ";
+
+/// Loads a program, and once more if the verifier refuses it, for it to say why. What there is to say about a signature
+/// has been said then, and asking again would be another failure of this user's.
 fn load_with_log(mut load: PreparedLoad<'_>) -> Result<OwnedFd, (Errno, String)> {
     let mut result = attempt(&mut load);
     let mut log_size = LOG_SIZE;
-    while result.is_err() && log_size <= MAX_LOG_SIZE {
+    while result.is_err() && log_size <= MAX_LOG_SIZE && !load.log().starts_with(SIGNATURE) {
         load.trace(log_size);
         result = attempt(&mut load);
         if !matches!(result, Err(Errno::ENOSPC)) {

@@ -9,6 +9,7 @@ mod keygen;
 mod linux;
 mod package;
 mod sign;
+mod signature;
 mod signer;
 mod verify;
 

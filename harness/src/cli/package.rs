@@ -73,7 +73,7 @@ pub enum Command {
         #[arg(long, value_name = "DIRECTORY")]
         load: Option<PathBuf>,
 
-        /// Where the kernel looks for the signer: builtin, secondary, platform, or the serial number of a keyring or a key
+        /// Where the kernel looks for the signer: builtin, secondary, platform, bpf, or the serial number of a keyring or a key
         #[arg(
             long,
             value_name = "NAME|SERIAL",

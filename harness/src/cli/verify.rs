@@ -9,8 +9,7 @@ use bpfsig_signing::authenticode::Signature;
 use bpfsig_signing::certificate::{Certificate, Purpose};
 use bpfsig_signing::cms::Message;
 use bpfsig_signing::description::{Description, from_json};
-use bpfsig_signing::embed;
-use bpfsig_signing::pe::Image;
+use bpfsig_signing::pe::{self, Image};
 use bpfsig_signing::statement::{Entry, Kind, Statement};
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::Args;
@@ -18,6 +17,7 @@ use clap::Args;
 use super::files;
 use super::keygen::PenOptions;
 use super::sign::{self, PlatformOption};
+use super::signature::FoundSignature;
 
 /// Check the signature of files, without a kernel
 ///
@@ -122,25 +122,12 @@ impl Signers {
 /// Checks one file, and says what was checked. An error is for what keeps it from being checked at all.
 fn check(path: &Path, options: &Options, signers: &Signers) -> Result<bool> {
     let file = files::read(path)?;
-    let beside = sign::signature_path(path);
-    let signature = options.signature.as_ref().or_else(|| beside.exists().then_some(&beside));
-    let (message, descriptions, place) = match signature {
-        Some(signature) => {
-            let descriptions = std::fs::read(sign::descriptions_path(signature)).unwrap_or_default();
-            (files::read(signature)?, descriptions, signature.display().to_string())
-        }
-        None => {
-            let artifact = files::artifact(path, &file, options.platform.platform)?;
-            if let Artifact::PeImage(_) = artifact {
-                return check_image(path, &file, signers);
-            }
-            let message = embed::signature(&file);
-            let message =
-                message.with_context(|| format!("no signature in it and no {}", beside.display()))?;
-            let descriptions = embed::descriptions(&file).unwrap_or_default();
-            (message.to_vec(), descriptions.to_vec(), format!("section {}", embed::SIGNATURE))
-        }
+    let found = match FoundSignature::of(path, &file, options.signature.as_deref())? {
+        Some(found) => found,
+        None if pe::is_pe(&file) => return check_image(path, &file, signers),
+        None => bail!("no signature in it and no {}", sign::signature_path(path).display()),
     };
+    let FoundSignature { message, descriptions, place } = found;
     let (statement, signer) = signers.statement(&message).with_context(|| place.clone())?;
     let artifact = files::artifact(path, &file, options.platform.platform)?;
     println!("{}: {artifact}, signed by `{}` in {place}", path.display(), signer.subject());

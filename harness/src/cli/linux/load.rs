@@ -2,7 +2,6 @@
 
 use std::ffi::{CString, OsString};
 use std::fmt::Write as _;
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -13,15 +12,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::cms::Message;
 use bpfsig_signing::description::Description;
+use bpfsig_signing::names;
 use bpfsig_signing::object::Object;
 use bpfsig_signing::statement::Statement;
-use bpfsig_signing::{embed, names};
 use clap::Args;
 use serde::Serialize;
 
 use super::listing;
 use crate::bpf::keyring::{self, Keyring};
 use crate::bpf::{self, Hooks, Link, LoadOptions, LoadedObject, Pins, Refused};
+use crate::cli::signature::FoundSignature;
 use crate::cli::{files, sign, verify};
 use crate::interrupt;
 
@@ -142,24 +142,16 @@ struct Signature {
 
 impl Signature {
     fn find(options: &Options, object: &[u8]) -> Result<Self> {
-        let beside = sign::signature_path(&options.object);
-        let path = options.signature.as_ref().or_else(|| beside.exists().then_some(&beside));
-        let (message, descriptions, place) = match (path, embed::signature(object)) {
-            (Some(path), _) => {
-                let descriptions = fs::read(sign::descriptions_path(path)).unwrap_or_default();
-                (files::read(path)?, descriptions, path)
-            }
-            (None, Some(message)) => {
-                let descriptions = embed::descriptions(object).unwrap_or_default();
-                (message.to_vec(), descriptions.to_vec(), &options.object)
-            }
-            (None, None) => bail!(
+        let found = FoundSignature::of(&options.object, object, options.signature.as_deref())?;
+        let Some(FoundSignature { message, descriptions, place }) = found else {
+            bail!(
                 "{}: no signature in it and no {}: `bpfsig sign` makes one",
                 options.object.display(),
-                beside.display()
-            ),
+                sign::signature_path(&options.object).display()
+            )
         };
-        let parsed = Message::parse(&message).with_context(|| place.display().to_string())?;
+        let parsed =
+            Message::parse(&message).context(place).with_context(|| options.object.display().to_string())?;
         let signed = match parsed.content().map(Statement::decode) {
             Some(Ok(statement)) => verify::signed_programs(&statement, &descriptions),
             // The kernel says what is wrong with it.
