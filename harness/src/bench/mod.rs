@@ -12,13 +12,10 @@ mod plan;
 mod signers;
 mod summary;
 
-use std::fs;
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
-use crate::engine::{self, Choice, Event, Vm};
+use crate::engine::{Choice, Vm};
 use crate::guest::{self, Measured, Outcome, Plan};
 use crate::kernel::{self, Variant};
 use crate::progress::{Progress, Total};
@@ -41,14 +38,6 @@ pub struct Results {
     pub cost: Vec<Cost>,
 }
 
-/// In the shared directory.
-const PLAN: &str = "plan";
-const RESULT: &str = "result.json";
-const PROGRAM: &str = "bpfsig";
-
-/// Far more than a run takes: a guest that is still at it hangs.
-const LIMIT: Duration = Duration::from_secs(30 * 60);
-
 /// Runs the bench.
 ///
 /// # Errors
@@ -60,7 +49,9 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
     let engine = engine.engine(&kernel.image, progress)?;
     let signers = signers(&subjects, &kernel, progress)?;
     let plan = plan::plan(&subjects, &signers)?;
-    let outcome = measure(&Vm::new(engine, &kernel.image)?, &plan, progress)?;
+    let loads = plan.groups.iter().flatten().count() as u64;
+    let outcome = guest::hand_over(&plan, &Vm::new(engine, &kernel.image)?, loads, progress)?;
+    is_whole(&plan, &outcome)?;
     plan::check(&subjects, &outcome.groups)?;
     Ok(Results {
         environment: Environment::of(engine, &kernel, outcome.kernel)?,
@@ -101,46 +92,6 @@ fn signers(subjects: &[Subject], kernel: &kernel::Kernel, progress: &Progress) -
         .collect();
     task.done();
     signers
-}
-
-/// Has the plan carried out in the machine.
-fn measure(vm: &Vm, plan: &Plan, progress: &Progress) -> Result<Outcome> {
-    let share = vm.share();
-    fs::write(share.join(PLAN), postcard::to_stdvec(plan)?).context("writing the plan")?;
-    // The guest may not see the directory that this program lies in: it mounts its own /run and /mnt.
-    let program = std::env::current_exe().context("finding this program")?;
-    fs::copy(&program, share.join(PROGRAM)).with_context(|| format!("copying {}", program.display()))?;
-    let command = format!("{at}/{PROGRAM} guest run {at}/{PLAN} {at}/{RESULT}", at = engine::GUEST_SHARE);
-
-    let loads = plan.groups.iter().flatten().count();
-    let mut task = Some(progress.task("Boot", Total::Unknown));
-    let mut messages = Vec::new();
-    let code = vm.run(&command, Some(LIMIT), |event| match event {
-        Event::Console(_) => (),
-        Event::Booted => {
-            if let Some(boot) = task.take() {
-                boot.done();
-            }
-            task = Some(progress.task("Measure", Total::Items(loads as u64)));
-        }
-        Event::Output(line) => match (line.strip_prefix(guest::PROGRESS), &mut task) {
-            (Some(load), Some(task)) => {
-                task.note(load);
-                task.advance();
-            }
-            _ => messages.push(line.to_owned()),
-        },
-    })?;
-    if code != 0 {
-        bail!("the guest failed with exit status {code}:\n{}", messages.join("\n"));
-    }
-    if let Some(task) = task {
-        task.done();
-    }
-    let result = fs::read(share.join(RESULT)).context("the guest has left no result")?;
-    let outcome: Outcome = serde_json::from_slice(&result).context("the guest's result is malformed")?;
-    is_whole(plan, &outcome)?;
-    Ok(outcome)
 }
 
 /// A partial result must not pass for a whole one.

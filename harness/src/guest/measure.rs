@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nix::sys::utsname::uname;
 
-use super::{Load, Measured, Outcome, PROGRESS, Plan, Sample, stats};
+use super::{Load, Measured, Outcome, Plan, Sample, announce, stats};
 use crate::bpf::{self, LoadContext, LoadTarget, PreparedLoad, keyring};
 
 /// How often a load is repeated that costs this much at most (nanoseconds, or instructions).
@@ -120,7 +120,7 @@ impl Subject<'_> {
 
     fn announce_end(&self, name: &str) {
         if !self.is_unfinished() {
-            println!("{PROGRESS}{name}");
+            announce(name);
         }
     }
 

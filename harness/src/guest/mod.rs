@@ -1,8 +1,9 @@
-//! What runs inside the virtual machine: it loads programs and measures each load.
+//! What runs inside the virtual machine.
 //!
-//! Host and guest run the same binary. The host writes a [`Plan`] into the shared directory, the guest carries it out
-//! and leaves a [`Outcome`] there.
+//! Host and guest run the same binary. The host writes a [`Job`] into the shared directory, the guest carries it out
+//! and leaves the outcome there.
 
+mod host;
 mod measure;
 mod plan;
 mod stats;
@@ -12,23 +13,55 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+pub use host::hand_over;
 pub use plan::{Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
 
-/// The prefix of the line that the guest prints when it is done with a load.
-pub const PROGRESS: &str = "measured: ";
+/// The prefix of the line that the guest prints when it is done with an item.
+const PROGRESS: &str = "measured: ";
 
-/// Carries out the plan in the file `plan` and writes the outcome to `result`.
+/// What the guest can be told to do.
+pub trait Job: Serialize + DeserializeOwned {
+    /// What it is called on the command line of `bpfsig guest`.
+    const NAME: &'static str;
+
+    /// What comes of it.
+    type Outcome: Serialize + DeserializeOwned;
+
+    /// Carries it out, in the guest.
+    ///
+    /// # Errors
+    /// The machine can't be prepared, or something can't be attempted. That the kernel refuses a program is no error.
+    fn carry_out(&self) -> Result<Self::Outcome>;
+}
+
+impl Job for Plan {
+    const NAME: &'static str = "loads";
+
+    type Outcome = Outcome;
+
+    fn carry_out(&self) -> Result<Outcome> {
+        measure::run(self)
+    }
+}
+
+/// Says that an item is done, for the host to show.
+fn announce(item: &str) {
+    println!("{PROGRESS}{item}");
+}
+
+/// Carries out the job in the file `job` and writes its outcome to `result`.
 ///
 /// The result appears whole or not at all.
 ///
 /// # Errors
-/// The plan can't be read, the machine can't be prepared, a load can't be attempted, or the result can't be written.
-/// That the kernel refuses a program is no error.
-pub fn run(plan: &Path, result: &Path) -> Result<()> {
-    let bytes = fs::read(plan).with_context(|| format!("reading {}", plan.display()))?;
-    let plan: Plan = postcard::from_bytes(&bytes).with_context(|| format!("parsing {}", plan.display()))?;
-    let outcome = measure::run(&plan)?;
+/// The job can't be read or carried out, or the result can't be written.
+pub fn run<J: Job>(job: &Path, result: &Path) -> Result<()> {
+    let bytes = fs::read(job).with_context(|| format!("reading {}", job.display()))?;
+    let job: J = postcard::from_bytes(&bytes).with_context(|| format!("parsing {}", job.display()))?;
+    let outcome = job.carry_out()?;
 
     let partial = result.with_extension("partial");
     let write = || -> Result<()> {

@@ -1,26 +1,29 @@
-//! `bpfsig guest run`: what `bpfsig bench` runs inside the virtual machine.
+//! `bpfsig guest`: what `bpfsig bench` runs inside the virtual machine.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
-use crate::guest;
+use crate::guest::{self, Plan};
 
 /// What runs inside the virtual machine
 #[derive(Subcommand)]
 pub enum Command {
-    /// Carry out a plan of measurements
-    Run {
-        /// The plan that the host has written
-        plan: PathBuf,
-        /// Where to leave the results
-        result: PathBuf,
-    },
+    /// Measure loads
+    Loads(Files),
+}
+
+#[derive(Args)]
+pub struct Files {
+    /// The job that the host has written
+    job: PathBuf,
+    /// Where to leave the outcome
+    result: PathBuf,
 }
 
 pub fn run(command: Command) -> Result<()> {
     match command {
-        Command::Run { plan, result } => guest::run(&plan, &result),
+        Command::Loads(Files { job, result }) => guest::run::<Plan>(&job, &result),
     }
 }
