@@ -1,7 +1,7 @@
 //! The main job: measures what a signature check costs, next to what verification costs.
 //!
 //! ```text
-//! corpus → subjects → plan (signed) ──VM──> measured → verdicts checked → results
+//! corpus → subjects → a plan for each machine (signed) ──VM──> measured → verdicts checked → results
 //! ```
 
 mod cost;
@@ -10,18 +10,20 @@ mod matrix;
 mod mode;
 mod plan;
 mod signers;
+mod subject;
 mod summary;
 
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
 use crate::engine::{Choice, Vm};
-use crate::guest::{self, Measured, Outcome, Plan};
+use crate::guest::{self, Outcome, Plan};
 use crate::kernel::{self, Variant};
 use crate::progress::{Progress, Total};
 
-use plan::Subject;
+use mode::Machine;
 use signers::Signers;
+use subject::Subject;
 
 pub use cost::{Cost, SignatureCost, display};
 pub use environment::Environment;
@@ -41,35 +43,51 @@ pub struct Results {
 /// Runs the bench.
 ///
 /// # Errors
-/// Nothing matches, the kernel can't be built or booted, the guest dies, the kernel gives a wrong verdict, or the user
+/// Nothing matches, a kernel can't be built or booted, a guest dies, a kernel gives a wrong verdict, or the user
 /// interrupts.
 pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
     let subjects = subjects(selection, progress)?;
     let kernel = kernel::obtain(Variant::Patched, None, progress)?;
     let engine = engine.engine(&kernel.image, progress)?;
     let signers = signers(&subjects, &kernel, progress)?;
-    let plan = plan::plan(&subjects, &signers)?;
-    let loads = plan.groups.iter().flatten().count() as u64;
-    let outcome = guest::hand_over(&plan, &Vm::new(engine, &kernel.image)?, loads, progress)?;
-    is_whole(&plan, &outcome)?;
-    plan::check(&subjects, &outcome.groups)?;
-    Ok(Results {
-        environment: Environment::of(engine, &kernel, outcome.kernel)?,
-        cost: costs(&subjects, &outcome.groups),
-    })
-}
-
-/// What is measured: each program that can be loaded by itself.
-fn subjects(selection: &Selection, progress: &Progress) -> Result<Vec<Subject>> {
-    let mut subjects = Vec::new();
-    for entry in selection.entries()? {
-        match entry.needs() {
-            None => subjects.push(Subject { cells: selection.cells(&entry.name), entry }),
-            Some(needs) => progress.line(&format!("{} is not measured: it needs {needs}", entry.name)),
+    let mut environment = Environment::of(engine)?;
+    let mut costs = Vec::new();
+    for machine in Machine::ALL {
+        let plan = plan::plan(&subjects, machine, &signers)?;
+        if plan.groups.iter().all(Vec::is_empty) {
+            continue;
+        }
+        let kernel = kernel::obtain(machine.kernel(), None, progress)?;
+        let mut vm = Vm::new(engine, &kernel.image)?;
+        vm.append(machine.kernel_args());
+        let loads = plan.groups.iter().flatten().count() as u64;
+        let outcome = guest::hand_over(&plan, &vm, loads, progress)?;
+        is_whole(&plan, &outcome)?;
+        plan::check(&subjects, machine, &outcome.groups)?;
+        environment.add(&kernel, outcome.kernel);
+        for ((at, subject), group) in subjects.iter().enumerate().zip(&outcome.groups) {
+            let cells = subject.cells_on(machine).zip(group);
+            costs.extend(cells.map(|((nr, cell), measured)| ((at, nr), Cost::new(subject, cell, measured))));
         }
     }
-    ensure!(!subjects.is_empty(), "no program is left to measure");
-    Ok(subjects)
+    // In the order of the subjects, wherever it was measured.
+    costs.sort_by_key(|(place, _)| *place);
+    Ok(Results { environment, cost: costs.into_iter().map(|(_, cost)| cost).collect() })
+}
+
+/// What is measured: each program that can be loaded by itself, and the objects with several.
+fn subjects(selection: &Selection, progress: &Progress) -> Result<Vec<Subject>> {
+    let mut entries = selection.entries()?;
+    entries.retain(|entry| match entry.needs() {
+        None => true,
+        Some(needs) => {
+            progress.line(&format!("{} is not measured: it needs {needs}", entry.name));
+            false
+        }
+    });
+    ensure!(!entries.is_empty(), "no program is left to measure");
+    let objects = Subject::objects(&entries, selection);
+    Ok(entries.into_iter().map(|entry| Subject::program(entry, selection)).chain(objects).collect())
 }
 
 /// Signers for each algorithm that occurs.
@@ -105,24 +123,17 @@ fn is_whole(plan: &Plan, outcome: &Outcome) -> Result<()> {
     Ok(())
 }
 
-fn costs(subjects: &[Subject], measured: &[Vec<Measured>]) -> Vec<Cost> {
-    let cost = |(subject, group): (&Subject, &Vec<Measured>)| -> Vec<Cost> {
-        let cells = subject.cells.iter().zip(group);
-        cells.map(|(cell, measured)| Cost::new(&subject.entry, cell, measured)).collect()
-    };
-    subjects.iter().zip(measured).flat_map(cost).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::{Load, Sample};
+    use crate::guest::{Load, Measured, Sample};
 
     #[test]
     fn a_result_is_whole_if_each_load_has_samples() {
-        let load = || Load { name: String::new(), program: 0, signature: None, replacement: None };
+        let load =
+            || Load { name: String::new(), programs: vec![0], signatures: Vec::new(), replacement: None };
         let plan = Plan { groups: vec![vec![load(), load()], vec![load()]], ..Plan::default() };
-        let sample = Sample { total: 1, signature: None, verifier: None };
+        let sample = Sample { total: 1, ..Sample::default() };
         let measured = Measured { samples: vec![sample], ..Measured::default() };
         let outcome = |groups| Outcome { kernel: String::new(), groups };
 
