@@ -40,7 +40,6 @@ fn forged() -> Vec<u8> {
 fn of_one_user_do_not_concern_another() {
     let (good, forged) = (sign(&small(), signer()), forged());
     let _limit = Limit::new("1000");
-    let audit = Audit::listen();
     as_user(1001, || {
         // What is good takes nothing.
         for _ in 0..100 {
@@ -50,6 +49,7 @@ fn of_one_user_do_not_concern_another() {
         let refused = |_: &usize| load(&small(), Some(&forged)).result.unwrap_err() == EKEYREJECTED;
         let failures = (0..100_000).take_while(refused).count();
         assert!((1..100_000).contains(&failures), "{failures}");
+        let audit = Audit::listen();
         for signature in [&forged, &good] {
             load(&small(), Some(signature)).refused(EDQUOT, "too many refused from this user");
             audit.expect(&["op=REFUSE_LOAD", "err=-122 ", "reason=\"too many refused from this user\""]);
@@ -82,8 +82,8 @@ fn of_all_kinds_are_counted() {
         (&small, &forged(), EKEYREJECTED),
         (&program("straight-64"), &good, EKEYREJECTED),
     ];
-    for (program, signature, errno) in cases {
-        as_user(1003, || {
+    for (user, (program, signature, errno)) in (2000..).zip(cases) {
+        as_user(user, || {
             load(program, Some(signature)).refused(errno, "");
             load(&small, Some(&good)).refused(EDQUOT, "");
         });
