@@ -91,7 +91,6 @@ fn guard() -> Program {
         let member = members.iter().find(|found| found.name == member).unwrap();
         i16::try_from(member.offset).unwrap()
     };
-    let verdict = offset("bpf_prog_aux", "sig_info") + offset("bpf_sig_info", "verdict");
     let name = u64::from_le_bytes(*b"guarded\0");
     let insns = [
         // The program that is being loaded, and what the kernel keeps about it.
@@ -101,8 +100,10 @@ fn guard() -> Program {
         Insn { code: insn::LD_IMM64, dst: 3, imm: name as i32, ..Insn::default() },
         Insn { imm: (name >> 32) as i32, ..Insn::default() },
         // if r2 != r3 goto allow
-        Insn { code: 0x5d, dst: 2, src: 3, off: 4, ..Insn::default() },
-        Insn::load(Width::W, 2, 6, verdict),
+        Insn { code: 0x5d, dst: 2, src: 3, off: 5, ..Insn::default() },
+        Insn::load(Width::DW, 6, 6, offset("bpf_prog_aux", "sig_info")),
+        // 0 if there is nothing.
+        Insn::load(Width::W, 2, 6, offset("bpf_sig_info", "verdict")),
         Insn::jump_imm(JumpOp::Eq, 2, 1, 2),
         Insn::alu64_imm(AluOp::Mov, 0, -EPERM),
         Insn::exit(),
