@@ -7,7 +7,7 @@ use bpfsig::bpf;
 use bpfsig_signing::insn::{self, Insn};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
-use libc::{EBADF, EINVAL, EKEYREJECTED};
+use libc::{EACCES, EBADF, EINVAL, EKEYREJECTED};
 
 use crate::keys::signer;
 use crate::load::{load, load_btf, load_onto, load_with, program, sign};
@@ -309,4 +309,74 @@ fn sixty_four_maps() {
     let program = using(&indexes, &maps);
     let loaded = load(&program, Some(&sign(&program, signer()))).accepted();
     assert_eq!(bpf::map_ids(loaded.as_fd()).unwrap().len(), 64);
+}
+
+/// What is bound as a constant must be one: no helper writes to it.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn no_helper_writes_to_constants() {
+    const SIZE: i32 = 64;
+    const F_SLEEPABLE: u32 = 1 << 4;
+    /// An argument of a helper.
+    #[derive(Clone, Copy)]
+    enum Argument {
+        Context,
+        /// Where it writes to.
+        Output,
+        /// Zeros that are constant.
+        Zeros,
+        Number(i32),
+    }
+    use Argument::{Context, Number, Output, Zeros};
+    let size = Number(SIZE);
+    let helpers: [(&str, i32, u32, &[Argument]); 7] = [
+        ("snprintf", 165, 1, &[Output, size, Zeros, Number(0), Number(0)]),
+        ("snprintf_btf", 149, 2, &[Output, size, Zeros, Number(16), Number(0)]),
+        ("read_branch_records", 119, 7, &[Context, Output, size, Number(0)]),
+        ("fib_lookup of XDP", 69, 6, &[Context, Output, size, Number(0)]),
+        ("fib_lookup of tc", 69, 3, &[Context, Output, size, Number(0)]),
+        ("sysctl_get_name", 101, 23, &[Context, Output, size, Number(0)]),
+        ("sys_bpf", 166, 31, &[Number(0), Output, size]),
+    ];
+    let zeros = MapDefinition { value_size: SIZE as u32, ..constants(&[0; SIZE as usize]) };
+    let writable = MapDefinition {
+        name: "writable".into(),
+        flags: 0,
+        contents: Vec::new(),
+        frozen: false,
+        ..zeros.clone()
+    };
+    let slots = [zeros, writable].map(Arc::new);
+    for (name, helper, prog_type, arguments) in helpers {
+        let writing_to = |output: i32| {
+            let mut insns = vec![Insn::alu64_reg(insn::AluOp::Mov, 6, 1)];
+            for (register, argument) in (1u8..).zip(arguments) {
+                let address = |slot| {
+                    let [mut first, second] = map_address(insn::PSEUDO_MAP_IDX_VALUE, slot);
+                    first.dst = register;
+                    vec![first, second]
+                };
+                insns.extend(match argument {
+                    Context => vec![Insn::alu64_reg(insn::AluOp::Mov, register, 6)],
+                    Output => address(output),
+                    Zeros => address(0),
+                    Number(number) => vec![Insn::alu64_imm(insn::AluOp::Mov, register, *number)],
+                });
+            }
+            insns.extend([Insn::call_helper(helper), Insn::alu64_imm(insn::AluOp::Mov, 0, 0), Insn::exit()]);
+            let program = Program {
+                prog_type,
+                name: "writes".into(),
+                license: "GPL".into(),
+                flags: if prog_type == 31 { F_SLEEPABLE } else { 0 },
+                insns: insn::encode(insns),
+                slots: slots.to_vec(),
+                ..Program::default()
+            };
+            println!("{name}, output in slot {output}");
+            load(&program, None)
+        };
+        writing_to(1).accepted();
+        writing_to(0).refused(EACCES, "");
+    }
 }
