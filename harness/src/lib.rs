@@ -10,6 +10,8 @@ pub mod cli;
 #[cfg(target_os = "linux")]
 pub mod corpus;
 #[cfg(target_os = "linux")]
+mod dos;
+#[cfg(target_os = "linux")]
 mod engine;
 #[cfg(target_os = "linux")]
 mod guest;

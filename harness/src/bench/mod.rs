@@ -22,13 +22,13 @@ use crate::kernel::{self, Variant};
 use crate::progress::{Progress, Total};
 
 use mode::Machine;
-use signers::Signers;
 use subject::Subject;
 
 pub use cost::{Cost, SignatureCost, display};
 pub use environment::Environment;
 pub use matrix::Selection;
 pub use mode::Mode;
+pub use signers::Signers;
 pub use summary::{Summary, median};
 
 /// Everything that a run of the bench has found.

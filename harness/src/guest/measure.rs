@@ -41,7 +41,7 @@ pub(super) fn run(plan: &Plan) -> Result<Outcome> {
 }
 
 /// Makes the guest repeat itself.
-fn prepare_machine() -> Result<()> {
+pub(super) fn prepare_machine() -> Result<()> {
     const JIT: &str = "/proc/sys/net/core/bpf_jit_enable";
     fs::write(JIT, "1").context(JIT)?;
     // Forged signatures are measured more often than a user is granted.
@@ -61,7 +61,7 @@ fn prepare_machine() -> Result<()> {
     Ok(())
 }
 
-fn kernel_version() -> Result<String> {
+pub(super) fn kernel_version() -> Result<String> {
     let name = uname().context("uname")?;
     Ok(format!("{} {}", name.release().display(), name.version().display()))
 }

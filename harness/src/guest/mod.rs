@@ -3,6 +3,7 @@
 //! Host and guest run the same binary. The host writes a [`Job`] into the shared directory, the guest carries it out
 //! and leaves the outcome there.
 
+pub mod dos;
 mod host;
 mod measure;
 mod plan;

@@ -5,7 +5,7 @@ mod destination;
 mod finding;
 mod json;
 mod overhead;
-mod quantity;
+pub mod quantity;
 mod table;
 
 use anyhow::Result;

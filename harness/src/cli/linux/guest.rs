@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::guest::{self, Plan};
+use crate::guest::{self, Plan, dos};
 
 /// What runs inside the virtual machine
 #[derive(Subcommand)]
 pub enum Command {
     /// Measure loads
     Loads(Files),
+    /// Attack the kernel
+    Dos(Files),
 }
 
 #[derive(Args)]
@@ -25,5 +27,6 @@ pub struct Files {
 pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Loads(Files { job, result }) => guest::run::<Plan>(&job, &result),
+        Command::Dos(Files { job, result }) => guest::run::<dos::Job>(&job, &result),
     }
 }

@@ -1,0 +1,99 @@
+//! Programs that make the verifier work or take memory as hard as they can.
+//!
+//! The verifier gives up after 1,000,000 instructions (`BPF_COMPLEXITY_LIMIT_INSNS`). What it does for each of them is
+//! not limited.
+
+use bpfsig_signing::insn::{self, AluOp, Insn, JumpOp, PSEUDO_CALL};
+use bpfsig_signing::program::Program;
+
+const BPF_PROG_TYPE_SOCKET_FILTER: u32 = 1;
+
+/// Bytes of stack that a function may use.
+const STACK: i16 = 512;
+
+/// Loops until the verifier gives up.
+pub(super) fn endless() -> Program {
+    program(
+        "endless",
+        [
+            Insn::alu64_imm(AluOp::Mov, 0, 0),
+            Insn::alu64_imm(AluOp::Add, 0, 1),
+            Insn::jump_imm(JumpOp::Lt, 0, 1_000_000_000, -2),
+            Insn::exit(),
+        ],
+    )
+}
+
+/// Adds the same number to a pointer again and again: `steps` times two instructions.
+///
+/// Each time, the verifier goes back to where the number comes from, instruction by instruction, to mark it as one
+/// whose value matters. Without a jump there is no earlier state to stop at, so the effort grows with the square.
+pub(super) fn quadratic(steps: usize) -> Program {
+    let step = [Insn::alu64_reg(AluOp::Mov, 3, 10), Insn::alu64_reg(AluOp::Add, 3, 6)].into_iter().cycle();
+    let begin = [Insn::alu64_imm(AluOp::Mov, 0, 0), Insn::alu64_imm(AluOp::Mov, 6, -8)];
+    program("quadratic", begin.into_iter().chain(step.take(2 * steps)).chain([Insn::exit()]))
+}
+
+/// `depth` functions that call each other, the last of which loops for about `effort` instructions. All fill their
+/// stacks first.
+///
+/// Each state that the verifier keeps has a copy of all stacks, 15 bytes for each byte. It refuses the program for its
+/// stacks' common size, but only in the end.
+pub(super) fn deep(depth: usize, effort: i32) -> Program {
+    let mut insns = Vec::new();
+    for level in 1..=depth {
+        let slots = (1..=STACK / 8).map(|slot| store(10, -8 * slot, 0));
+        insns.extend(slots);
+        if level < depth {
+            insns.push(Insn { code: insn::CALL, src: PSEUDO_CALL, imm: 1, ..Insn::default() });
+        } else {
+            insns.push(Insn::alu64_imm(AluOp::Mov, 0, 0));
+            insns.push(Insn::alu64_imm(AluOp::Add, 0, 1));
+            insns.push(Insn::jump_imm(JumpOp::Lt, 0, effort / 2, -2));
+        }
+        insns.push(Insn::exit());
+    }
+    program("deep", insns)
+}
+
+/// `*(u64 *)(dst + off) = imm` (`BPF_ST | BPF_MEM | BPF_DW`).
+fn store(dst: u8, off: i16, imm: i32) -> Insn {
+    Insn { code: 0x7a, dst, off, imm, ..Insn::default() }
+}
+
+fn program(name: &str, insns: impl IntoIterator<Item = Insn>) -> Program {
+    Program {
+        name: name.to_owned(),
+        prog_type: BPF_PROG_TYPE_SOCKET_FILTER,
+        license: "GPL".to_owned(),
+        insns: insn::encode(insns),
+        ..Program::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_call_the_one_that_follows() {
+        let insns: Vec<_> = insn::decode(&deep(3, 100).insns).collect();
+        let calls: Vec<_> = (0..insns.len()).filter(|at| insns[*at].code == insn::CALL).collect();
+        assert_eq!(calls.len(), 2);
+        for call in calls {
+            assert_eq!(insns[call + 1], Insn::exit());
+            // The first instruction of the next function.
+            let target = (call + 1).strict_add_signed(insns[call].imm as isize);
+            assert_eq!(insns[target], store(10, -8, 0));
+        }
+        assert_eq!(insns.iter().filter(|insn| **insn == Insn::exit()).count(), 3);
+    }
+
+    #[test]
+    fn a_quadratic_program_has_no_jump() {
+        let program = quadratic(100);
+        assert_eq!(program.insn_count(), 203);
+        let is_jump = |insn: Insn| insn.code & 0x06 == 0x04 && insn.code & 1 == 1;
+        assert_eq!(insn::decode(&program.insns).filter(|insn| is_jump(*insn)).count(), 1);
+    }
+}

@@ -1,0 +1,136 @@
+//! The other job: what does an attacker get who may load programs, and what do his neighbours have left?
+//!
+//! ```text
+//! signers → attacks → a job for each kernel ──VM──> measured → verdicts checked → results → table, sentences
+//! ```
+
+mod attack;
+mod exhaust;
+mod message;
+mod results;
+mod sentence;
+mod table;
+mod verdict;
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::bench::{Environment, Signers};
+use crate::engine::{Choice, Engine, Vm};
+use crate::guest;
+use crate::guest::dos::{Action, Job, Policy};
+use crate::kernel::{self, Kernel, Variant};
+use crate::progress::{Progress, Total};
+use crate::report::Destination;
+
+use attack::{ALGORITHMS, Arsenal, Attack};
+use results::Cell;
+
+pub use results::Results;
+
+/// What the user asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Watch victims for a shorter time.
+    pub quick: bool,
+    /// Only the attacks that this glob pattern matches.
+    pub only: Option<String>,
+}
+
+/// Which policies are tried on which kernel, from the laxest on.
+const POLICIES: [(Variant, &[Policy]); 2] = [
+    (Variant::Baseline, &[Policy::Baseline]),
+    (Variant::Patched, &[Policy::Optional, Policy::Required, Policy::Limited]),
+];
+
+/// For how long victims are watched.
+const WINDOW: Duration = Duration::from_secs(1);
+const QUICK_WINDOW: Duration = Duration::from_millis(500);
+
+/// Attacks each kernel in a virtual machine.
+///
+/// # Errors
+/// No attack matches, a kernel can't be built or booted, the guest dies, a kernel gives a wrong verdict, or the user
+/// interrupts.
+pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
+    let patched = kernel::obtain(Variant::Patched, None, progress)?;
+    let arsenal = attack::arsenal(&signers(&patched, progress)?, selection.only.as_deref())?;
+    let engine = engine.engine(&patched.image, progress)?;
+    let window = if selection.quick { QUICK_WINDOW } else { WINDOW };
+    let mut results = Results::new(Environment::of(engine)?, window);
+    for (variant, policies) in POLICIES {
+        let kernel = kernel::obtain(variant, None, progress)?;
+        attack_kernel(&kernel, policies, &arsenal, engine, &mut results, progress)?;
+    }
+    Ok(results)
+}
+
+/// Prints the table, and what follows from it in words.
+pub fn print(results: &Results) {
+    println!("{}", table::render(results));
+    for sentence in sentence::sentences(results) {
+        println!("{sentence}");
+    }
+}
+
+/// Writes everything.
+///
+/// # Errors
+/// The file can't be written; what was there before is still there then.
+pub fn write_json(results: &Results, destination: Destination) -> Result<()> {
+    destination.write(|mut file| {
+        serde_json::to_writer_pretty(&mut file, results)?;
+        Ok(writeln!(file)?)
+    })
+}
+
+fn signers(kernel: &Kernel, progress: &Progress) -> Result<[Signers; ALGORITHMS.len()]> {
+    let task = progress.task("Keys", Total::Unknown);
+    let [rsa, p256, p384] = ALGORITHMS.map(|algorithm| Signers::obtain(kernel, algorithm));
+    task.done();
+    Ok([rsa?, p256?, p384?])
+}
+
+/// Tries all policies of one kernel.
+fn attack_kernel(
+    kernel: &Kernel,
+    policies: &[Policy],
+    arsenal: &Arsenal,
+    engine: Engine,
+    results: &mut Results,
+    progress: &Progress,
+) -> Result<()> {
+    // All policies of a kernel know the same attacks.
+    let action = |attack: &Attack| attack.action(policies[0]);
+    let known = arsenal.attacks.iter().filter_map(|attack| Some((attack, action(attack)?)));
+    let (attacks, actions): (Vec<&Attack>, Vec<Action>) = known.unzip();
+    let is_baseline = policies == [Policy::Baseline];
+    let mut legitimate = arsenal.legitimate.clone();
+    if is_baseline {
+        legitimate.signature = None;
+    }
+    let job = Job {
+        certificates: if is_baseline { Vec::new() } else { arsenal.certificates.clone() },
+        programs: arsenal.programs.clone(),
+        policies: policies.to_vec(),
+        attacks: attacks.iter().zip(actions).map(|(attack, action)| attack.planned(action)).collect(),
+        legitimate,
+        window: Duration::from_nanos(results.window),
+    };
+    let items = (policies.len() * attacks.len()) as u64;
+    let outcome = guest::hand_over(&job, &Vm::new(engine, &kernel.image)?, items, progress)?;
+    let whole = outcome.measured.iter().all(|measured| measured.len() == attacks.len());
+    ensure!(whole && outcome.measured.len() == policies.len(), "the guest has not measured everything");
+    results.environment.add(kernel, outcome.kernel);
+    for (policy, measured) in policies.iter().zip(&outcome.measured) {
+        verdict::check(*policy, attacks.iter().copied().zip(measured))?;
+        // The one without an attacker is always there, and the first.
+        let none = &measured[0].harm;
+        let cell =
+            |(attack, measured): (&&Attack, _)| Cell::new(attack, *policy, measured, none, results.window);
+        let cells: Vec<Cell> = attacks.iter().zip(measured).map(cell).collect();
+        results.dos.extend(cells);
+    }
+    Ok(())
+}

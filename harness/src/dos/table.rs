@@ -1,0 +1,117 @@
+//! The result as a table.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::results::{Cell, Results};
+use super::verdict::verdict;
+use crate::engine::Unit;
+use crate::report::quantity::number;
+
+const HEADER: [&str; 13] = [
+    "attack",
+    "policy",
+    "answer",
+    "an attempt",
+    "amplification",
+    "attempts/s",
+    "peak memory",
+    "victims' share",
+    "of alone",
+    "p50",
+    "p99",
+    "load p50",
+    "load max",
+];
+
+/// Columns with text; all others have numbers.
+const TEXT: [usize; 3] = [0, 1, 2];
+
+/// One row per attack and policy.
+pub(super) fn render(results: &Results) -> String {
+    let unit = results.environment.unit;
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(HEADER);
+    let mut attacks: Vec<&str> = Vec::new();
+    // The last kernel knows them all.
+    for cell in results.dos.iter().rev() {
+        if !attacks.contains(&&cell.attack[..]) {
+            attacks.push(&cell.attack);
+        }
+    }
+    for attack in attacks.iter().rev() {
+        let cells = results.dos.iter().filter(|cell| cell.attack == *attack);
+        for (index, cell) in cells.enumerate() {
+            table.add_row(row(cell, unit, index == 0));
+        }
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        let number = !TEXT.contains(&index);
+        column.set_cell_alignment(if number { CellAlignment::Right } else { CellAlignment::Left });
+    }
+    format!("{}\n\n{}\n", table.trim_fmt(), caption(results, unit))
+}
+
+fn row(cell: &Cell, unit: Unit, is_first: bool) -> Vec<String> {
+    let none = || "-".to_owned();
+    let cost = cell.cost.as_ref();
+    vec![
+        if is_first { cell.attack.clone() } else { String::new() },
+        cell.policy.name().to_owned(),
+        cost.map_or_else(none, |cost| verdict(cost.errno)),
+        cost.map_or_else(none, |cost| unit.short(cost.per_attempt)),
+        cost.map_or_else(none, |cost| number(cost.amplification)),
+        cost.map_or_else(none, |cost| per_second(cost.attempts_per_second)),
+        cost.map_or_else(none, |cost| bytes(cost.peak_memory)),
+        percent(cell.victim_share),
+        percent(cell.victim_share_relative),
+        unit.short(cell.victim_p50 as f64),
+        unit.short(cell.victim_p99 as f64),
+        unit.short(cell.load_p50 as f64),
+        unit.short(cell.load_max as f64),
+    ]
+}
+
+/// How the figures came about.
+fn caption(results: &Results, unit: Unit) -> String {
+    format!(
+        "In {}. `an attempt`: all that one costs the machine; `amplification`: what the kernel does for each \
+         instruction of the attacker's own. The victims are watched for {} while each thread of the attackers \
+         attempts {} loads a second; `of alone`: their share of the CPU as a part of what they have without an \
+         attacker; p50, p99: from when the periodic one is due until it is done.",
+        unit.plural(),
+        unit.short(results.window as f64),
+        results.attempts_per_second,
+    )
+}
+
+pub(super) fn percent(part: f64) -> String {
+    format!("{:.1} %", 100.0 * part)
+}
+
+fn per_second(rate: f64) -> String {
+    if rate < 10.0 { format!("{rate:.2}") } else { number(rate) }
+}
+
+/// Three digits would be more than the sampler knows.
+pub(super) fn bytes(bytes: u64) -> String {
+    const MIB: f64 = (1 << 20) as f64;
+    match bytes as f64 / MIB {
+        small if small < 1.0 => "< 1 MiB".to_owned(),
+        mib => format!("{mib:.0} MiB"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities() {
+        assert_eq!(percent(0.4956), "49.6 %");
+        assert_eq!([0.22, 12_345.0].map(per_second), ["0.22", "12.3 k"]);
+        assert_eq!([4096, 3 << 19, 1300 << 20].map(bytes), ["< 1 MiB", "2 MiB", "1300 MiB"]);
+    }
+}
