@@ -30,7 +30,7 @@ const SIGNATURE_SIZE: usize = 256;
 
 /// As many bytes as the kernel takes, that look like none in particular and are always the same.
 pub(super) fn random_bytes() -> Vec<u8> {
-    let digest = |index: u64| Digest::of(&index.to_le_bytes()).0;
+    let digest = |index: u64| Digest::of(index.to_le_bytes()).0;
     (0..).flat_map(digest).take(MAX_SIZE).collect()
 }
 
@@ -43,7 +43,7 @@ pub(super) fn forge(mut message: Vec<u8>) -> Result<Vec<u8>> {
 
 /// A statement signed by `signer` with as many entries as fit, none of which is of a program that there is.
 pub(super) fn most_entries(signer: &Signer) -> Result<Vec<u8>> {
-    let entry = |index: u64| Entry { kind: Kind::PROGRAM, digest: Digest::of(&index.to_le_bytes()) };
+    let entry = |index: u64| Entry { kind: Kind::PROGRAM, digest: Digest::of(index.to_le_bytes()) };
     let signed = |count: u64| -> Result<Vec<u8>> {
         let statement = Statement { expiry: 0, entries: (0..count).map(entry).collect() };
         Ok(cms::sign_attached(&statement.encode()?, signer)?)

@@ -88,8 +88,9 @@ pub(super) fn attack(job: &Job, action: &Action, threads: u32, first: usize, lim
             loads.push(loads_of_thread?);
         }
         if let (true, Some(loads)) = (limited, loads.first_mut()) {
+            // The last one costs most: the debt lasts longer than the window, as it does on average.
             let signed = loads.iter_mut().filter(|load| load.attr.signature != 0);
-            signed.for_each(|load| _ = load.exhaust_limit());
+            signed.rev().for_each(|load| _ = load.exhaust_limit());
         }
     }
     stop()?;
