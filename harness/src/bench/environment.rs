@@ -23,8 +23,8 @@ pub struct Environment {
     pub config_sha256: String,
     /// SHA-256 of its patches; none: it is not patched.
     pub patches_sha256: Option<String>,
-    /// QEMU's version.
-    pub qemu: String,
+    /// QEMU's version; none: it did not run there.
+    pub qemu: Option<String>,
     /// The host's processor.
     pub cpu: String,
     /// This project's commit, with `-dirty` if the sources have been changed since; none if that is not known.
@@ -45,7 +45,7 @@ impl Environment {
             kernel: running,
             config_sha256: kernel.config_sha256.clone(),
             patches_sha256: kernel.patches_sha256.clone(),
-            qemu: qemu_version()?,
+            qemu: engine.is_qemu().then(qemu_version).transpose()?,
             cpu: cpu().unwrap_or_else(|| "unknown".to_owned()),
             commit: commit(),
             date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),

@@ -15,9 +15,9 @@ mod summary;
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
-use crate::engine::{Choice, Vm};
-use crate::guest::{self, Measured, Outcome, Plan};
-use crate::kernel::{self, Variant};
+use crate::engine::{Choice, Machine};
+use crate::guest::{self, Measured, Outcome, Plan, Survey};
+use crate::kernel::Kernel;
 use crate::progress::{Progress, Total};
 
 use plan::Subject;
@@ -45,12 +45,15 @@ pub struct Results {
 /// interrupts.
 pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
     let subjects = subjects(selection, progress)?;
-    let kernel = kernel::obtain(Variant::Patched, None, progress)?;
+    let kernel = engine.kernel(progress)?;
     let engine = engine.engine(&kernel.image, progress)?;
+    let machine = engine.machine(&kernel.image, "")?;
+    let subjects =
+        if engine.takes_all_programs() { subjects } else { loadable(subjects, &*machine, progress)? };
     let signers = signers(&subjects, &kernel, progress)?;
     let plan = plan::plan(&subjects, &signers)?;
     let loads = plan.groups.iter().flatten().count() as u64;
-    let outcome = guest::hand_over(&plan, &Vm::new(engine, &kernel.image)?, loads, progress)?;
+    let outcome = guest::hand_over(&plan, &*machine, loads, progress)?;
     is_whole(&plan, &outcome)?;
     plan::check(&subjects, &outcome.groups)?;
     Ok(Results {
@@ -72,8 +75,25 @@ fn subjects(selection: &Selection, progress: &Progress) -> Result<Vec<Subject>> 
     Ok(subjects)
 }
 
+/// Those that the kernel can load at all; says what becomes of the others.
+fn loadable(subjects: Vec<Subject>, machine: &dyn Machine, progress: &Progress) -> Result<Vec<Subject>> {
+    let survey = Survey { programs: subjects.iter().map(|subject| subject.entry.program.clone()).collect() };
+    let obstacles = guest::hand_over(&survey, machine, subjects.len() as u64, progress)?;
+    ensure!(obstacles.len() == subjects.len(), "the guest has not tried all programs");
+    let mut loadable = Vec::new();
+    for (subject, obstacle) in subjects.into_iter().zip(obstacles) {
+        match obstacle {
+            None => loadable.push(subject),
+            Some(why) => progress
+                .line(&format!("{} is not measured: this kernel can't load it: {why}", subject.entry.name)),
+        }
+    }
+    ensure!(!loadable.is_empty(), "no program is left to measure");
+    Ok(loadable)
+}
+
 /// Signers for each algorithm that occurs.
-fn signers(subjects: &[Subject], kernel: &kernel::Kernel, progress: &Progress) -> Result<Vec<Signers>> {
+fn signers(subjects: &[Subject], kernel: &Kernel, progress: &Progress) -> Result<Vec<Signers>> {
     let mut algorithms = Vec::new();
     for algorithm in subjects.iter().flat_map(|subject| &subject.cells).filter_map(|cell| cell.algorithm) {
         if !algorithms.contains(&algorithm) {

@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::utsname::uname;
 
-use super::{Load, Measured, Outcome, Plan, Sample, announce, stats};
-use crate::bpf::{self, LoadContext, LoadTarget, PreparedLoad, keyring};
+use super::resources::Resources;
+use super::{Load, Measured, Outcome, Plan, Sample, Settings, announce, stats};
+use crate::bpf::{self, LoadContext, PreparedLoad, keyring};
 
 /// How often a load is repeated that costs this much at most (nanoseconds, or instructions).
 const CHEAP: Duration = Duration::from_millis(10);
@@ -40,17 +40,7 @@ pub(super) fn run(plan: &Plan) -> Result<Outcome> {
 
 /// Makes the guest repeat itself.
 fn prepare_machine() -> Result<()> {
-    const JIT: &str = "/proc/sys/net/core/bpf_jit_enable";
-    fs::write(JIT, "1").context(JIT)?;
-    // Forged signatures are measured more often than a user is granted.
-    const FAILURES: &str = "/proc/sys/kernel/bpf_signature_failures";
-    if fs::exists(FAILURES)? {
-        fs::write(FAILURES, "0").context(FAILURES)?;
-    }
-    // Nothing that is not an interrupt may come in between: the guest agent polls, kernel threads clean up.
-    // They get their turn in the pauses.
-    const THROTTLE: &str = "/proc/sys/kernel/sched_rt_runtime_us";
-    fs::write(THROTTLE, "-1").context(THROTTLE)?;
+    Settings::wanted()?.write()?;
     let param = libc::sched_param { sched_priority: 1 };
     // SAFETY: `param` lives through the call; 0 is this process.
     if unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) } != 0 {
@@ -79,14 +69,8 @@ fn measure_group(plan: &Plan, group: &[Load]) -> Result<Vec<Measured>> {
         .iter()
         .map(|load| {
             let program = &plan.programs[load.program];
-            let Resources { btf, maps, target } = &resources[&load.program];
-            let context = LoadContext {
-                btf: btf.as_ref().map(AsFd::as_fd),
-                maps: maps.iter().map(AsFd::as_fd).collect(),
-                target: Some(target),
-                signature: load.signature.as_deref(),
-                ..LoadContext::default()
-            };
+            let context =
+                LoadContext { signature: load.signature.as_deref(), ..resources[&load.program].context() };
             let mut prepared = PreparedLoad::new(program, context)?;
             if let Some((index, insn)) = load.replacement {
                 prepared.replace(index, insn)?;
@@ -156,25 +140,12 @@ fn samples_for(cost: Duration) -> usize {
     (BUDGET.as_nanos() / cost.as_nanos()).clamp(1, CHEAP_SAMPLES as u128) as usize
 }
 
-/// What a program needs before it can be loaded.
-struct Resources {
-    btf: Option<OwnedFd>,
-    maps: Vec<OwnedFd>,
-    target: LoadTarget,
-}
-
 /// The resources of a group's programs, by their index in the plan.
 fn resources(plan: &Plan, group: &[Load]) -> Result<HashMap<usize, Resources>> {
     let mut resources = HashMap::new();
     for load in group {
         if let Entry::Vacant(entry) = resources.entry(load.program) {
-            let program = &plan.programs[load.program];
-            let btf = program.btf.as_deref().map(bpf::load_btf).transpose();
-            let btf = btf.with_context(|| format!("loading the BTF of {}", program.name))?;
-            let maps = bpf::create_maps(program, btf.as_ref().map(AsFd::as_fd))
-                .with_context(|| program.name.clone())?;
-            let target = LoadTarget::of(program, None)?;
-            entry.insert(Resources { btf, maps, target });
+            entry.insert(Resources::of(&plan.programs[load.program])?);
         }
     }
     Ok(resources)

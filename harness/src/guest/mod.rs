@@ -1,12 +1,16 @@
-//! What runs inside the virtual machine.
+//! What runs inside the machine.
 //!
 //! Host and guest run the same binary. The host writes a [`Job`] into the shared directory, the guest carries it out
 //! and leaves the outcome there.
 
 mod host;
+mod init;
 mod measure;
 mod plan;
+mod resources;
+mod settings;
 mod stats;
+mod survey;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -17,7 +21,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use host::hand_over;
+pub use init::init;
 pub use plan::{Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
+pub use settings::Settings;
+pub use survey::Survey;
 
 /// The prefix of the line that the guest prints when it is done with an item.
 const PROGRESS: &str = "measured: ";
@@ -26,6 +33,9 @@ const PROGRESS: &str = "measured: ";
 pub trait Job: Serialize + DeserializeOwned {
     /// What it is called on the command line of `bpfsig guest`.
     const NAME: &'static str;
+
+    /// What to call it where progress is shown.
+    const TASK: &'static str = "Measure";
 
     /// What comes of it.
     type Outcome: Serialize + DeserializeOwned;

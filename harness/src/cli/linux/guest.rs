@@ -5,13 +5,22 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::guest::{self, Plan};
+use crate::guest::{self, Plan, Survey};
 
 /// What runs inside the virtual machine
 #[derive(Subcommand)]
 pub enum Command {
     /// Measure loads
     Loads(Files),
+    /// Find out which programs can be loaded
+    Survey(Files),
+    /// Be the first process of user-mode Linux
+    Init {
+        /// The directory of the host that is shared
+        share: PathBuf,
+        /// What to run
+        script: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -25,5 +34,7 @@ pub struct Files {
 pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Loads(Files { job, result }) => guest::run::<Plan>(&job, &result),
+        Command::Survey(Files { job, result }) => guest::run::<Survey>(&job, &result),
+        Command::Init { share, script } => match guest::init(&share, &script)? {},
     }
 }

@@ -1,0 +1,52 @@
+//! Finds out which programs a kernel can load at all.
+
+use anyhow::Result;
+use bpfsig_signing::program::Program;
+use serde::{Deserialize, Serialize};
+
+use super::resources::Resources;
+use super::{Job, announce};
+use crate::bpf::PreparedLoad;
+
+/// Programs to try.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Survey {
+    /// The programs.
+    pub programs: Vec<Program>,
+}
+
+impl Job for Survey {
+    const NAME: &'static str = "survey";
+
+    const TASK: &'static str = "Survey";
+
+    /// For each program: why it can't be loaded, if it can't.
+    type Outcome = Vec<Option<String>>;
+
+    /// Loads each program once, unsigned.
+    fn carry_out(&self) -> Result<Vec<Option<String>>> {
+        let obstacle = |program: &Program| {
+            let obstacle = load(program).err().map(|error| format!("{error:#}"));
+            announce(&program.name);
+            obstacle
+        };
+        Ok(self.programs.iter().map(obstacle).collect())
+    }
+}
+
+fn load(program: &Program) -> Result<()> {
+    let resources = Resources::of(program)?;
+    let mut load = PreparedLoad::new(program, resources.context())?;
+    match load.load().0 {
+        Ok(_) => Ok(()),
+        // The policy refuses what is unsigned before it looks at it.
+        Err(error) if error.raw_os_error() == Some(libc::EKEYREJECTED) => Ok(()),
+        Err(error) => {
+            let log = load.log();
+            Err(match log.lines().last() {
+                Some(reason) => anyhow::Error::new(error).context(reason.to_owned()),
+                None => error.into(),
+            })
+        }
+    }
+}
