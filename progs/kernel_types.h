@@ -114,6 +114,14 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct iattr {
+	unsigned int ia_valid;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
 struct filename {
 	const char *name;
 };
@@ -131,6 +139,7 @@ struct file {
 struct linux_binprm {
 	struct file *file;
 	const struct cred *cred;
+	const char *filename;
 };
 
 struct seq_file;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::map::MapDefinition;
+use crate::object::RELO_EXTERN;
 use crate::{Error, Result};
 
 /// Fixed-size records that accompany the instructions, as the kernel takes them.
@@ -126,6 +127,13 @@ impl Program {
         };
         self.attach = Attach::Program { name: function.unwrap_or(name).to_owned() };
         Ok(())
+    }
+
+    /// Whether the kernel has to find functions or variables by name, which only a patched one does.
+    pub fn has_externs(&self) -> bool {
+        let kind = |record: &[u8]| Some(u32::from_le_bytes(*record.get(12..)?.first_chunk()?));
+        let size = (self.core_relos.record_size as usize).max(1);
+        self.core_relos.bytes.chunks(size).filter_map(kind).any(|kind| kind >= RELO_EXTERN)
     }
 
     /// How many instructions the program has (a 64-bit immediate load counts as two).

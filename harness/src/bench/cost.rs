@@ -3,24 +3,32 @@
 use std::fmt;
 
 use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::map::MapDefinition;
+use bpfsig_signing::program::Program;
+use bpfsig_signing::{manifest, slot};
 use serde::{Serialize, Serializer};
 
 use super::matrix::Cell;
 use super::mode::Mode;
+use super::subject::Subject;
 use super::summary::Summary;
-use crate::corpus::{Entry, Source};
+use crate::corpus::Source;
 use crate::guest::{Measured, Sample, SignatureTimes, VerifierStats};
 
 /// What it takes to hand one program to the kernel in one way.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cost {
-    /// The program.
+    /// The program, or `object` and the object's name.
     pub program: String,
-    /// Where the program comes from.
+    /// Where it comes from.
     #[serde(serialize_with = "display")]
     pub source: Source,
-    /// Its size in instructions.
+    /// How many programs: more than one if it is an object.
+    pub programs: usize,
+    /// Their size in instructions.
     pub insns: u32,
+    /// Bytes that a signature check hashes at least: all that the manifests cover, and the manifests.
+    pub covered: usize,
     /// How it was presented.
     pub mode: Mode,
     /// What it was signed with.
@@ -58,13 +66,15 @@ pub struct SignatureCost {
 
 impl Cost {
     /// Summarizes what the guest has measured.
-    pub fn new(entry: &Entry, cell: &Cell, measured: &Measured) -> Cost {
+    pub fn new(subject: &Subject, cell: &Cell, measured: &Measured) -> Cost {
         let summary =
             |of: fn(&Sample) -> Option<u64>| Summary::of(measured.samples.iter().filter_map(of).collect());
         Cost {
-            program: entry.name.clone(),
-            source: entry.source,
-            insns: entry.program.insn_count(),
+            program: subject.name.clone(),
+            source: subject.source,
+            programs: subject.programs.len(),
+            insns: subject.programs.iter().map(Program::insn_count).sum(),
+            covered: covered(&subject.programs),
             mode: cell.mode,
             algorithm: cell.algorithm,
             errno: measured.errno,
@@ -74,10 +84,31 @@ impl Cost {
                 measured.samples.iter().filter_map(|sample| sample.signature).collect(),
             ),
             verifier: summary(|sample| sample.verifier),
-            verifier_stats: VerifierStats::parse(&measured.log),
+            verifier_stats: VerifierStats::parse(&measured.log).filter(|_| !subject.is_object()),
             jited_size: measured.jited_size,
         }
     }
+}
+
+/// Bytes that are hashed once: the BTF and the constants of an object are shared by its programs.
+fn covered(programs: &[Program]) -> usize {
+    let own = |program: &Program| {
+        program.insns.len()
+            + program.func_info.bytes.len()
+            + program.core_relos.bytes.len()
+            + program.slots.len() * slot::SLOT_SIZE
+            + manifest::SIZE
+    };
+    let btf = programs.iter().find_map(|program| program.btf.as_ref()).map_or(0, |btf| btf.len());
+    let mut constants: Vec<&MapDefinition> = Vec::new();
+    for map in programs.iter().flat_map(|program| &program.slots).filter(|map| map.frozen) {
+        if !constants.contains(&&**map) {
+            constants.push(map);
+        }
+    }
+    programs.iter().map(own).sum::<usize>()
+        + btf
+        + constants.iter().map(|map| map.contents.len()).sum::<usize>()
 }
 
 impl SignatureCost {

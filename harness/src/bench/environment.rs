@@ -17,12 +17,8 @@ pub struct Environment {
     pub engine: String,
     /// What all figures count.
     pub unit: Unit,
-    /// Release and version of the measured kernel.
-    pub kernel: String,
-    /// SHA-256 of its configuration.
-    pub config_sha256: String,
-    /// SHA-256 of its patches; none: it is not patched.
-    pub patches_sha256: Option<String>,
+    /// The measured kernels.
+    pub kernels: Vec<KernelIdentity>,
     /// QEMU's version; none: it did not run there.
     pub qemu: Option<String>,
     /// The host's processor.
@@ -33,23 +29,44 @@ pub struct Environment {
     pub date: String,
 }
 
+/// What kernel it was.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct KernelIdentity {
+    /// Release and version.
+    pub version: String,
+    /// SHA-256 of its configuration.
+    pub config_sha256: String,
+    /// SHA-256 of its patches; none: it is not patched.
+    pub patches_sha256: Option<String>,
+}
+
 impl Environment {
-    /// Describes the engine, the kernel (`running`: what it says of itself), the host and the sources.
+    /// Describes the engine, the host and the sources.
     ///
     /// # Errors
     /// QEMU is missing.
-    pub(super) fn of(engine: Engine, kernel: &Kernel, running: String) -> Result<Environment> {
+    pub(crate) fn of(engine: Engine) -> Result<Environment> {
         Ok(Environment {
             engine: engine.to_string(),
             unit: engine.unit(),
-            kernel: running,
-            config_sha256: kernel.config_sha256.clone(),
-            patches_sha256: kernel.patches_sha256.clone(),
+            kernels: Vec::new(),
             qemu: engine.is_qemu().then(qemu_version).transpose()?,
             cpu: cpu().unwrap_or_else(|| "unknown".to_owned()),
             commit: commit(),
             date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         })
+    }
+
+    /// Adds a kernel (`running`: what it says of itself), once.
+    pub(crate) fn add(&mut self, kernel: &Kernel, running: String) {
+        let identity = KernelIdentity {
+            version: running,
+            config_sha256: kernel.config_sha256.clone(),
+            patches_sha256: kernel.patches_sha256.clone(),
+        };
+        if !self.kernels.contains(&identity) {
+            self.kernels.push(identity);
+        }
     }
 }
 

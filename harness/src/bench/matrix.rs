@@ -26,6 +26,12 @@ pub struct Cell {
     pub algorithm: Option<Algorithm>,
 }
 
+impl Cell {
+    fn without_signature(mode: Mode) -> Cell {
+        Cell { mode, algorithm: None }
+    }
+}
+
 /// Every program that is measured takes this one.
 const COMMON: &[Algorithm] = &[Algorithm::Rsa2048];
 
@@ -62,10 +68,21 @@ impl Selection {
 
     /// What is measured of the program `name`.
     pub fn cells(&self, name: &str) -> Vec<Cell> {
-        let mut cells = vec![Cell { mode: Mode::Unsigned, algorithm: None }];
+        let mut cells: Vec<Cell> = Mode::WITHOUT_SIGNATURE.map(Cell::without_signature).into();
         for algorithm in self.algorithms_for(name) {
-            let signed = |mode| Cell { mode, algorithm: Some(*algorithm) };
-            cells.extend(Mode::WITH_SIGNATURE.map(signed));
+            cells.extend(Mode::WITH_SIGNATURE.map(|mode| Cell { mode, algorithm: Some(*algorithm) }));
+        }
+        cells
+    }
+
+    /// What is measured of an object with several programs.
+    pub fn cells_of_object(&self) -> Vec<Cell> {
+        let algorithms = if self.algorithms.is_empty() { COMMON } else { &self.algorithms };
+        let mut cells = vec![Cell::without_signature(Mode::Unsigned)];
+        for algorithm in algorithms {
+            cells.extend(
+                [Mode::Signed, Mode::Repeated].map(|mode| Cell { mode, algorithm: Some(*algorithm) }),
+            );
         }
         cells
     }
@@ -105,7 +122,7 @@ mod tests {
             Selection { algorithms: vec![Algorithm::P256, Algorithm::Rsa4096], ..Selection::default() };
         let cells = selection.cells("xdp_acl");
         assert_eq!(algorithms(&cells), [None, Some(Algorithm::P256), Some(Algorithm::Rsa4096)]);
-        assert_eq!(cells.len(), 1 + 2 * 4);
+        assert_eq!(cells.len(), 3 + 2 * 5);
         assert_eq!(cells.iter().filter(|cell| cell.mode == Mode::Unsigned).count(), 1);
     }
 

@@ -1,7 +1,7 @@
 //! The main job: measures what a signature check costs, next to what verification costs.
 //!
 //! ```text
-//! corpus → subjects → plan (signed) ──VM──> measured → verdicts checked → results
+//! corpus → subjects → a plan for each machine (signed) ──VM──> measured → verdicts checked → results
 //! ```
 
 mod cost;
@@ -10,18 +10,20 @@ mod matrix;
 mod mode;
 mod plan;
 mod signers;
+mod subject;
 mod summary;
 
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
-use crate::engine::{Choice, Machine};
-use crate::guest::{self, Measured, Outcome, Plan, Survey};
-use crate::kernel::Kernel;
+use crate::engine::{self, Choice};
+use crate::guest::{self, Outcome, Plan, Survey};
+use crate::kernel::{self, Kernel, Variant};
 use crate::progress::{Progress, Total};
 
-use plan::Subject;
+use mode::Machine;
 use signers::Signers;
+use subject::Subject;
 
 pub use cost::{Cost, SignatureCost, display};
 pub use environment::Environment;
@@ -41,54 +43,83 @@ pub struct Results {
 /// Runs the bench.
 ///
 /// # Errors
-/// Nothing matches, the kernel can't be built or booted, the guest dies, the kernel gives a wrong verdict, or the user
+/// Nothing matches, a kernel can't be built or booted, a guest dies, a kernel gives a wrong verdict, or the user
 /// interrupts.
 pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
     let subjects = subjects(selection, progress)?;
-    let kernel = engine.kernel(progress)?;
-    let engine = engine.engine(&kernel.image, progress)?;
-    let machine = engine.machine(&kernel.image, "")?;
-    let subjects =
-        if engine.takes_all_programs() { subjects } else { loadable(subjects, &*machine, progress)? };
-    let signers = signers(&subjects, &kernel, progress)?;
-    let plan = plan::plan(&subjects, &signers)?;
-    let loads = plan.groups.iter().flatten().count() as u64;
-    let outcome = guest::hand_over(&plan, &*machine, loads, progress)?;
-    is_whole(&plan, &outcome)?;
-    plan::check(&subjects, &outcome.groups)?;
-    Ok(Results {
-        environment: Environment::of(engine, &kernel, outcome.kernel)?,
-        cost: costs(&subjects, &outcome.groups),
-    })
-}
-
-/// What is measured: each program that can be loaded by itself.
-fn subjects(selection: &Selection, progress: &Progress) -> Result<Vec<Subject>> {
-    let mut subjects = Vec::new();
-    for entry in selection.entries()? {
-        match entry.needs() {
-            None => subjects.push(Subject { cells: selection.cells(&entry.name), entry }),
-            Some(needs) => progress.line(&format!("{} is not measured: it needs {needs}", entry.name)),
+    let patched = engine.kernel(progress)?;
+    let engine = engine.engine(&patched.image, progress)?;
+    let subjects = match engine.takes_all_programs() {
+        true => subjects,
+        false => loadable(subjects, &*engine.machine(&patched.image, "")?, progress)?,
+    };
+    let signers = signers(&subjects, &patched, progress)?;
+    let mut environment = Environment::of(engine)?;
+    let mut costs = Vec::new();
+    for &machine in Machine::on(engine) {
+        let plan = plan::plan(&subjects, machine, &signers)?;
+        if plan.groups.iter().all(Vec::is_empty) {
+            continue;
+        }
+        let baseline = match machine {
+            Machine::Baseline => Some(kernel::obtain(Variant::Baseline, None, progress)?),
+            Machine::Patched | Machine::Required => None,
+        };
+        let kernel = baseline.as_ref().unwrap_or(&patched);
+        let booted = engine.machine(&kernel.image, machine.kernel_args())?;
+        let loads = plan.groups.iter().flatten().count() as u64;
+        let outcome = guest::hand_over(&plan, &*booted, loads, progress)?;
+        is_whole(&plan, &outcome)?;
+        plan::check(&subjects, machine, &outcome.groups)?;
+        environment.add(kernel, outcome.kernel);
+        for ((at, subject), group) in subjects.iter().enumerate().zip(&outcome.groups) {
+            let cells = subject.cells_on(machine).zip(group);
+            costs.extend(cells.map(|((nr, cell), measured)| ((at, nr), Cost::new(subject, cell, measured))));
         }
     }
-    ensure!(!subjects.is_empty(), "no program is left to measure");
-    Ok(subjects)
+    // In the order of the subjects, wherever it was measured.
+    costs.sort_by_key(|(place, _)| *place);
+    Ok(Results { environment, cost: costs.into_iter().map(|(_, cost)| cost).collect() })
 }
 
-/// Those that the kernel can load at all; says what becomes of the others.
-fn loadable(subjects: Vec<Subject>, machine: &dyn Machine, progress: &Progress) -> Result<Vec<Subject>> {
-    let survey = Survey { programs: subjects.iter().map(|subject| subject.entry.program.clone()).collect() };
-    let obstacles = guest::hand_over(&survey, machine, subjects.len() as u64, progress)?;
-    ensure!(obstacles.len() == subjects.len(), "the guest has not tried all programs");
-    let mut loadable = Vec::new();
-    for (subject, obstacle) in subjects.into_iter().zip(obstacles) {
+/// What is measured: each program that can be loaded by itself, and the objects with several.
+fn subjects(selection: &Selection, progress: &Progress) -> Result<Vec<Subject>> {
+    let mut entries = selection.entries()?;
+    entries.retain(|entry| match entry.needs() {
+        None => true,
+        Some(needs) => {
+            progress.line(&format!("{} is not measured: it needs {needs}", entry.name));
+            false
+        }
+    });
+    ensure!(!entries.is_empty(), "no program is left to measure");
+    let objects = Subject::objects(&entries, selection);
+    Ok(entries.into_iter().map(|entry| Subject::program(entry, selection)).chain(objects).collect())
+}
+
+/// Those whose programs the kernel can load at all; says what becomes of the others.
+fn loadable(
+    subjects: Vec<Subject>,
+    machine: &dyn engine::Machine,
+    progress: &Progress,
+) -> Result<Vec<Subject>> {
+    let (objects, single): (Vec<_>, Vec<_>) = subjects.into_iter().partition(Subject::is_object);
+    let survey = Survey { programs: single.iter().map(|subject| subject.programs[0].clone()).collect() };
+    let obstacles = guest::hand_over(&survey, machine, single.len() as u64, progress)?;
+    ensure!(obstacles.len() == single.len(), "the guest has not tried all programs");
+    let (mut loadable, mut left_out) = (Vec::new(), Vec::new());
+    for (subject, obstacle) in single.into_iter().zip(obstacles) {
         match obstacle {
             None => loadable.push(subject),
-            Some(why) => progress
-                .line(&format!("{} is not measured: this kernel can't load it: {why}", subject.entry.name)),
+            Some(why) => {
+                progress.line(&format!("{} is not measured: this kernel can't load it: {why}", subject.name));
+                left_out.push(subject.name);
+            }
         }
     }
     ensure!(!loadable.is_empty(), "no program is left to measure");
+    let is_whole = |object: &Subject| !object.programs.iter().any(|part| left_out.contains(&part.name));
+    loadable.extend(objects.into_iter().filter(is_whole));
     Ok(loadable)
 }
 
@@ -125,24 +156,17 @@ fn is_whole(plan: &Plan, outcome: &Outcome) -> Result<()> {
     Ok(())
 }
 
-fn costs(subjects: &[Subject], measured: &[Vec<Measured>]) -> Vec<Cost> {
-    let cost = |(subject, group): (&Subject, &Vec<Measured>)| -> Vec<Cost> {
-        let cells = subject.cells.iter().zip(group);
-        cells.map(|(cell, measured)| Cost::new(&subject.entry, cell, measured)).collect()
-    };
-    subjects.iter().zip(measured).flat_map(cost).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::{Load, Sample};
+    use crate::guest::{Load, Measured, Sample};
 
     #[test]
     fn a_result_is_whole_if_each_load_has_samples() {
-        let load = || Load { name: String::new(), program: 0, signature: None, replacement: None };
+        let load =
+            || Load { name: String::new(), programs: vec![0], signatures: Vec::new(), replacement: None };
         let plan = Plan { groups: vec![vec![load(), load()], vec![load()]], ..Plan::default() };
-        let sample = Sample { total: 1, signature: None, verifier: None };
+        let sample = Sample { total: 1, ..Sample::default() };
         let measured = Measured { samples: vec![sample], ..Measured::default() };
         let outcome = |groups| Outcome { kernel: String::new(), groups };
 

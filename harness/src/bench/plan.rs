@@ -13,76 +13,80 @@ use bpfsig_signing::statement::{self, Kind, Statement};
 use nix::errno::Errno;
 
 use super::matrix::Cell;
-use super::mode::Mode;
+use super::mode::{Machine, Mode};
 use super::signers::Signers;
-use crate::corpus::Entry;
+use super::subject::Subject;
 use crate::guest::{Load, Measured, Plan};
 
-/// A program and what is measured of it.
-pub struct Subject {
-    /// The program.
-    pub entry: Entry,
-    /// What is measured.
-    pub cells: Vec<Cell>,
-}
+/// How many different messages there are for one load: one for each sample.
+const MESSAGES: u64 = 21;
 
-/// Signs everything and writes it down for the guest: one group of loads for each subject, in order.
+/// Signs everything for one machine and writes it down for the guest: one group of loads for each subject, in order.
 ///
 /// # Errors
 /// A program can't be signed.
-pub fn plan(subjects: &[Subject], signers: &[Signers]) -> Result<Plan> {
-    let mut plan = Plan {
-        certificates: signers.iter().map(|signers| signers.known.certificate().to_der().to_vec()).collect(),
-        ..Plan::default()
-    };
+pub fn plan(subjects: &[Subject], machine: Machine, signers: &[Signers]) -> Result<Plan> {
+    let mut plan = Plan::default();
+    if machine == Machine::Patched {
+        let certificate = |signers: &Signers| signers.known.certificate().to_der().to_vec();
+        plan.certificates = signers.iter().map(certificate).collect();
+    }
     let signers: HashMap<Algorithm, &Signers> = signers.iter().map(|s| (s.algorithm, s)).collect();
-    for (index, subject) in subjects.iter().enumerate() {
-        let program = &subject.entry.program;
-        let statement = statement_for(program)?;
+    for subject in subjects {
+        let first = plan.programs.len();
         let load = |cell: &Cell| -> Result<Load> {
-            let signature = match cell.algorithm {
-                None => None,
+            let signatures = match cell.algorithm {
+                None => Vec::new(),
                 Some(algorithm) => {
                     let signers = signers.get(&algorithm).context("an algorithm without signers")?;
-                    Some(sign(&statement, signers, cell.mode)?)
+                    sign(&subject.programs, signers, cell.mode)?
                 }
             };
             Ok(Load {
-                name: name(&subject.entry, cell),
-                program: index,
-                signature,
-                replacement: (cell.mode == Mode::Altered).then(|| alteration(program)).transpose()?,
+                name: name(subject, cell),
+                programs: (first..first + subject.programs.len()).collect(),
+                signatures,
+                replacement: match cell.mode {
+                    Mode::Altered => Some(alteration(&subject.programs[0])?),
+                    _ => None,
+                },
             })
         };
-        let group: Result<Vec<_>> = subject.cells.iter().map(load).collect();
-        plan.groups.push(group.with_context(|| format!("signing {}", subject.entry.name))?);
-        plan.programs.push(program.clone());
+        let group: Result<Vec<_>> = subject.cells_on(machine).map(|(_, cell)| load(cell)).collect();
+        plan.groups.push(group.with_context(|| format!("signing {}", subject.name))?);
+        plan.programs.extend(subject.programs.iter().cloned());
     }
     Ok(plan)
 }
 
 /// What a load is called in messages.
-fn name(entry: &Entry, cell: &Cell) -> String {
+fn name(subject: &Subject, cell: &Cell) -> String {
     match cell.algorithm {
-        Some(algorithm) => format!("{} {} {algorithm}", entry.name, cell.mode.name()),
-        None => format!("{} {}", entry.name, cell.mode.name()),
+        Some(algorithm) => format!("{} {} {algorithm}", subject.name, cell.mode.name()),
+        None => format!("{} {}", subject.name, cell.mode.name()),
     }
 }
 
-fn statement_for(program: &Program) -> Result<Vec<u8>> {
-    let entry = statement::Entry { kind: Kind::PROGRAM, digest: Manifest::of(program)?.digest() };
-    Ok(Statement { expiry: 0, entries: vec![entry] }.encode()?)
-}
-
-/// The CMS message for a mode.
-fn sign(statement: &[u8], signers: &Signers, mode: Mode) -> Result<Vec<u8>> {
+/// The CMS messages for a mode. A first load is only one if the kernel has not seen the message yet.
+fn sign(programs: &[Program], signers: &Signers, mode: Mode) -> Result<Vec<Vec<u8>>> {
     let signer = if mode == Mode::UnknownSigner { &signers.unknown } else { &signers.known };
-    let mut message = cms::sign_attached(statement, signer)?;
-    if mode == Mode::Forged {
-        // The signature's value is what the message ends with.
-        *message.last_mut().context("an empty message")? ^= 1;
-    }
-    Ok(message)
+    let entry = |program| -> Result<_> {
+        Ok(statement::Entry { kind: Kind::PROGRAM, digest: Manifest::of(program)?.digest() })
+    };
+    let entries: Vec<_> = programs.iter().map(entry).collect::<Result<_>>()?;
+    let message = |expiry| -> Result<_> {
+        let statement = Statement { expiry, entries: entries.clone() }.encode()?;
+        let mut message = cms::sign_attached(&statement, signer)?;
+        if mode == Mode::Forged {
+            // The signature's value is what the message ends with.
+            *message.last_mut().context("an empty message")? ^= 1;
+        }
+        Ok(message)
+    };
+    // Dates that are far away, and never.
+    let expiries =
+        (0..if mode == Mode::Signed { MESSAGES } else { 1 }).map(|n| if n == 0 { 0 } else { u64::MAX - n });
+    expiries.map(message).collect()
 }
 
 /// Another first instruction for the program: `r0 = 1`, or `r0 = 2` if that is what it was.
@@ -96,16 +100,16 @@ fn alteration(program: &Program) -> Result<(usize, [u8; INSN_SIZE])> {
 ///
 /// # Errors
 /// Names each program, mode, errno and what the kernel's log says.
-pub fn check(subjects: &[Subject], measured: &[Vec<Measured>]) -> Result<()> {
+pub fn check(subjects: &[Subject], machine: Machine, measured: &[Vec<Measured>]) -> Result<()> {
     let mut wrong = String::new();
     for (subject, group) in subjects.iter().zip(measured) {
-        for (cell, measured) in subject.cells.iter().zip(group) {
+        for ((_, cell), measured) in subject.cells_on(machine).zip(group) {
             let expected = cell.mode.errno();
             if measured.errno != expected {
                 let _ = write!(
                     wrong,
                     "\n  {}: {} instead of {}; the kernel's log: {}",
-                    name(&subject.entry, cell),
+                    name(subject, cell),
                     verdict(measured.errno),
                     verdict(expected),
                     log_line(&measured.log),
@@ -140,7 +144,7 @@ mod tests {
     fn subject(name: &str, modes: &[Mode]) -> Subject {
         let entry = corpus::select(Some(name)).unwrap().remove(0);
         let cells = modes.iter().map(|mode| Cell { mode: *mode, algorithm: None }).collect();
-        Subject { entry, cells }
+        Subject { name: entry.name, programs: vec![entry.program], source: entry.source, cells }
     }
 
     fn measured(errno: i32, log: &str) -> Measured {
@@ -161,14 +165,15 @@ mod tests {
     #[test]
     fn expected_verdicts_pass() {
         let subjects = [subject("straight-2", &[Mode::Unsigned, Mode::UnknownSigner])];
-        check(&subjects, &[vec![measured(0, ""), measured(libc::ENOKEY, "")]]).unwrap();
+        check(&subjects, Machine::Patched, &[vec![measured(0, ""), measured(libc::ENOKEY, "")]]).unwrap();
     }
 
     #[test]
     fn a_wrong_verdict_is_named_with_the_reason_of_the_kernel() {
         let subjects = [subject("straight-2", &[Mode::Signed, Mode::Forged])];
         let refused = measured(libc::ENOKEY, "signature: no such signer\nsignature check 1 nsec: 1, 0, 0\n");
-        let error = check(&subjects, &[vec![refused, measured(0, "")]]).unwrap_err().to_string();
+        let error =
+            check(&subjects, Machine::Patched, &[vec![refused, measured(0, "")]]).unwrap_err().to_string();
         for part in
             ["straight-2 signed", "ENOKEY", "no such signer", "straight-2 forged", "EKEYREJECTED", "accepted"]
         {

@@ -1,18 +1,19 @@
 //! Loads each program again and again and takes the time.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
+use std::ops::Add;
 use std::os::fd::AsFd;
+use std::slice;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use bpfsig_signing::program::Program;
 use nix::sys::utsname::uname;
 
-use super::resources::Resources;
+use super::kit::Kit;
 use super::{Load, Measured, Outcome, Plan, Sample, Settings, announce, stats};
-use crate::bpf::{self, LoadContext, PreparedLoad, keyring};
+use crate::bpf::{self, LoadContext, LoadTarget, PreparedLoad, keyring};
 
 /// How often a load is repeated that costs this much at most (nanoseconds, or instructions).
 const CHEAP: Duration = Duration::from_millis(10);
@@ -56,7 +57,11 @@ fn kernel_version() -> Result<String> {
 
 /// One load and what has been measured of it.
 struct Subject<'a> {
-    load: PreparedLoad<'a>,
+    load: &'a Load,
+    programs: Vec<&'a Program>,
+    targets: Vec<LoadTarget>,
+    signatures: slice::Iter<'a, Vec<u8>>,
+    signature: Option<&'a [u8]>,
     measured: Measured,
     /// How many samples there are to be; known after the first.
     wanted: usize,
@@ -64,71 +69,110 @@ struct Subject<'a> {
 
 /// Measures loads in turns: one sample each, and again, until all have as many as they need.
 fn measure_group(plan: &Plan, group: &[Load]) -> Result<Vec<Measured>> {
-    let resources = resources(plan, group)?;
-    let mut subjects = group
-        .iter()
-        .map(|load| {
-            let program = &plan.programs[load.program];
-            let context =
-                LoadContext { signature: load.signature.as_deref(), ..resources[&load.program].context() };
-            let mut prepared = PreparedLoad::new(program, context)?;
-            if let Some((index, insn)) = load.replacement {
-                prepared.replace(index, insn)?;
-            }
-            Ok(Subject { load: prepared, measured: Measured::default(), wanted: 0 })
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let mut subjects: Vec<_> = group.iter().map(|load| Subject::new(plan, load)).collect::<Result<_>>()?;
 
     // The first load of each finds cold caches and fills pools: it only tells how many samples there can be.
-    for (subject, load) in subjects.iter_mut().zip(group) {
-        let cost = subject.sample().with_context(|| load.name.clone())?;
+    for subject in &mut subjects {
+        let cost = subject.sample()?;
         subject.wanted = samples_for(cost);
         if subject.wanted > 1 {
             subject.measured.samples.clear();
         }
-        subject.announce_end(&load.name);
+        subject.announce_end();
     }
     while subjects.iter().any(Subject::is_unfinished) {
-        for (subject, load) in subjects.iter_mut().zip(group).filter(|(subject, _)| subject.is_unfinished()) {
-            subject.sample().with_context(|| load.name.clone())?;
-            subject.announce_end(&load.name);
+        for subject in subjects.iter_mut().filter(|subject| subject.is_unfinished()) {
+            subject.sample()?;
+            subject.announce_end();
         }
     }
     Ok(subjects.into_iter().map(|subject| subject.measured).collect())
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    fn new(plan: &'a Plan, load: &'a Load) -> Result<Self> {
+        let programs: Vec<_> = load.programs.iter().map(|index| &plan.programs[*index]).collect();
+        let targets = programs.iter().map(|program| LoadTarget::of(program, None)).collect::<Result<_>>()?;
+        Ok(Subject {
+            load,
+            programs,
+            targets,
+            signatures: load.signatures.iter(),
+            signature: None,
+            measured: Measured::default(),
+            wanted: 0,
+        })
+    }
+
     fn is_unfinished(&self) -> bool {
         self.measured.samples.len() < self.wanted
     }
 
-    fn announce_end(&self, name: &str) {
+    fn announce_end(&self) {
         if !self.is_unfinished() {
-            announce(name);
+            announce(&self.load.name);
         }
     }
 
-    /// Takes one sample; returns the time of the system call.
+    /// Takes one sample; returns the time of the system calls.
     fn sample(&mut self) -> Result<Duration> {
+        self.signature = self.signatures.next().map(|next| &**next).or(self.signature);
+        let (sample, elapsed) = self.load_all().with_context(|| self.load.name.clone())?;
+        self.measured.samples.push(sample);
+        Ok(elapsed)
+    }
+
+    /// Loads the programs, or as many as the kernel accepts, with maps and BTF that are as new to it as they are.
+    fn load_all(&mut self) -> Result<(Sample, Duration)> {
+        let kit = Kit::new(&self.programs)?;
+        let mut loads = Vec::new();
+        for (program, target) in self.programs.iter().zip(&self.targets) {
+            let context = LoadContext { signature: self.signature, ..kit.context(program, target) };
+            loads.push(PreparedLoad::new(program, context)?);
+        }
+        if let (Some((index, insn)), Some(first)) = (self.load.replacement, loads.first_mut()) {
+            first.replace(index, insn)?;
+        }
+
         thread::sleep(PAUSE);
-        let (result, elapsed) = self.load.load();
-        let (errno, jited_size) = match result {
-            Ok(program) => (0, bpf::jited_size(program.as_fd())?),
-            Err(error) => (error.raw_os_error().context("no errno")?, 0),
-        };
+        let (mut sample, mut elapsed) = (Sample::default(), Duration::ZERO);
+        let (mut errno, mut jited_size) = (0, 0);
+        let mut loaded = Vec::new();
+        for load in &mut loads {
+            let (result, time) = load.load();
+            elapsed += time;
+            let log = load.log();
+            sample.signature = sum(sample.signature, stats::signature_times(&log));
+            sample.verifier = sum(sample.verifier, stats::verifier_time(&log));
+            self.measured.log = log;
+            match result {
+                Ok(program) => loaded.push(program),
+                Err(error) => {
+                    errno = error.raw_os_error().context("no errno")?;
+                    break;
+                }
+            }
+        }
+        for program in &loaded {
+            jited_size += bpf::jited_size(program.as_fd())?;
+        }
+        sample.total = elapsed.as_nanos() as u64;
+
         let measured = &mut self.measured;
-        measured.log = self.load.log();
         if measured.samples.is_empty() {
             (measured.errno, measured.jited_size) = (errno, jited_size);
         } else if measured.errno != errno {
             bail!("two loads of the same program ended differently: errno {} and {errno}", measured.errno);
         }
-        measured.samples.push(Sample {
-            total: elapsed.as_nanos() as u64,
-            signature: stats::signature_times(&measured.log),
-            verifier: stats::verifier_time(&measured.log),
-        });
-        Ok(elapsed)
+        Ok((sample, elapsed))
+    }
+}
+
+/// The sum of what there is.
+fn sum<T: Add<Output = T>>(a: Option<T>, b: Option<T>) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
     }
 }
 
@@ -138,17 +182,6 @@ fn samples_for(cost: Duration) -> usize {
         return CHEAP_SAMPLES;
     }
     (BUDGET.as_nanos() / cost.as_nanos()).clamp(1, CHEAP_SAMPLES as u128) as usize
-}
-
-/// The resources of a group's programs, by their index in the plan.
-fn resources(plan: &Plan, group: &[Load]) -> Result<HashMap<usize, Resources>> {
-    let mut resources = HashMap::new();
-    for load in group {
-        if let Entry::Vacant(entry) = resources.entry(load.program) {
-            entry.insert(Resources::of(&plan.programs[load.program])?);
-        }
-    }
-    Ok(resources)
 }
 
 #[cfg(test)]

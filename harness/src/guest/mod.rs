@@ -5,9 +5,9 @@
 
 mod host;
 mod init;
+mod kit;
 mod measure;
 mod plan;
-mod resources;
 mod settings;
 mod stats;
 mod survey;

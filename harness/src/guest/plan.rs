@@ -1,5 +1,7 @@
 //! What host and guest say to each other.
 
+use std::ops::Add;
+
 use bpfsig_signing::program::Program;
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +22,11 @@ pub struct Plan {
 pub struct Load {
     /// What to call it in messages.
     pub name: String,
-    /// Index into [`Plan::programs`].
-    pub program: usize,
-    /// A CMS message; none: an unsigned load.
-    pub signature: Option<Vec<u8>>,
-    /// An instruction that replaces one of the program's: index and encoding.
+    /// Indices into [`Plan::programs`]: they are loaded one after the other, and make up one sample together.
+    pub programs: Vec<usize>,
+    /// CMS messages, of which each sample takes the next; none: an unsigned load.
+    pub signatures: Vec<Vec<u8>>,
+    /// An instruction that replaces one of the first program's: index and encoding.
     pub replacement: Option<(usize, [u8; 8])>,
 }
 
@@ -42,18 +44,18 @@ pub struct Outcome {
 pub struct Measured {
     /// 0, or why the kernel refused the program.
     pub errno: i32,
-    /// The verifier log of the last load.
+    /// The verifier log of the last load, and of the last program that was loaded then.
     pub log: String,
-    /// Bytes of JITed code; 0 if the program was refused or not JITed.
+    /// Bytes of JITed code, of all programs; 0 if they were refused or not JITed.
     pub jited_size: u32,
     /// Each measured load, in order.
     pub samples: Vec<Sample>,
 }
 
 /// One load. Nanoseconds of the guest's clock; with the TCG engine that is instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
-    /// The whole system call.
+    /// The whole system call, or all of them if it is several programs.
     pub total: u64,
     /// The signature check, if there was one.
     pub signature: Option<SignatureTimes>,
@@ -72,6 +74,19 @@ pub struct SignatureTimes {
     pub public_key: u64,
     /// Building the manifest and looking for it in the statement.
     pub manifest: u64,
+}
+
+impl Add for SignatureTimes {
+    type Output = SignatureTimes;
+
+    fn add(self, other: SignatureTimes) -> SignatureTimes {
+        SignatureTimes {
+            total: self.total + other.total,
+            message: self.message + other.message,
+            public_key: self.public_key + other.public_key,
+            manifest: self.manifest + other.manifest,
+        }
+    }
 }
 
 /// The verifier's figures on its own work, in veristat's terms.

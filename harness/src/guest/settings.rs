@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 const WANTED: [(&str, &str); 3] = [
     ("/proc/sys/net/core/bpf_jit_enable", "1"),
     // Forged signatures are measured more often than a user is granted.
-    ("/proc/sys/kernel/bpf_signature_failures", "0"),
+    ("/proc/sys/kernel/bpf_signature_failures_us", "0"),
     // Nothing that is not an interrupt may come in between: the guest agent polls, kernel threads clean up.
     // They get their turn in the pauses.
     ("/proc/sys/kernel/sched_rt_runtime_us", "-1"),

@@ -4,9 +4,9 @@ use anyhow::Result;
 use bpfsig_signing::program::Program;
 use serde::{Deserialize, Serialize};
 
-use super::resources::Resources;
+use super::kit::Kit;
 use super::{Job, announce};
-use crate::bpf::PreparedLoad;
+use crate::bpf::{LoadTarget, PreparedLoad};
 
 /// Programs to try.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,8 +35,9 @@ impl Job for Survey {
 }
 
 fn load(program: &Program) -> Result<()> {
-    let resources = Resources::of(program)?;
-    let mut load = PreparedLoad::new(program, resources.context())?;
+    let target = LoadTarget::of(program, None)?;
+    let kit = Kit::new(&[program])?;
+    let mut load = PreparedLoad::new(program, kit.context(program, &target))?;
     match load.load().0 {
         Ok(_) => Ok(()),
         // The policy refuses what is unsigned before it looks at it.

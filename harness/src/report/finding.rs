@@ -75,7 +75,10 @@ pub fn findings(costs: &[Cost]) -> Vec<Finding> {
 }
 
 fn finding(costs: &[Cost], algorithm: Algorithm) -> Option<Finding> {
-    let of = |mode| costs.iter().filter(move |cost| cost.mode == mode && cost.algorithm == Some(algorithm));
+    let is_of = move |cost: &&Cost, mode| {
+        cost.mode == mode && cost.algorithm == Some(algorithm) && cost.programs == 1
+    };
+    let of = |mode| costs.iter().filter(move |cost| is_of(cost, mode));
     // Neither depends on the program: the statement is always as long.
     let part = |part: fn(&SignatureCost) -> f64| {
         median(of(Mode::Signed).filter_map(|cost| cost.signature.as_ref().map(part)).collect())
@@ -113,7 +116,8 @@ fn by_effort(cost: &Cost) -> Option<f64> {
 /// Signed programs for which there is an `x`, each once. What the manifest takes is the same for all algorithms, and
 /// so it is taken from whichever was measured.
 fn points(costs: &[Cost], x: impl Fn(&Cost) -> Option<f64>, fixed: f64) -> impl Iterator<Item = Point> {
-    let mut signed: Vec<&Cost> = costs.iter().filter(|cost| cost.mode == Mode::Signed).collect();
+    let mut signed: Vec<&Cost> =
+        costs.iter().filter(|cost| cost.mode == Mode::Signed && cost.programs == 1).collect();
     signed.dedup_by_key(|cost| &cost.program);
     signed.into_iter().filter_map(move |cost| {
         let check = fixed + cost.signature.as_ref()?.manifest.median;
@@ -129,7 +133,7 @@ fn ladder(points: impl Iterator<Item = Point>) -> Vec<Point> {
 }
 
 /// The slope of the manifest's cost between the smallest and the largest program.
-fn manifest_per_insn(costs: &[Cost]) -> Option<f64> {
+pub(super) fn manifest_per_insn(costs: &[Cost]) -> Option<f64> {
     let manifests = ladder(points(costs, by_size, 0.0));
     let (first, last) = (manifests.first()?, manifests.last()?);
     (last.x > first.x).then(|| (last.check - first.check) / (last.x - first.x))
@@ -231,6 +235,8 @@ mod tests {
         let generated = name.starts_with("straight-");
         Cost {
             program: name.to_owned(),
+            programs: 1,
+            covered: 8 * insns as usize,
             source: if generated { Source::Ladder } else { Source::File("progs/real.bpf.c") },
             insns,
             mode: Mode::Signed,

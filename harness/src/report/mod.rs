@@ -4,11 +4,13 @@ mod csv;
 mod destination;
 mod finding;
 mod json;
+mod overhead;
 mod quantity;
 mod table;
 
 use anyhow::Result;
 
+use self::overhead::Overhead;
 use crate::bench::Results;
 
 pub use destination::Destination;
@@ -18,6 +20,9 @@ pub fn print(results: &Results) {
     println!("{}", table::render(results));
     for finding in finding::findings(&results.cost) {
         println!("{}", finding.in_words(results.environment.unit));
+    }
+    for line in Overhead::of(&results.cost).in_words(results.environment.unit) {
+        println!("{line}");
     }
 }
 

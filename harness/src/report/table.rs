@@ -6,18 +6,21 @@ use super::quantity::number;
 use crate::bench::{Cost, Mode, Results, Summary};
 use crate::engine::Unit;
 
-const HEADER: [&str; 11] = [
+const HEADER: [&str; 14] = [
     "program",
     "insns",
     "processed",
     "algorithm",
+    "baseline",
     "unsigned",
     "signed",
+    "repeated",
     "check",
     "verifier",
     "forged",
     "unknown signer",
     "altered",
+    "required",
 ];
 
 /// Columns with text; all others have numbers.
@@ -49,7 +52,8 @@ pub(super) fn render(results: &Results) -> String {
 /// The rows of one program.
 fn rows(costs: &[Cost], unit: Unit) -> Vec<Vec<String>> {
     let Some(first) = costs.first() else { return Vec::new() };
-    let unsigned = costs.iter().find(|cost| cost.mode == Mode::Unsigned);
+    let without = |mode| costs.iter().find(|cost| cost.mode == mode);
+    let unsigned = without(Mode::Unsigned);
     let mut algorithms: Vec<_> = costs.iter().filter_map(|cost| cost.algorithm).collect();
     algorithms.dedup();
     let row = |algorithm| {
@@ -66,13 +70,16 @@ fn rows(costs: &[Cost], unit: Unit) -> Vec<Vec<String>> {
                 .and_then(|cost| cost.verifier_stats)
                 .map_or("-".to_owned(), |stats| stats.total_insns.to_string()),
             algorithm.map_or("-".to_owned(), |algorithm| algorithm.to_string()),
+            total(without(Mode::Baseline)),
             total(unsigned),
             total(signed),
+            total(mode(Mode::Repeated)),
             show(signed.and_then(|cost| Some(&cost.signature.as_ref()?.total))),
             show(accepted.and_then(|cost| cost.verifier.as_ref())),
             total(mode(Mode::Forged)),
             total(mode(Mode::UnknownSigner)),
             total(mode(Mode::Altered)),
+            total(without(Mode::RequiredUnsigned)),
         ]
     };
     if algorithms.is_empty() {
@@ -89,7 +96,8 @@ fn caption(results: &Results) -> String {
     let least = totals.iter().map(|total| total.samples.len()).min().unwrap_or_default();
     let worst = totals.iter().map(|total| total.relative_mad()).fold(0.0, f64::max);
     let mut text = format!(
-        "Medians of {most} samples, in {} of a whole load; `check` and `verifier` are parts of `signed`.",
+        "Medians of {most} samples, in {} of a whole load; `check` and `verifier` are parts of `signed`. \
+         `baseline`: unsigned, without the patches; `required`: unsigned, where signatures are required.",
         results.environment.unit.plural()
     );
     if fewer > 0 {

@@ -9,6 +9,7 @@ mod audit;
 mod behaviour;
 mod embedded;
 mod keys;
+mod known_statements;
 mod load;
 mod load_command;
 mod loaded;

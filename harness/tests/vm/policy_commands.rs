@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
 use crate::loaded_object::{self, bytes};
+use crate::policy_failures::Limit;
 
 /// Runs the command with arguments.
 pub fn bpfsig(arguments: &[&str]) -> Output {
@@ -180,8 +181,13 @@ fn deny() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn policy() {
+    let limit = Limit::new("1234");
     let shown = json(&["policy", "--json"]);
     assert_eq!(shown["mode"], "optional");
-    assert_eq!(shown["failures_per_minute"], 600);
-    assert!(says(&["policy", "show"]).starts_with("signatures  optional\n"));
+    assert_eq!(shown["failures_us"], 1234);
+    let text = "signatures  optional\nfailures    may cost a user 1234 µs of each second\n";
+    assert_eq!(says(&["policy", "show"]), text);
+    drop(limit);
+    let _limit = Limit::new("0");
+    assert!(says(&["policy"]).ends_with("failures    may cost any time\n"));
 }

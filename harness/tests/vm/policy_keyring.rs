@@ -12,7 +12,7 @@ use crate::load::{Outcome, load_with, sign, small};
 
 /// The keyring, without what other tests have left there. For as long as it has a revoked or expired key, the kernel
 /// says so of other keys that it does not find, too.
-fn bpf_keyring() -> i32 {
+pub fn bpf_keyring() -> i32 {
     let keyring = keyring::find(".bpf").unwrap().expect("there is no keyring .bpf");
     for key in keyring::serials(keyring).unwrap() {
         if let Err(error) = keyring::unlink(key, keyring) {

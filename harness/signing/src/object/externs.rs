@@ -37,7 +37,7 @@ pub(super) enum ExternKind {
 
 /// `BPF_CORE_EXTERN` and `BPF_CORE_EXTERN_WEAK`, kinds of a `struct bpf_core_relo` that no compiler writes: the
 /// instruction refers to the function or variable of the kernel that is called like the record's type.
-const RELO_EXTERN: u32 = 256;
+pub(crate) const RELO_EXTERN: u32 = 256;
 const RELO_EXTERN_WEAK: u32 = 257;
 /// Bytes of a `struct bpf_core_relo`.
 pub(super) const RECORD_SIZE: usize = 16;

@@ -26,6 +26,7 @@ use btf_ext::BtfExt;
 use elf::Elf;
 pub use entries::{Initial, InitialEntry};
 use externs::Externs;
+pub(crate) use externs::RELO_EXTERN;
 use maps::Maps;
 pub use struct_ops::{StructOps, StructOpsMember};
 

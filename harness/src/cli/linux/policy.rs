@@ -29,15 +29,15 @@ enum Command {
     Require,
 }
 
-/// `kernel.bpf_signature`, and `kernel.bpf_signature_failures`.
+/// `kernel.bpf_signature`, and `kernel.bpf_signature_failures_us`.
 const MODE: &str = "/proc/sys/kernel/bpf_signature";
-const FAILURES: &str = "/proc/sys/kernel/bpf_signature_failures";
+const FAILURES: &str = "/proc/sys/kernel/bpf_signature_failures_us";
 
 #[derive(Serialize)]
 struct Policy {
     mode: Mode,
-    /// Wrong signatures that a user may cause to be checked in a minute; 0: any number.
-    failures_per_minute: u32,
+    /// What refused signatures may cost a user, in microseconds of each second; 0: any time.
+    failures_us: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -64,9 +64,9 @@ pub fn run(options: Options) -> Result<()> {
         Mode::Optional => println!("signatures  optional"),
         Mode::Required => println!("signatures  required, until the next boot"),
     }
-    match policy.failures_per_minute {
-        0 => println!("failures    any number"),
-        limit => println!("failures    {limit} a minute and user"),
+    match policy.failures_us {
+        0 => println!("failures    may cost any time"),
+        limit => println!("failures    may cost a user {limit} µs of each second"),
     }
     if matches!(options.command, Some(Command::Require)) {
         ps::print_loaded("Loaded before, without a signature:", |program| {
@@ -79,7 +79,7 @@ pub fn run(options: Options) -> Result<()> {
 impl Policy {
     fn read() -> Result<Policy> {
         let mode = if number(MODE)? == 0 { Mode::Optional } else { Mode::Required };
-        Ok(Policy { mode, failures_per_minute: number(FAILURES)? })
+        Ok(Policy { mode, failures_us: number(FAILURES)? })
     }
 }
 

@@ -1,18 +1,22 @@
 //! Programs that watch what processes do, and some that stop them.
 
 use std::cell::RefCell;
+use std::ffi::CString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::{CommandExt, ExitStatusExt, parent_id};
 use std::path::Path;
 use std::process::{self, Command, ExitStatus};
 
+use bpfsig::bpf;
 use libbpf_rs::RingBufferBuilder;
 
 use crate::loaded::{Attached, Hook, Loaded, each_way, number};
+use crate::machine::Mount;
 use crate::sandbox::{Scratch, network};
 
 /// Users that are not root.
@@ -258,5 +262,104 @@ fn trace_files() {
         let event = events.iter().find(of_child).unwrap();
         assert_eq!((number(&event[8..16]), text(&event[16..32])), (2, "bash"));
         fs::remove_file(&file).unwrap();
+    });
+}
+
+/// A program on each of twenty hooks.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn lsm_journal() {
+    const ACTIONS: [&str; 20] = [
+        "unlink", "rmdir", "mkdir", "mknod", "symlink", "link", "rename", "setattr", "setxattr", "exec",
+        "kill", "ptrace", "rlimit", "socket", "bind", "connect", "listen", "mount", "umount", "bpf",
+    ];
+    let entries = |loaded: &Loaded, process: Range<usize>| -> Vec<(&'static str, String)> {
+        let records = records(loaded, "journal");
+        let ours = records.iter().filter(|entry| number(&entry[process.clone()]) == u64::from(process::id()));
+        ours.map(|entry| (ACTIONS[number(&entry[16..20]) as usize], text(&entry[56..]).to_owned())).collect()
+    };
+    // It takes calls of bpf() to ask.
+    let but_bpf = |entries: Vec<(&'static str, String)>| -> Vec<(&str, String)> {
+        entries.into_iter().filter(|(action, _)| *action != "bpf").collect()
+    };
+    const PROCESS: Range<usize> = 20..24;
+    const PARENT: Range<usize> = 24..28;
+    network(&[]);
+    let scratch = Scratch::new();
+    each_way_attached("lsm_journal", |loaded, _| {
+        entries(loaded, PROCESS);
+
+        let directory = scratch.file("d");
+        let [a, b, c, s, f] = ["a", "b", "c", "s", "f"].map(|name| directory.join(name));
+        fs::create_dir(&directory).unwrap();
+        fs::write(&a, "text").unwrap();
+        fs::hard_link(&a, &b).unwrap();
+        symlink(&a, &s).unwrap();
+        fs::rename(&b, &c).unwrap();
+        fs::set_permissions(&a, Permissions::from_mode(0o600)).unwrap();
+        let path = |path: &Path| CString::new(path.to_str().unwrap()).unwrap();
+        let value = *b"value";
+        // SAFETY: strings that end with a zero, and a value with its size. It need not succeed to be written down.
+        unsafe {
+            libc::setxattr(path(&a).as_ptr(), c"user.note".as_ptr(), value.as_ptr().cast(), value.len(), 0)
+        };
+        // SAFETY: a string that ends with a zero.
+        assert_eq!(unsafe { libc::mkfifo(path(&f).as_ptr(), 0o600) }, 0);
+        for file in [&a, &c, &s, &f] {
+            fs::remove_file(file).unwrap();
+        }
+        fs::remove_dir(&directory).unwrap();
+        let expected = [
+            ("mkdir", "d"),
+            ("link", "b"),
+            ("symlink", "s"),
+            ("rename", "b"),
+            ("setattr", "a"),
+            ("setxattr", "user.note"),
+            ("mknod", "f"),
+            ("unlink", "a"),
+            ("unlink", "c"),
+            ("unlink", "s"),
+            ("unlink", "f"),
+            ("rmdir", "d"),
+        ];
+        let expected = expected.map(|(action, name)| (action, name.to_owned()));
+        assert_eq!(but_bpf(entries(loaded, PROCESS)), expected);
+
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        TcpStream::connect(server.local_addr().unwrap()).unwrap();
+        let actions = but_bpf(entries(loaded, PROCESS)).into_iter().map(|(action, _)| action);
+        assert_eq!(actions.collect::<Vec<_>>(), ["socket", "bind", "listen", "socket", "connect"]);
+
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        assert_eq!(but_bpf(entries(loaded, PARENT)).last().unwrap(), &("exec", "/usr/bin/sleep".to_owned()));
+        File::open(format!("/proc/{}/mem", child.id())).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mount = Mount::new(c"tmpfs");
+        let mounted_at = mount.path().file_name().unwrap().to_str().unwrap().to_owned();
+        drop(mount);
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: both take a limit, and the second leaves it as it is.
+        unsafe {
+            assert_eq!(libc::getrlimit(libc::RLIMIT_CORE, &mut limit), 0);
+            assert_eq!(libc::setrlimit(libc::RLIMIT_CORE, &limit), 0);
+        }
+        bpf::programs().unwrap();
+        let own_name = fs::read_to_string("/proc/thread-self/comm").unwrap();
+        let found = entries(loaded, PROCESS);
+        for expected in [
+            ("ptrace", "sleep"),
+            ("kill", "sleep"),
+            ("mount", &mounted_at),
+            ("umount", "/"),
+            ("rlimit", own_name.trim()),
+            ("bpf", ""),
+        ] {
+            assert!(
+                found.iter().any(|(action, name)| (*action, &**name) == expected),
+                "{expected:?}: {found:?}"
+            );
+        }
     });
 }

@@ -1,0 +1,87 @@
+//! What is measured: programs one by one, and whole objects.
+
+use bpfsig_signing::program::Program;
+
+use super::matrix::{Cell, Selection};
+use super::mode::{Machine, Mode};
+use crate::corpus::{Entry, Source};
+
+/// Programs that are loaded together, and what is measured of them.
+pub struct Subject {
+    /// Unique among the subjects.
+    pub name: String,
+    /// One, or all that an object has.
+    pub programs: Vec<Program>,
+    /// Where they come from.
+    pub source: Source,
+    /// What is measured.
+    pub cells: Vec<Cell>,
+}
+
+impl Subject {
+    /// A program by itself.
+    pub fn program(entry: Entry, selection: &Selection) -> Subject {
+        let mut cells = selection.cells(&entry.name);
+        // The compiler's form of it is not loaded by a kernel without the patches.
+        if entry.program.has_externs() {
+            cells.retain(|cell| cell.mode != Mode::Baseline);
+        }
+        Subject { name: entry.name, programs: vec![entry.program], source: entry.source, cells }
+    }
+
+    /// The objects with several programs that `entries` have; these are ordered by object.
+    pub fn objects(entries: &[Entry], selection: &Selection) -> Vec<Subject> {
+        let objects = entries.chunk_by(|a, b| a.source == b.source);
+        let object = |entries: &[Entry]| match entries {
+            [Entry { source: Source::File(path), .. }, _, ..] => Some(Subject {
+                name: format!("object {}", object_name(path)),
+                programs: entries.iter().map(|entry| entry.program.clone()).collect(),
+                source: Source::File(path),
+                cells: selection.cells_of_object(),
+            }),
+            _ => None,
+        };
+        objects.filter_map(object).collect()
+    }
+
+    /// Whether it is an object with several programs.
+    pub fn is_object(&self) -> bool {
+        self.programs.len() > 1
+    }
+
+    /// What is measured on one machine.
+    pub fn cells_on(&self, machine: Machine) -> impl Iterator<Item = (usize, &Cell)> {
+        self.cells.iter().enumerate().filter(move |(_, cell)| cell.mode.machine() == machine)
+    }
+}
+
+/// The name of the source without directory and suffix.
+fn object_name(path: &str) -> &str {
+    path.trim_start_matches("progs/").trim_end_matches(".bpf.c")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus;
+
+    #[test]
+    fn objects_have_all_their_programs_and_more_than_one() {
+        let objects = Subject::objects(&corpus::select(None).unwrap(), &Selection::default());
+        let journal = objects.iter().find(|object| object.name == "object lsm_journal").unwrap();
+        assert_eq!(journal.programs.len(), 20);
+        assert!(objects.iter().all(Subject::is_object));
+        assert!(!objects.iter().any(|object| object.name == "object xdp_acl"));
+    }
+
+    #[test]
+    fn a_kernel_without_the_patches_is_not_asked_for_what_it_can_not_do() {
+        let modes = |name| -> Vec<Mode> {
+            let entry = corpus::select(Some(name)).unwrap().remove(0);
+            let subject = Subject::program(entry, &Selection::default());
+            subject.cells_on(Machine::Baseline).map(|(_, cell)| cell.mode).collect()
+        };
+        assert_eq!(modes("xdp_acl"), [Mode::Baseline]);
+        assert_eq!(modes("kfunc_affinity"), []);
+    }
+}
