@@ -23,11 +23,14 @@ const SCRIPT: &str = "command";
 
 /// * The root file system is the host's, read-only.
 /// * The kernel's console is standard error; the command writes to the second terminal, standard output.
-const ARGS: [&str; 8] = [
+/// * Root and console are named, or else the kernel adds them at the end, where they are arguments of the first process.
+const ARGS: [&str; 10] = [
+    "root=/dev/root",
+    "console=tty0",
     "rootfstype=hostfs",
     "rootflags=/",
     "ro",
-    "earlyprintk",
+    "stderr=1",
     "con=null",
     "con0=null,fd:2",
     "con1=null,fd:1",

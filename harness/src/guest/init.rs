@@ -42,7 +42,8 @@ pub fn init(share: &Path, script: &Path) -> Result<Infallible> {
             .with_context(|| format!("mounting {kind} at {target}"))?;
     }
     let mut terminal = OpenOptions::new().write(true).open(TERMINAL).context(TERMINAL)?;
-    writeln!(terminal, "{BOOTED}").context(TERMINAL)?;
+    // The kernel may have left a line unfinished there.
+    writeln!(terminal, "\n{BOOTED}").context(TERMINAL)?;
     // It leaves its exit status where the host looks for it.
     Command::new("/bin/sh")
         .arg(script)
