@@ -16,7 +16,7 @@ use super::matrix::Cell;
 use super::mode::{Machine, Mode};
 use super::signers::Signers;
 use super::subject::Subject;
-use crate::guest::{Load, Measured, Plan};
+use crate::guest::{self, Load, Measured, Plan};
 
 /// How many different messages there are for one load: one for each sample.
 const MESSAGES: u64 = 21;
@@ -112,7 +112,7 @@ pub fn check(subjects: &[Subject], machine: Machine, measured: &[Vec<Measured>])
                     name(subject, cell),
                     verdict(measured.errno),
                     verdict(expected),
-                    log_line(&measured.log),
+                    guest::reason(&measured.log),
                 );
             }
         }
@@ -125,15 +125,6 @@ pub fn check(subjects: &[Subject], machine: Machine, measured: &[Vec<Measured>])
 
 fn verdict(errno: i32) -> String {
     if errno == 0 { "accepted".to_owned() } else { Errno::from_raw(errno).to_string() }
-}
-
-/// The reason that a log gives: the last line that is no statistics.
-fn log_line(log: &str) -> &str {
-    const STATISTICS: [&str; 4] = ["processed ", "verification time ", "stack depth ", "signature check "];
-    log.lines()
-        .rev()
-        .find(|line| !line.is_empty() && !STATISTICS.iter().any(|prefix| line.starts_with(prefix)))
-        .unwrap_or("(empty)")
 }
 
 #[cfg(test)]

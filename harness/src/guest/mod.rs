@@ -24,6 +24,7 @@ pub use host::hand_over;
 pub use init::init;
 pub use plan::{Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
 pub use settings::Settings;
+pub use stats::reason;
 pub use survey::Survey;
 
 /// The prefix of the line that the guest prints when it is done with an item.

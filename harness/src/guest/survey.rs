@@ -1,12 +1,15 @@
 //! Finds out which programs a kernel can load at all.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bpfsig_signing::program::Program;
 use serde::{Deserialize, Serialize};
 
 use super::kit::Kit;
 use super::{Job, announce};
 use crate::bpf::{LoadTarget, PreparedLoad};
+
+/// Room for the trace of a program that is refused.
+const TRACE: usize = 16 << 20;
 
 /// Programs to try.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,11 +46,10 @@ fn load(program: &Program) -> Result<()> {
         // The policy refuses what is unsigned before it looks at it.
         Err(error) if error.raw_os_error() == Some(libc::EKEYREJECTED) => Ok(()),
         Err(error) => {
-            let log = load.log();
-            Err(match log.lines().last() {
-                Some(reason) => anyhow::Error::new(error).context(reason.to_owned()),
-                None => error.into(),
-            })
+            // Only a trace has the reason in it.
+            load.trace(TRACE);
+            let _ = load.load();
+            Err(error).context(super::reason(&load.log()).to_owned())
         }
     }
 }
