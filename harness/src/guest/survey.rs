@@ -49,7 +49,9 @@ fn load(program: &Program) -> Result<()> {
             // Only a trace has the reason in it.
             load.trace(TRACE);
             let _ = load.load();
-            Err(error).context(super::reason(&load.log()).to_owned())
+            let log = load.log();
+            let reason = if log.is_empty() { "refused before it is verified" } else { super::reason(&log) };
+            Err(error).context(reason.to_owned())
         }
     }
 }
