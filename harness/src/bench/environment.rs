@@ -19,8 +19,8 @@ pub struct Environment {
     pub unit: Unit,
     /// The measured kernels.
     pub kernels: Vec<KernelIdentity>,
-    /// QEMU's version.
-    pub qemu: String,
+    /// QEMU's version; none: it did not run there.
+    pub qemu: Option<String>,
     /// The host's processor.
     pub cpu: String,
     /// This project's commit, with `-dirty` if the sources have been changed since; none if that is not known.
@@ -50,7 +50,7 @@ impl Environment {
             engine: engine.to_string(),
             unit: engine.unit(),
             kernels: Vec::new(),
-            qemu: qemu_version()?,
+            qemu: engine.is_qemu().then(qemu_version).transpose()?,
             cpu: cpu().unwrap_or_else(|| "unknown".to_owned()),
             commit: commit(),
             date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),

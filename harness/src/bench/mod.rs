@@ -16,9 +16,9 @@ mod summary;
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
-use crate::engine::{Choice, Vm};
-use crate::guest::{self, Outcome, Plan};
-use crate::kernel::{self, Variant};
+use crate::engine::{self, Choice};
+use crate::guest::{self, Outcome, Plan, Survey};
+use crate::kernel::{self, Kernel, Variant};
 use crate::progress::{Progress, Total};
 
 use mode::Machine;
@@ -47,24 +47,31 @@ pub struct Results {
 /// interrupts.
 pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
     let subjects = subjects(selection, progress)?;
-    let kernel = kernel::obtain(Variant::Patched, None, progress)?;
-    let engine = engine.engine(&kernel.image, progress)?;
-    let signers = signers(&subjects, &kernel, progress)?;
+    let patched = engine.kernel(progress)?;
+    let engine = engine.engine(&patched.image, progress)?;
+    let subjects = match engine.takes_all_programs() {
+        true => subjects,
+        false => loadable(subjects, &*engine.machine(&patched.image, "")?, progress)?,
+    };
+    let signers = signers(&subjects, &patched, progress)?;
     let mut environment = Environment::of(engine)?;
     let mut costs = Vec::new();
-    for machine in Machine::ALL {
+    for &machine in Machine::on(engine) {
         let plan = plan::plan(&subjects, machine, &signers)?;
         if plan.groups.iter().all(Vec::is_empty) {
             continue;
         }
-        let kernel = kernel::obtain(machine.kernel(), None, progress)?;
-        let mut vm = Vm::new(engine, &kernel.image)?;
-        vm.append(machine.kernel_args());
+        let baseline = match machine {
+            Machine::Baseline => Some(kernel::obtain(Variant::Baseline, None, progress)?),
+            Machine::Unsigned | Machine::Signed | Machine::Required => None,
+        };
+        let kernel = baseline.as_ref().unwrap_or(&patched);
+        let booted = engine.machine(&kernel.image, machine.kernel_args())?;
         let loads = plan.groups.iter().flatten().count() as u64;
-        let outcome = guest::hand_over(&plan, &vm, loads, progress)?;
+        let outcome = guest::hand_over(&plan, &*booted, loads, progress)?;
         is_whole(&plan, &outcome)?;
         plan::check(&subjects, machine, &outcome.groups)?;
-        environment.add(&kernel, outcome.kernel);
+        environment.add(kernel, outcome.kernel);
         for ((at, subject), group) in subjects.iter().enumerate().zip(&outcome.groups) {
             let cells = subject.cells_on(machine).zip(group);
             costs.extend(cells.map(|((nr, cell), measured)| ((at, nr), Cost::new(subject, cell, measured))));
@@ -90,8 +97,34 @@ fn subjects(selection: &Selection, progress: &Progress) -> Result<Vec<Subject>> 
     Ok(entries.into_iter().map(|entry| Subject::program(entry, selection)).chain(objects).collect())
 }
 
+/// Those whose programs the kernel can load at all; says what becomes of the others.
+fn loadable(
+    subjects: Vec<Subject>,
+    machine: &dyn engine::Machine,
+    progress: &Progress,
+) -> Result<Vec<Subject>> {
+    let (objects, single): (Vec<_>, Vec<_>) = subjects.into_iter().partition(Subject::is_object);
+    let survey = Survey { programs: single.iter().map(|subject| subject.programs[0].clone()).collect() };
+    let obstacles = guest::hand_over(&survey, machine, single.len() as u64, progress)?;
+    ensure!(obstacles.len() == single.len(), "the guest has not tried all programs");
+    let (mut loadable, mut left_out) = (Vec::new(), Vec::new());
+    for (subject, obstacle) in single.into_iter().zip(obstacles) {
+        match obstacle {
+            None => loadable.push(subject),
+            Some(why) => {
+                progress.line(&format!("{} is not measured: this kernel can't load it: {why}", subject.name));
+                left_out.push(subject.name);
+            }
+        }
+    }
+    ensure!(!loadable.is_empty(), "no program is left to measure");
+    let is_whole = |object: &Subject| !object.programs.iter().any(|part| left_out.contains(&part.name));
+    loadable.extend(objects.into_iter().filter(is_whole));
+    Ok(loadable)
+}
+
 /// Signers for each algorithm that occurs.
-fn signers(subjects: &[Subject], kernel: &kernel::Kernel, progress: &Progress) -> Result<Vec<Signers>> {
+fn signers(subjects: &[Subject], kernel: &Kernel, progress: &Progress) -> Result<Vec<Signers>> {
     let mut algorithms = Vec::new();
     for algorithm in subjects.iter().flat_map(|subject| &subject.cells).filter_map(|cell| cell.algorithm) {
         if !algorithms.contains(&algorithm) {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::kernel::Variant;
+use crate::engine::Engine;
 
 /// How a program is presented, which decides what the kernel has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,8 +31,10 @@ pub enum Mode {
 pub enum Machine {
     /// The kernel without the patches.
     Baseline,
-    /// The patched kernel.
-    Patched,
+    /// The patched kernel, on which the same is done: what state it is in decides how long it looks for memory.
+    Unsigned,
+    /// The patched kernel, for all loads with a signature.
+    Signed,
     /// The patched kernel, which requires signatures.
     Required,
 }
@@ -58,8 +60,9 @@ impl Mode {
     pub fn machine(self) -> Machine {
         match self {
             Mode::Baseline => Machine::Baseline,
+            Mode::Unsigned => Machine::Unsigned,
             Mode::RequiredUnsigned => Machine::Required,
-            _ => Machine::Patched,
+            _ => Machine::Signed,
         }
     }
 
@@ -79,21 +82,22 @@ impl Mode {
 }
 
 impl Machine {
-    /// All of them.
-    pub const ALL: [Machine; 3] = [Machine::Baseline, Machine::Patched, Machine::Required];
-
-    /// The kernel that it boots.
-    pub fn kernel(self) -> Variant {
-        match self {
-            Machine::Baseline => Variant::Baseline,
-            Machine::Patched | Machine::Required => Variant::Patched,
+    /// Those that an engine has. User-mode Linux is only built with the patches, and nothing leads out of requiring
+    /// signatures on a host.
+    pub fn on(engine: Engine) -> &'static [Machine] {
+        match engine {
+            Engine::Tcg | Engine::Kvm => {
+                &[Machine::Baseline, Machine::Unsigned, Machine::Signed, Machine::Required]
+            }
+            Engine::Uml => &[Machine::Unsigned, Machine::Signed, Machine::Required],
+            Engine::Host => &[Machine::Unsigned, Machine::Signed],
         }
     }
 
     /// What is added to the kernel's command line.
     pub fn kernel_args(self) -> &'static str {
         match self {
-            Machine::Baseline | Machine::Patched => "",
+            Machine::Baseline | Machine::Unsigned | Machine::Signed => "",
             Machine::Required => "bpf_signature=required",
         }
     }

@@ -16,7 +16,7 @@ use super::matrix::Cell;
 use super::mode::{Machine, Mode};
 use super::signers::Signers;
 use super::subject::Subject;
-use crate::guest::{Load, Measured, Plan};
+use crate::guest::{self, Load, Measured, Plan};
 
 /// How many different messages there are for one load: one for each sample.
 const MESSAGES: u64 = 21;
@@ -27,7 +27,7 @@ const MESSAGES: u64 = 21;
 /// A program can't be signed.
 pub fn plan(subjects: &[Subject], machine: Machine, signers: &[Signers]) -> Result<Plan> {
     let mut plan = Plan::default();
-    if machine == Machine::Patched {
+    if machine == Machine::Signed {
         let certificate = |signers: &Signers| signers.known.certificate().to_der().to_vec();
         plan.certificates = signers.iter().map(certificate).collect();
     }
@@ -112,7 +112,7 @@ pub fn check(subjects: &[Subject], machine: Machine, measured: &[Vec<Measured>])
                     name(subject, cell),
                     verdict(measured.errno),
                     verdict(expected),
-                    log_line(&measured.log),
+                    guest::reason(&measured.log),
                 );
             }
         }
@@ -125,15 +125,6 @@ pub fn check(subjects: &[Subject], machine: Machine, measured: &[Vec<Measured>])
 
 fn verdict(errno: i32) -> String {
     if errno == 0 { "accepted".to_owned() } else { Errno::from_raw(errno).to_string() }
-}
-
-/// The reason that a log gives: the last line that is no statistics.
-fn log_line(log: &str) -> &str {
-    const STATISTICS: [&str; 4] = ["processed ", "verification time ", "stack depth ", "signature check "];
-    log.lines()
-        .rev()
-        .find(|line| !line.is_empty() && !STATISTICS.iter().any(|prefix| line.starts_with(prefix)))
-        .unwrap_or("(empty)")
 }
 
 #[cfg(test)]
@@ -164,8 +155,8 @@ mod tests {
 
     #[test]
     fn expected_verdicts_pass() {
-        let subjects = [subject("straight-2", &[Mode::Unsigned, Mode::UnknownSigner])];
-        check(&subjects, Machine::Patched, &[vec![measured(0, ""), measured(libc::ENOKEY, "")]]).unwrap();
+        let subjects = [subject("straight-2", &[Mode::Signed, Mode::UnknownSigner])];
+        check(&subjects, Machine::Signed, &[vec![measured(0, ""), measured(libc::ENOKEY, "")]]).unwrap();
     }
 
     #[test]
@@ -173,7 +164,7 @@ mod tests {
         let subjects = [subject("straight-2", &[Mode::Signed, Mode::Forged])];
         let refused = measured(libc::ENOKEY, "signature: no such signer\nsignature check 1 nsec: 1, 0, 0\n");
         let error =
-            check(&subjects, Machine::Patched, &[vec![refused, measured(0, "")]]).unwrap_err().to_string();
+            check(&subjects, Machine::Signed, &[vec![refused, measured(0, "")]]).unwrap_err().to_string();
         for part in
             ["straight-2 signed", "ENOKEY", "no such signer", "straight-2 forged", "EKEYREJECTED", "accepted"]
         {

@@ -104,6 +104,14 @@ pub struct Key {
     pub state: KeyState,
 }
 
+impl Key {
+    /// Whether this is the key of the certificate with this subject key identifier, in hexadecimal.
+    pub fn is(&self, id: &str) -> bool {
+        // The kernel leaves out a first byte of zero when it describes a key.
+        id.strip_prefix("00").unwrap_or(id) == self.id || id == self.id
+    }
+}
+
 /// Whether a key still verifies signatures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

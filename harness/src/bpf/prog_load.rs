@@ -74,7 +74,7 @@ impl<'a> PreparedLoad<'a> {
     }
 
     /// Makes room for all that the verifier has to say, `size` bytes.
-    pub(super) fn trace(&mut self, size: usize) {
+    pub fn trace(&mut self, size: usize) {
         self.log_level = LOG_STATS | LOG_TRACE;
         self.log = vec![0; size].into();
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::bench::{Environment, Signers};
-use crate::engine::{Choice, Engine, Vm};
+use crate::engine::{Choice, Engine};
 use crate::guest;
 use crate::guest::dos::{Action, Job, Policy};
 use crate::kernel::{self, Kernel, Variant};
@@ -119,7 +119,7 @@ fn attack_kernel(
         window: Duration::from_nanos(results.window),
     };
     let items = (policies.len() * attacks.len()) as u64;
-    let outcome = guest::hand_over(&job, &Vm::new(engine, &kernel.image)?, items, progress)?;
+    let outcome = guest::hand_over(&job, &*engine.machine(&kernel.image, "")?, items, progress)?;
     let whole = outcome.measured.iter().all(|measured| measured.len() == attacks.len());
     ensure!(whole && outcome.measured.len() == policies.len(), "the guest has not measured everything");
     results.environment.add(kernel, outcome.kernel);

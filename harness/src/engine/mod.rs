@@ -1,25 +1,49 @@
-//! Where measurements run: a virtual machine that boots a given kernel over this machine's root file system.
+//! Where measurements run: a machine that runs a given kernel over this machine's root file system.
 //!
-//! The `vmtest` crate sets the machine up; this module decides what executes it (see [`Engine`]), bounds it in time
-//! and makes sure that QEMU never outlives it.
+//! ```text
+//! Choice ── kernel, probe ──> Engine ──> Machine: Vm (QEMU, set up by the `vmtest` crate), Uml, Host
+//! ```
+//!
+//! Every machine is bounded in time, and nothing of it outlives us.
 
+mod follow;
+mod host;
+mod machine;
 mod probe;
 mod qemu;
+mod uml;
 mod vm;
+mod watch;
 
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::interrupt::Interrupted;
+use crate::kernel::{self, Kernel, Variant};
 use crate::progress::Progress;
 
+use host::Host;
+use qemu::Accelerator;
+use uml::Uml;
+use vm::Vm;
+
+pub use machine::{Event, Machine, quote, remove};
 pub use qemu::version as qemu_version;
-pub use vm::{Event, GUEST_SHARE, Vm, quote};
+pub use uml::BOOTED;
+
+/// Where a guest finds what lies in [`Machine::share`].
+pub const GUEST_SHARE: &str = "/mnt/vmtest";
+
+/// Enough for the verifier's state for a million instructions, eight megabytes of program and its JITed form.
+const MEMORY: &str = "2G";
+
+/// * `nokaslr`: the same addresses, hence the same cache and hash behaviour, in every run.
+/// * `oops=panic panic_on_warn=1`: a kernel that has failed must not go on to report figures or to pass tests.
+const KERNEL_ARGS: &str = "nokaslr oops=panic panic_on_warn=1";
 
 /// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +53,10 @@ pub enum Engine {
     Tcg,
     /// The CPU itself, through KVM.
     Kvm,
+    /// The CPU itself: the kernel is a process.
+    Uml,
+    /// The CPU itself, under the kernel that runs.
+    Host,
 }
 
 impl Engine {
@@ -36,29 +64,31 @@ impl Engine {
     pub fn unit(self) -> Unit {
         match self {
             Engine::Tcg => Unit::Instructions,
-            Engine::Kvm => Unit::Nanoseconds,
+            Engine::Kvm | Engine::Uml | Engine::Host => Unit::Nanoseconds,
         }
     }
 
-    /// How long a kernel may take from power-on until it takes commands.
+    /// Whether QEMU is the machine.
+    pub fn is_qemu(self) -> bool {
+        matches!(self, Engine::Tcg | Engine::Kvm)
+    }
+
+    /// Whether all kinds of programs can be loaded there. User-mode Linux lacks some; what runs on a host may, too.
+    pub fn takes_all_programs(self) -> bool {
+        self.is_qemu()
+    }
+
+    /// A machine, ready to boot `kernel` with an addition to its command line.
     ///
-    /// vmtest itself gives up after 80 seconds where `/dev/kvm` exists and 120 where it does not.
-    fn boot_limit(self) -> Duration {
-        match self {
-            Engine::Tcg => Duration::from_secs(75),
-            Engine::Kvm => Duration::from_secs(25),
-        }
-    }
-
-    /// QEMU arguments, after vmtest's own: the last one wins.
-    fn qemu_args(self) -> &'static [&'static str] {
-        match self {
-            // vmtest asks for KVM wherever /dev/kvm exists, and `-accel tcg` would not take that back.
-            Engine::Tcg => {
-                &["-machine", "accel=tcg", "-cpu", "max", "-icount", "shift=0,sleep=off,align=off"]
-            }
-            Engine::Kvm => &[],
-        }
+    /// # Errors
+    /// The kernel image or QEMU is missing, or there is no room for temporary files.
+    pub fn machine(self, kernel: &Path, kernel_args: &str) -> Result<Box<dyn Machine>> {
+        Ok(match self {
+            Engine::Tcg => Box::new(Vm::new(Accelerator::Tcg, kernel, kernel_args)?),
+            Engine::Kvm => Box::new(Vm::new(Accelerator::Kvm, kernel, kernel_args)?),
+            Engine::Uml => Box::new(Uml::new(kernel, kernel_args)?),
+            Engine::Host => Box::new(Host::new()?),
+        })
     }
 }
 
@@ -67,6 +97,8 @@ impl fmt::Display for Engine {
         f.write_str(match self {
             Engine::Tcg => "tcg",
             Engine::Kvm => "kvm",
+            Engine::Uml => "uml",
+            Engine::Host => "host",
         })
     }
 }
@@ -92,9 +124,25 @@ pub enum Choice {
     Tcg,
     /// KVM: nanoseconds, only where it boots this kernel
     Kvm,
+    /// User-mode Linux: nanoseconds, on any host; no JIT, no tracing and LSM programs
+    Uml,
+    /// No virtual machine: nanoseconds, under the running kernel, which must be the patched one
+    Host,
 }
 
 impl Choice {
+    /// The kernel that is measured: from the cache, or built first. For the host it is the one that runs.
+    ///
+    /// # Errors
+    /// See [`kernel::obtain`]; nothing can be measured under the running kernel.
+    pub fn kernel(self, progress: &Progress) -> Result<Kernel> {
+        match self {
+            Choice::Auto | Choice::Tcg | Choice::Kvm => kernel::obtain(Variant::Patched, None, progress),
+            Choice::Uml => kernel::obtain(Variant::Uml, None, progress),
+            Choice::Host => host::kernel(progress),
+        }
+    }
+
     /// Decides on the engine for `kernel`; if the user left the choice, says why it is not KVM.
     ///
     /// # Errors
@@ -111,6 +159,8 @@ impl Choice {
                     Ok(Engine::Tcg)
                 }
             },
+            Choice::Uml => Ok(Engine::Uml),
+            Choice::Host => Ok(Engine::Host),
         }
     }
 }

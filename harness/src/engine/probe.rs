@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Engine, Vm};
+use super::Machine;
+use super::qemu::Accelerator;
+use super::vm::Vm;
 use crate::interrupt::Interrupted;
 
 /// For running `true`.
@@ -25,7 +27,7 @@ pub(super) fn kvm(kernel: &Path) -> Result<()> {
         .write(true)
         .open("/dev/kvm")
         .context("KVM can't be used: /dev/kvm can't be opened")?;
-    match Vm::new(Engine::Kvm, kernel)?.run("true", Some(LIMIT), |_| ()) {
+    match Vm::new(Accelerator::Kvm, kernel, "")?.run("true", Some(LIMIT), &mut |_| ()) {
         Ok(0) => Ok(()),
         Ok(code) => bail!("KVM can't be used: `true` exited with {code} in the VM"),
         Err(error) if error.is::<Interrupted>() => Err(error),

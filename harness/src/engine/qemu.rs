@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
@@ -26,6 +27,36 @@ pub fn version() -> Result<String> {
     };
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// What executes the guest's instructions.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Accelerator {
+    Tcg,
+    Kvm,
+}
+
+impl Accelerator {
+    /// How long a kernel may take from power-on until it takes commands.
+    ///
+    /// vmtest itself gives up after 80 seconds where `/dev/kvm` exists and 120 where it does not.
+    pub(super) fn boot_limit(self) -> Duration {
+        match self {
+            Accelerator::Tcg => Duration::from_secs(75),
+            Accelerator::Kvm => Duration::from_secs(25),
+        }
+    }
+
+    /// QEMU arguments, after vmtest's own: the last one wins.
+    pub(super) fn args(self) -> &'static [&'static str] {
+        match self {
+            // vmtest asks for KVM wherever /dev/kvm exists, and `-accel tcg` would not take that back.
+            Accelerator::Tcg => {
+                &["-machine", "accel=tcg", "-cpu", "max", "-icount", "shift=0,sleep=off,align=off"]
+            }
+            Accelerator::Kvm => &[],
+        }
+    }
 }
 
 /// A QEMU that vmtest starts, and that we can end.

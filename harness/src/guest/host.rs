@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::{Job, PROGRESS};
-use crate::engine::{self, Event, Vm};
+use crate::engine::{self, Event, Machine};
 use crate::progress::{Progress, Total};
 
 /// In the shared directory.
@@ -21,24 +21,31 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 ///
 /// # Errors
 /// The machine does not boot or dies, the guest fails or leaves no outcome, or the user interrupts.
-pub fn hand_over<J: Job>(job: &J, vm: &Vm, items: u64, progress: &Progress) -> Result<J::Outcome> {
-    let share = vm.share();
+pub fn hand_over<J: Job>(
+    job: &J,
+    machine: &dyn Machine,
+    items: u64,
+    progress: &Progress,
+) -> Result<J::Outcome> {
+    let share = machine.share();
     fs::write(share.join(JOB), postcard::to_stdvec(job)?).context("writing the job")?;
     // The guest may not see the directory that this program lies in: it mounts its own /run and /mnt.
     let program = std::env::current_exe().context("finding this program")?;
     fs::copy(&program, share.join(PROGRAM)).with_context(|| format!("copying {}", program.display()))?;
+    let guest_path = |name: &str| engine::quote(machine.guest_share().join(name).as_os_str());
     let command =
-        format!("{at}/{PROGRAM} guest {} {at}/{JOB} {at}/{RESULT}", J::NAME, at = engine::GUEST_SHARE);
+        format!("{} guest {} {} {}", guest_path(PROGRAM)?, J::NAME, guest_path(JOB)?, guest_path(RESULT)?);
+    engine::remove(&share.join(RESULT))?;
 
     let mut task = Some(progress.task("Boot", Total::Unknown));
     let mut messages = Vec::new();
-    let code = vm.run(&command, Some(LIMIT), |event| match event {
+    let code = machine.run(&command, Some(LIMIT), &mut |event| match event {
         Event::Console(_) => (),
         Event::Booted => {
             if let Some(boot) = task.take() {
                 boot.done();
             }
-            task = Some(progress.task("Measure", Total::Items(items)));
+            task = Some(progress.task(J::TASK, Total::Items(items)));
         }
         Event::Output(line) => match (line.strip_prefix(PROGRESS), &mut task) {
             (Some(item), Some(task)) => {

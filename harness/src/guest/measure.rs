@@ -1,19 +1,18 @@
 //! Loads each program again and again and takes the time.
 
-use std::fs;
 use std::io;
 use std::ops::Add;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::slice;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
 use nix::sys::utsname::uname;
 
-use super::{Load, Measured, Outcome, Plan, Sample, announce, stats};
+use super::kit::Kit;
+use super::{Load, Measured, Outcome, Plan, Sample, Settings, announce, stats};
 use crate::bpf::{self, LoadContext, LoadTarget, PreparedLoad, keyring};
 
 /// How often a load is repeated that costs this much at most (nanoseconds, or instructions).
@@ -42,17 +41,7 @@ pub(super) fn run(plan: &Plan) -> Result<Outcome> {
 
 /// Makes the guest repeat itself.
 pub(super) fn prepare_machine() -> Result<()> {
-    const JIT: &str = "/proc/sys/net/core/bpf_jit_enable";
-    fs::write(JIT, "1").context(JIT)?;
-    // Forged signatures are measured more often than a user is granted.
-    const FAILURES: &str = "/proc/sys/kernel/bpf_signature_failures_us";
-    if fs::exists(FAILURES)? {
-        fs::write(FAILURES, "0").context(FAILURES)?;
-    }
-    // Nothing that is not an interrupt may come in between: the guest agent polls, kernel threads clean up.
-    // They get their turn in the pauses.
-    const THROTTLE: &str = "/proc/sys/kernel/sched_rt_runtime_us";
-    fs::write(THROTTLE, "-1").context(THROTTLE)?;
+    Settings::wanted()?.write()?;
     let param = libc::sched_param { sched_priority: 1 };
     // SAFETY: `param` lives through the call; 0 is this process.
     if unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) } != 0 {
@@ -138,13 +127,7 @@ impl<'a> Subject<'a> {
         let kit = Kit::new(&self.programs)?;
         let mut loads = Vec::new();
         for (program, target) in self.programs.iter().zip(&self.targets) {
-            let context = LoadContext {
-                btf: kit.btf.as_ref().filter(|_| program.btf.is_some()).map(AsFd::as_fd),
-                maps: kit.maps_of(program),
-                target: Some(target),
-                signature: self.signature,
-                ..LoadContext::default()
-            };
+            let context = LoadContext { signature: self.signature, ..kit.context(program, target) };
             loads.push(PreparedLoad::new(program, context)?);
         }
         if let (Some((index, insn)), Some(first)) = (self.load.replacement, loads.first_mut()) {
@@ -199,32 +182,6 @@ fn samples_for(cost: Duration) -> usize {
         return CHEAP_SAMPLES;
     }
     (BUDGET.as_nanos() / cost.as_nanos()).clamp(1, CHEAP_SAMPLES as u128) as usize
-}
-
-/// What the programs of an object need before they can be loaded.
-struct Kit<'a> {
-    btf: Option<OwnedFd>,
-    maps: Vec<(&'a MapDefinition, OwnedFd)>,
-}
-
-impl<'a> Kit<'a> {
-    fn new(programs: &[&'a Program]) -> Result<Self> {
-        let btf = programs.iter().find_map(|program| program.btf.as_deref());
-        let btf = btf.map(bpf::load_btf).transpose().context("loading the BTF")?;
-        let mut maps: Vec<(&MapDefinition, OwnedFd)> = Vec::new();
-        for slot in programs.iter().flat_map(|program| &program.slots) {
-            if maps.iter().all(|(map, _)| **map != **slot) {
-                maps.push((slot, bpf::create_map(slot, btf.as_ref().map(AsFd::as_fd))?));
-            }
-        }
-        Ok(Kit { btf, maps })
-    }
-
-    /// The maps of a program, in the order of its slots.
-    fn maps_of(&self, program: &Program) -> Vec<BorrowedFd<'_>> {
-        let map = |slot: &MapDefinition| self.maps.iter().find(|(map, _)| **map == *slot);
-        program.slots.iter().filter_map(|slot| map(slot)).map(|(_, fd)| fd.as_fd()).collect()
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
-//! What runs inside the virtual machine.
+//! What runs inside the machine.
 //!
 //! Host and guest run the same binary. The host writes a [`Job`] into the shared directory, the guest carries it out
 //! and leaves the outcome there.
 
 pub mod dos;
 mod host;
+mod init;
+mod kit;
 mod measure;
 mod plan;
+mod settings;
 mod stats;
+mod survey;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -18,7 +22,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use host::hand_over;
+pub use init::init;
 pub use plan::{Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
+pub use settings::Settings;
+pub use stats::reason;
+pub use survey::Survey;
 
 /// The prefix of the line that the guest prints when it is done with an item.
 const PROGRESS: &str = "measured: ";
@@ -27,6 +35,9 @@ const PROGRESS: &str = "measured: ";
 pub trait Job: Serialize + DeserializeOwned {
     /// What it is called on the command line of `bpfsig guest`.
     const NAME: &'static str;
+
+    /// What to call it where progress is shown.
+    const TASK: &'static str = "Measure";
 
     /// What comes of it.
     type Outcome: Serialize + DeserializeOwned;

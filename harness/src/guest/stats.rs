@@ -48,6 +48,15 @@ fn numbers(text: &str) -> impl Iterator<Item = u64> {
     text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok())
 }
 
+/// The reason that a log gives: the last line that is no statistics.
+pub fn reason(log: &str) -> &str {
+    const STATISTICS: [&str; 4] = ["processed ", "verification time ", "stack depth ", "signature check "];
+    log.lines()
+        .rev()
+        .find(|line| !line.is_empty() && !STATISTICS.iter().any(|prefix| line.starts_with(prefix)))
+        .unwrap_or("(empty)")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

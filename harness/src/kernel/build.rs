@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::cache::{Cache, Entry, Kernel, Lock, Workspace, free_space};
 use super::process::{self, Event, Log};
-use super::{Recipe, ca, config, source, tools};
+use super::{Recipe, Variant, ca, config, source, tools};
 use crate::progress::{Progress, Total};
 
 /// What a build takes on disk at its end, in bytes: the source 1.7 GiB, its objects 1.3, ccache 0.3.
@@ -58,6 +58,7 @@ fn build_in(
     let entry = workspace.path().join("entry");
     fs::create_dir(&entry)?;
     let build = Build {
+        variant: recipe.variant,
         tree: workspace.path().join("linux"),
         ccache: cache.ccache(),
         log: Log::create(&cache.log(recipe.variant))?,
@@ -90,6 +91,7 @@ fn build_in(
 }
 
 struct Build {
+    variant: Variant,
     tree: PathBuf,
     ccache: PathBuf,
     log: Log,
@@ -121,7 +123,7 @@ impl Build {
         let mut task = progress.task("Building the kernel", Total::AboutItems(expected));
         let jobs = thread::available_parallelism().map_or(1, |n| n.get());
         let mut make = self.make();
-        make.arg(format!("-j{jobs}")).args(["bzImage", "modules"]);
+        make.arg(format!("-j{jobs}")).args([self.variant.image(), "modules"]);
         process::run(&mut make, &self.log, |event| {
             let Event::Line(line) = event else { return };
             // Such as `  CC      kernel/fork.o`, `  CC [M]  net/ipv4/tcp_dctcp.o`, `  BTF     .btf.vmlinux.bin.o`.
@@ -142,11 +144,14 @@ impl Build {
 
     /// Copies what the cache keeps into its entry.
     fn collect(&self, entry: &Path) -> Result<()> {
-        fs::copy(self.tree.join("arch/x86/boot/bzImage"), entry.join("bzImage"))?;
+        // What user-mode Linux boots is the stripped vmlinux.
+        if self.variant != Variant::Uml {
+            fs::copy(self.tree.join("arch/x86/boot/bzImage"), entry.join("bzImage"))?;
+        }
         fs::copy(self.tree.join(".config"), entry.join("config"))?;
 
         let mut objcopy = Command::new("objcopy");
-        objcopy.arg("--strip-debug").arg(self.tree.join("vmlinux")).arg(entry.join("vmlinux"));
+        objcopy.arg("--strip-debug").arg(self.tree.join("vmlinux")).arg(entry.join(self.variant.vmlinux()));
         process::run(&mut objcopy, &self.log, |_| {})?;
 
         // Kbuild builds it only for kernels with signed modules.
@@ -174,6 +179,9 @@ impl Build {
         make.current_dir(&self.tree);
         for variable in FOREIGN_VARIABLES {
             make.env_remove(variable);
+        }
+        if let Some(arch) = self.variant.arch() {
+            make.arg(format!("ARCH={arch}"));
         }
         make.env("LC_ALL", "C")
             .env("KBUILD_BUILD_TIMESTAMP", "Thu Jan  1 00:00:00 UTC 1970")

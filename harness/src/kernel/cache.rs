@@ -42,9 +42,9 @@ const ENTRY: &str = "kernel.json";
 /// A built kernel. All paths are in its cache entry.
 #[derive(Debug)]
 pub struct Kernel {
-    /// Patched or baseline.
+    /// Which kernel it is.
     pub variant: Variant,
-    /// `bzImage`.
+    /// `bzImage`, or the program `linux`.
     pub image: PathBuf,
     /// `vmlinux` with its symbols and BTF, without DWARF.
     pub vmlinux: PathBuf,
@@ -153,8 +153,8 @@ impl Cache {
         let Some(entry) = read_entry(&place)? else { return Ok(None) };
         Ok(Some(Kernel {
             variant,
-            image: place.join("bzImage"),
-            vmlinux: place.join("vmlinux"),
+            image: place.join(variant.image()),
+            vmlinux: place.join(variant.vmlinux()),
             config: place.join("config"),
             sign_file: place.join("sign-file"),
             ca_key: place.join("ca.key"),

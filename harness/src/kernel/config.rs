@@ -75,11 +75,16 @@ fn parse_line(line: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// Fails, naming them all, if requested symbols are missing from `dot_config`, the `.config` that `make olddefconfig` made.
+///
+/// Of several requests for a symbol the last one counts, as it does for `make`.
 pub fn check_survived(fragments: &[Fragment], dot_config: &str) -> Result<()> {
     let actual: HashMap<_, _> = dot_config.lines().filter_map(parse_line).collect();
     let mut lost = String::new();
+    let requests = || fragments.iter().flat_map(|fragment| &fragment.requests);
+    let last: HashMap<_, _> = requests().map(|request| (&request.symbol, request)).collect();
     for fragment in fragments {
-        for Request { line, symbol, value } in &fragment.requests {
+        let counts = |request: &&Request| std::ptr::eq(last[&request.symbol], *request);
+        for Request { line, symbol, value } in fragment.requests.iter().filter(counts) {
             let got = actual.get(symbol.as_str()).copied().flatten();
             if got != value.as_deref() {
                 let show = |value: Option<&str>| value.map_or("not set".into(), |value| format!("={value}"));
@@ -123,6 +128,15 @@ mod tests {
     fn kept_symbols_pass() {
         let fragment = fragment("CONFIG_A=y\n# CONFIG_B is not set\n# CONFIG_C is not set\n");
         check_survived(&[fragment], "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_D=y\n").unwrap();
+    }
+
+    #[test]
+    fn a_later_fragment_can_take_a_request_back() {
+        let (first, second) = (fragment("CONFIG_A=y\nCONFIG_B=y\n"), fragment("# CONFIG_A is not set\n"));
+        let fragments = [first, second];
+        check_survived(&fragments, "CONFIG_B=y\n").unwrap();
+        let error = check_survived(&fragments, "CONFIG_A=y\nCONFIG_B=y\n").unwrap_err().to_string();
+        assert!(error.ends_with("\n  test.config:1: CONFIG_A: asked for not set, got =y"), "{error}");
     }
 
     #[test]

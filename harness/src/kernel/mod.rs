@@ -41,6 +41,31 @@ pub enum Variant {
     Layout,
     /// Patched, but the verifier fetches again what the signature has covered: races against a load must show on it.
     Unprotected,
+    /// Patched, and built as user-mode Linux: a program of this machine.
+    Uml,
+}
+
+impl Variant {
+    /// `ARCH` of the kernel build, if it is not this machine's.
+    fn arch(self) -> Option<&'static str> {
+        (self == Self::Uml).then_some("um")
+    }
+
+    /// What `make` calls the image to boot.
+    fn image(self) -> &'static str {
+        match self {
+            Self::Uml => "linux",
+            _ => "bzImage",
+        }
+    }
+
+    /// What the cache calls the kernel with its symbols and BTF.
+    fn vmlinux(self) -> &'static str {
+        match self {
+            Self::Uml => self.image(),
+            _ => "vmlinux",
+        }
+    }
 }
 
 impl fmt::Display for Variant {
@@ -50,6 +75,7 @@ impl fmt::Display for Variant {
             Self::Baseline => "baseline",
             Self::Layout => "layout",
             Self::Unprotected => "unprotected",
+            Self::Uml => "uml",
         })
     }
 }
@@ -119,6 +145,10 @@ impl Recipe {
             Variant::Patched | Variant::Baseline => {}
             Variant::Layout => fragments.extend(config::read(&config.join("layout"))?),
             Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
+            Variant::Uml => {
+                fragments.extend(config::read(&config.join("uml"))?);
+                series.append(Series::read(&patches.join("uml"))?);
+            }
         }
         tools::check()?;
         let source_digest = source.digest(progress)?;

@@ -2,24 +2,19 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 
+use crate::group::Group;
 use crate::interrupt;
 
 /// How often a child process that says nothing is looked at.
 const TICK: Duration = Duration::from_millis(100);
-
-/// How long a child process may take to end once it has been asked to.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// Last lines of the log that an error shows.
 const LINES_SHOWN: usize = 15;
@@ -74,15 +69,9 @@ impl Log {
 /// and the processes it has started are gone then.
 pub fn run(command: &mut Command, log: &Log, mut on_event: impl FnMut(Event<'_>)) -> Result<()> {
     let name = describe(command);
-    // A process group of its own: Ctrl-C reaches only us, and we can end the whole group.
-    let child = command
-        .process_group(0)
-        .stdout(Stdio::piped())
-        .stderr(log.file.try_clone()?)
-        .spawn()
-        .with_context(|| format!("cannot run `{name}`"))?;
-    let mut group = Group(child);
-    let stdout = group.0.stdout.take().expect("it is piped");
+    command.stdout(Stdio::piped()).stderr(log.file.try_clone()?);
+    let mut group = Group::spawn(command).with_context(|| format!("cannot run `{name}`"))?;
+    let stdout = group.stdout().take().expect("it is piped");
     let mut file = log.file.try_clone()?;
 
     let (sender, receiver) = mpsc::channel();
@@ -109,7 +98,7 @@ pub fn run(command: &mut Command, log: &Log, mut on_event: impl FnMut(Event<'_>)
         .join()
         .expect("it does not panic")
         .with_context(|| format!("cannot write {}", log.path.display()))?;
-    let status = group.0.wait()?;
+    let status = group.wait()?;
     if !status.success() {
         let log_path = log.path.display().to_string();
         return Err(
@@ -123,29 +112,6 @@ fn describe(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy()];
     words.extend(command.get_args().map(|argument| argument.to_string_lossy()));
     words.join(" ")
-}
-
-/// A child process and its descendants, which end with it.
-struct Group(Child);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Ok(Some(_)) = self.0.try_wait() {
-            return;
-        }
-        let group = Pid::from_raw(self.0.id().cast_signed());
-        // Fails only if the group is gone already.
-        let _ = killpg(group, Signal::SIGTERM);
-        let start = Instant::now();
-        while start.elapsed() < GRACE {
-            if let Ok(Some(_)) = self.0.try_wait() {
-                break;
-            }
-            thread::sleep(TICK / 10);
-        }
-        let _ = killpg(group, Signal::SIGKILL);
-        let _ = self.0.wait();
-    }
 }
 
 #[cfg(test)]
@@ -188,30 +154,5 @@ mod tests {
         let error = run(&mut sh("seq 100; exit 3"), &log, |_| {}).unwrap_err().to_string();
         assert!(error.contains("failed (exit status: 3)\n  86\n") && error.contains("\n  100\n"), "{error}");
         assert!(error.ends_with("/log"), "{error}");
-    }
-
-    #[test]
-    fn dropping_a_group_ends_its_descendants() {
-        let (directory, _log) = log();
-        let pid_file = directory.path().join("pid");
-        let script = format!("sleep 1000 & echo $! > {}.new; mv {0}.new {0}; wait", pid_file.display());
-        let group = Group(sh(&script).process_group(0).spawn().unwrap());
-        let pid: u32 = loop {
-            if let Ok(text) = fs::read_to_string(&pid_file) {
-                break text.trim().parse().unwrap();
-            }
-            thread::sleep(TICK / 10);
-        };
-        drop(group);
-        // The signal is on its way, and an orphan that has ended stays a zombie until some init process looks.
-        let ended = || {
-            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            state.is_empty() || state.contains(") Z ")
-        };
-        let start = Instant::now();
-        while !ended() {
-            assert!(start.elapsed() < 10 * GRACE, "process {pid} goes on");
-            thread::sleep(TICK / 10);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line as a user meets it: what it does, what independent tools say of it, and what goes wrong.
 
+mod bench;
 mod desk;
 mod keygen;
 mod keys;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::guest::{self, Plan, dos};
+use crate::guest::{self, Plan, Survey, dos};
 
 /// What runs inside the virtual machine
 #[derive(Subcommand)]
@@ -14,6 +14,15 @@ pub enum Command {
     Loads(Files),
     /// Attack the kernel
     Dos(Files),
+    /// Find out which programs can be loaded
+    Survey(Files),
+    /// Be the first process of user-mode Linux
+    Init {
+        /// The directory of the host that is shared
+        share: PathBuf,
+        /// What to run
+        script: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -28,5 +37,7 @@ pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Loads(Files { job, result }) => guest::run::<Plan>(&job, &result),
         Command::Dos(Files { job, result }) => guest::run::<dos::Job>(&job, &result),
+        Command::Survey(Files { job, result }) => guest::run::<Survey>(&job, &result),
+        Command::Init { share, script } => match guest::init(&share, &script)? {},
     }
 }

@@ -135,13 +135,8 @@ fn revoke(key_id: &str) -> Result<()> {
     println!("{} ({}) is not trusted any more", key.id, key.subject);
     ps::print_loaded(
         "Still loaded:",
-        |program| matches!(&program.origin, Some(Origin::Verified(signature)) if is(signature.signer.to_string(), key)),
+        |program| matches!(&program.origin, Some(Origin::Verified(signature)) if key.is(&signature.signer.to_string())),
     )
-}
-
-/// The kernel leaves out a first byte of zero when it describes a key.
-fn is(signer: String, key: &Key) -> bool {
-    signer.strip_prefix("00").unwrap_or(&signer) == key.id || signer == key.id
 }
 
 /// Why no key of `.bpf` is meant by an identifier.

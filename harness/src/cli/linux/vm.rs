@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 
-use crate::engine::{self, Choice, Event, Vm};
+use crate::engine::{self, Choice, Event};
 use crate::kernel::{self, Variant};
 use crate::progress::{Progress, Total};
 
@@ -17,11 +17,11 @@ use crate::progress::{Progress, Total};
 /// command's: 128 + n if signal n killed it.
 #[derive(Args)]
 pub struct Options {
-    /// Kernel to boot
-    #[arg(long, value_enum, default_value_t = Variant::Patched)]
-    variant: Variant,
+    /// Kernel to boot [default: the one that the engine measures: patched, or uml]
+    #[arg(long, value_enum)]
+    variant: Option<Variant>,
 
-    /// Boot this image (a bzImage) instead
+    /// Boot this image (a bzImage, or user-mode Linux) instead
     #[arg(long, value_name = "IMAGE", conflicts_with = "variant")]
     kernel: Option<PathBuf>,
 
@@ -44,19 +44,18 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<ExitCode> {
     let progress = Progress::new();
-    let image = match options.kernel {
-        Some(image) => image,
-        None => kernel::obtain(options.variant, None, &progress)?.image,
+    ensure!(options.engine != Choice::Host, "the engine host is no virtual machine: just run the command");
+    let image = match (options.kernel, options.variant) {
+        (Some(image), _) => image,
+        (None, Some(variant)) => kernel::obtain(variant, None, &progress)?.image,
+        (None, None) => options.engine.kernel(&progress)?.image,
     };
     let engine = options.engine.engine(&image, &progress)?;
     let words: Vec<String> = options.command.iter().map(|word| engine::quote(word)).collect::<Result<_>>()?;
 
     let mut boot = Some(progress.task("Boot", Total::Unknown));
-    let mut vm = Vm::new(engine, &image)?;
-    if let Some(args) = &options.append {
-        vm.append(args);
-    }
-    let code = vm.run(&words.join(" "), None, |event| match event {
+    let machine = engine.machine(&image, options.append.as_deref().unwrap_or_default())?;
+    let code = machine.run(&words.join(" "), None, &mut |event| match event {
         Event::Console(line) if options.console => progress.line(line),
         Event::Console(_) => (),
         Event::Booted => drop(boot.take()),
