@@ -55,7 +55,7 @@ impl<'a> Figures<'a> {
         let dearer: Vec<String> = self
             .of(Policy::Required, &[Class::Invalid])
             .filter(|(_, cost)| cost.per_attempt > small)
-            .map(|(cell, cost)| format!("{} ({})", cell.attack, number(cost.per_attempt / small)))
+            .map(|(cell, cost)| format!("{} ({:.1})", cell.attack, cost.per_attempt / small))
             .collect();
         let what = format!(
             "than to load a program of two instructions without a signature ({})",
@@ -86,31 +86,32 @@ impl<'a> Figures<'a> {
     /// What victims have left of the worst attack that signatures are meant to stop.
     fn victims(&self) -> Option<String> {
         let stopped = || {
-            let classes = [Class::Unsigned, Class::Invalid, Class::Mixture];
-            self.cells
-                .iter()
-                .filter(move |cell| cell.policy == Policy::Limited && classes.contains(&cell.class))
+            self.cells.iter().filter(|cell| cell.policy == Policy::Limited && STOPPED.contains(&cell.class))
         };
         let share = stopped().min_by(|a, b| a.victim_share_relative.total_cmp(&b.victim_share_relative))?;
         let late = stopped().max_by(|a, b| a.victim_p99_relative.total_cmp(&b.victim_p99_relative))?;
         let mut text = format!(
-            "Where signatures are required and failures limited, victims keep {} of their CPU time under the worst \
-             attack ({}), and their p99 is at most {:.2} times what it is without one ({}).",
+            "Where signatures are required and failures limited, victims keep at least {} of their CPU time ({}), and \
+             their p99 is at most {:.2} times what it is without an attacker ({}).",
             percent(share.victim_share_relative),
             share.attack,
             late.victim_p99_relative,
             late.attack,
         );
-        let waking = |cell: &&Cell| {
-            cell.policy == Policy::Limited
-                && cell.attack.starts_with("fail-at-once")
-                && (cell.users, cell.threads) == (share.users, share.threads)
+        let limited = |cell: &&Cell| cell.policy == Policy::Limited;
+        let all = self.cells.iter().find(|cell| limited(cell) && cell.class == Class::Mixture);
+        let waking = |all: &Cell| {
+            let as_many = |cell: &&Cell| (cell.users, cell.threads) == (all.users, all.threads);
+            self.cells.iter().find(|cell| limited(cell) && cell.class == Class::Reference && as_many(cell))
         };
-        if let Some(waking) = self.cells.iter().find(waking) {
+        if let Some((all, waking)) = all.and_then(|all| Some((all, waking(all)?))) {
             text += &format!(
-                " Under system calls that fail at once, as often, they keep {} ({}).",
+                " Under all attacks at once, by {} users with {} threads each, they keep {}; under system calls that \
+                 fail at once, by as many, {}.",
+                all.users,
+                all.threads,
+                percent(all.victim_share_relative),
                 percent(waking.victim_share_relative),
-                waking.attack,
             );
         }
         Some(text)
@@ -208,7 +209,7 @@ mod tests {
         let part = "2.00 M, from 4.00 G instructions (unsigned-loop) to 2.00 k instructions (forged-p-384)";
         assert!(text.contains(part), "{text}");
         let text = figures(&cells).worse().unwrap();
-        assert!(text.contains("forged-p-384 (350)") && !text.contains("unknown-signer"), "{text}");
+        assert!(text.contains("forged-p-384 (350.0)") && !text.contains("unknown-signer"), "{text}");
         let text = figures(&cells).limit().unwrap();
         assert!(text.contains("from 28.0 M instructions") && text.contains("to 2.00 k"), "{text}");
         let text = figures(&cells).victims().unwrap();

@@ -9,9 +9,10 @@ use super::attacker::Loading;
 use super::clock;
 use super::job::{Job, Victim};
 
-/// When the periodic victim is due, and what it does then, in nanoseconds of CPU time.
-const PERIOD: u64 = 5_000_000;
-const WORK: u64 = 200_000;
+/// When the periodic victim is due, and what it does then, in nanoseconds of CPU time: so often that a single event does
+/// not decide on the p99.
+const PERIOD: u64 = 2_000_000;
+const WORK: u64 = 100_000;
 
 /// When the loading victim is due; never together with the periodic one, and time enough before it.
 const LOAD_PERIOD: u64 = 50_000_000;
