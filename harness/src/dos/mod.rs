@@ -38,11 +38,16 @@ pub struct Selection {
     pub only: Option<String>,
 }
 
-/// Which policies are tried on which kernel, from the laxest on.
-const POLICIES: [(Variant, &[Policy]); 2] = [
-    (Variant::Baseline, &[Policy::Baseline]),
-    (Variant::Patched, &[Policy::Optional, Policy::Required, Policy::Limited]),
-];
+/// The policies that are tried on an engine: for each kernel that it has, from the laxest on. User-mode Linux is only built
+/// with the patches, and nothing leads out of requiring signatures on a host.
+fn policies(engine: Engine) -> &'static [&'static [Policy]] {
+    const PATCHED: &[Policy] = &[Policy::Optional, Policy::Required, Policy::Limited];
+    match engine {
+        Engine::Tcg | Engine::Kvm => &[&[Policy::Baseline], PATCHED],
+        Engine::Uml => &[PATCHED],
+        Engine::Host => &[&[Policy::Optional]],
+    }
+}
 
 /// For how long victims are watched.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -54,14 +59,18 @@ const QUICK_WINDOW: Duration = Duration::from_millis(500);
 /// No attack matches, a kernel can't be built or booted, the guest dies, a kernel gives a wrong verdict, or the user
 /// interrupts.
 pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
-    let patched = kernel::obtain(Variant::Patched, None, progress)?;
+    let patched = engine.kernel(progress)?;
     let arsenal = attack::arsenal(&signers(&patched, progress)?, selection.only.as_deref())?;
     let engine = engine.engine(&patched.image, progress)?;
     let window = if selection.quick { QUICK_WINDOW } else { WINDOW };
     let mut results = Results::new(Environment::of(engine)?, window);
-    for (variant, policies) in POLICIES {
-        let kernel = kernel::obtain(variant, None, progress)?;
-        attack_kernel(&kernel, policies, &arsenal, engine, &mut results, progress)?;
+    for policies in policies(engine) {
+        let baseline = match policies {
+            [Policy::Baseline] => Some(kernel::obtain(Variant::Baseline, None, progress)?),
+            _ => None,
+        };
+        let kernel = baseline.as_ref().unwrap_or(&patched);
+        attack_kernel(kernel, policies, &arsenal, engine, &mut results, progress)?;
     }
     Ok(results)
 }
