@@ -1,5 +1,6 @@
 //! What the bench has found, for people and for programs.
 
+mod compare;
 mod csv;
 mod destination;
 mod finding;
@@ -13,6 +14,7 @@ use anyhow::Result;
 use self::overhead::Overhead;
 use crate::bench::Results;
 
+pub use compare::compare;
 pub use destination::Destination;
 
 /// Prints the table, and what follows from it in words.

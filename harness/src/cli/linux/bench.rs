@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bpfsig_signing::key::Algorithm;
 use clap::Args;
 
@@ -26,6 +26,16 @@ pub struct Options {
     #[arg(long, conflicts_with_all = ["algorithm", "csv"])]
     dos: bool,
 
+    /// Compare two results instead of measuring: what has moved from the first to the second, by more than the threshold;
+    /// fails if anything costs more
+    #[arg(long, value_names = ["A.json", "B.json"], num_args = 2)]
+    #[arg(conflicts_with_all = ["quick", "dos", "engine", "only", "algorithm", "json", "csv"])]
+    compare: Option<Vec<PathBuf>>,
+
+    /// By how much a figure must move to be shown, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0, requires = "compare", value_parser = percent)]
+    threshold: f64,
+
     /// What executes the guest
     #[arg(long, value_enum, default_value_t)]
     engine: Choice,
@@ -48,7 +58,13 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<()> {
-    let Options { quick, dos, engine, only, algorithm: algorithms, json, csv } = options;
+    let Options { quick, dos, compare, threshold, engine, only, algorithm: algorithms, json, csv } = options;
+    if let Some([before, after]) = compare.as_deref() {
+        let comparison = report::compare(before, after, threshold / 100.0)?;
+        println!("{}", comparison.text);
+        ensure!(!comparison.is_worse, "some figures are worse than they were");
+        return Ok(());
+    }
     if dos {
         let json = json.unwrap_or_else(|| "results/dos.json".into());
         return run_dos(&dos::Selection { quick, only }, engine, &json);
@@ -75,4 +91,9 @@ fn run_dos(selection: &dos::Selection, engine: Choice, json: &Path) -> Result<()
     dos::print(&results);
     progress.line(&format!("Written: {}", json.display()));
     Ok(())
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent: f64 = text.parse().map_err(|_| "no number")?;
+    if percent.is_finite() && percent >= 0.0 { Ok(percent) } else { Err("less than nothing".to_owned()) }
 }

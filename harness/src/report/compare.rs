@@ -1,0 +1,216 @@
+//! Two runs side by side, in veristat's manner: what has moved, and by how much.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Deserialize;
+
+/// What is compared of a file that `bpfsig bench` has written.
+#[derive(Deserialize)]
+struct Run {
+    environment: Environment,
+    cost: Vec<Cost>,
+}
+
+#[derive(Deserialize)]
+struct Environment {
+    engine: String,
+    unit: String,
+}
+
+#[derive(Deserialize)]
+struct Cost {
+    program: String,
+    mode: String,
+    algorithm: Option<String>,
+    total: Option<Figure>,
+    signature: Option<Figure>,
+    verifier: Option<Figure>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct Figure {
+    median: f64,
+}
+
+/// A figure that both runs have.
+#[derive(Debug, PartialEq)]
+struct Change<'a> {
+    program: &'a str,
+    mode: &'a str,
+    algorithm: &'a str,
+    figure: &'static str,
+    before: f64,
+    after: f64,
+}
+
+/// What two runs differ in.
+pub struct Comparison {
+    /// A table of what has moved by more than the threshold, and a line that says how much was compared.
+    pub text: String,
+    /// Whether anything costs more than it did, beyond the threshold.
+    pub is_worse: bool,
+}
+
+/// Compares two files that `bpfsig bench` has written. The threshold is a part of the figure before, such as 0.01.
+///
+/// # Errors
+/// A file can't be read, is of another kind, or the two can't be compared.
+pub fn compare(before: &Path, after: &Path, threshold: f64) -> Result<Comparison> {
+    let (a, b) = (read(before)?, read(after)?);
+    let measure = |run: &Run| format!("{} with {}", run.environment.unit, run.environment.engine);
+    ensure!(
+        measure(&a) == measure(&b),
+        "{} and {} can't be compared: {} and {}",
+        before.display(),
+        after.display(),
+        measure(&a),
+        measure(&b)
+    );
+    let changes = changes(&a, &b);
+    ensure!(!changes.is_empty(), "{} and {} have nothing in common", before.display(), after.display());
+    let moved: Vec<&Change> = changes.iter().filter(|change| change.relative().abs() > threshold).collect();
+    let summary = format!(
+        "{} of {} figures moved by more than {} % ({}).",
+        moved.len(),
+        changes.len(),
+        100.0 * threshold,
+        a.environment.unit
+    );
+    let text = if moved.is_empty() { summary } else { format!("{}\n\n{summary}", table(&moved)) };
+    Ok(Comparison { text, is_worse: moved.iter().any(|change| change.after > change.before) })
+}
+
+fn read(path: &Path) -> Result<Run> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} is no result of `bpfsig bench`", path.display()))
+}
+
+/// All figures that both runs have, in the order of the first.
+fn changes<'a>(a: &'a Run, b: &Run) -> Vec<Change<'a>> {
+    let mut changes = Vec::new();
+    for before in &a.cost {
+        let is_same = |after: &&Cost| {
+            (&after.program, &after.mode, &after.algorithm)
+                == (&before.program, &before.mode, &before.algorithm)
+        };
+        let Some(after) = b.cost.iter().find(is_same) else { continue };
+        let figures = [
+            ("total", before.total, after.total),
+            ("check", before.signature, after.signature),
+            ("verifier", before.verifier, after.verifier),
+        ];
+        for (figure, a, b) in figures {
+            if let (Some(a), Some(b)) = (a, b) {
+                changes.push(Change {
+                    program: &before.program,
+                    mode: &before.mode,
+                    algorithm: before.algorithm.as_deref().unwrap_or("-"),
+                    figure,
+                    before: a.median,
+                    after: b.median,
+                });
+            }
+        }
+    }
+    changes
+}
+
+impl Change<'_> {
+    /// The difference as a part of the figure before.
+    fn relative(&self) -> f64 {
+        if self.before == self.after { 0.0 } else { (self.after - self.before) / self.before }
+    }
+}
+
+fn table(changes: &[&Change<'_>]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header([
+        "program",
+        "mode",
+        "algorithm",
+        "figure",
+        "before",
+        "after",
+        "difference",
+    ]);
+    for change in changes {
+        let difference = change.after - change.before;
+        table.add_row([
+            change.program.to_owned(),
+            change.mode.to_owned(),
+            change.algorithm.to_owned(),
+            change.figure.to_owned(),
+            format!("{:.0}", change.before),
+            format!("{:.0}", change.after),
+            format!("{difference:+.0} ({:+.2}%)", 100.0 * change.relative()),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(4) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(engine: &str, totals: &[(&str, f64)]) -> String {
+        let cost = |(program, total): &(&str, f64)| {
+            format!(
+                r#"{{"program":"{program}","mode":"signed","algorithm":"p-256","total":{{"median":{total}}},
+                     "signature":null,"verifier":{{"median":7}}}}"#
+            )
+        };
+        let costs: Vec<_> = totals.iter().map(cost).collect();
+        format!(r#"{{"environment":{{"engine":"{engine}","unit":"ns"}},"cost":[{}]}}"#, costs.join(","))
+    }
+
+    fn compared(before: &str, after: &str, threshold: f64) -> Result<Comparison> {
+        let directory = tempfile::tempdir().unwrap();
+        let [a, b] = [("a", before), ("b", after)].map(|(name, text)| {
+            let path = directory.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        });
+        compare(&a, &b, threshold)
+    }
+
+    #[test]
+    fn shows_what_has_moved() {
+        let before = run("tcg", &[("one", 1000.0), ("two", 1000.0), ("three", 1000.0), ("gone", 1.0)]);
+        let after = run("tcg", &[("three", 500.0), ("one", 1005.0), ("two", 1020.0), ("new", 1.0)]);
+        let comparison = compared(&before, &after, 0.01).unwrap();
+        assert!(comparison.is_worse);
+        assert!(comparison.text.contains("+20 (+2.00%)"), "{}", comparison.text);
+        assert!(comparison.text.contains("-500 (-50.00%)"), "{}", comparison.text);
+        assert!(!comparison.text.contains("one") && !comparison.text.contains("gone"), "{}", comparison.text);
+        assert!(
+            comparison.text.ends_with("2 of 6 figures moved by more than 1 % (ns)."),
+            "{}",
+            comparison.text
+        );
+    }
+
+    #[test]
+    fn what_costs_less_is_not_worse() {
+        let comparison =
+            compared(&run("tcg", &[("one", 1000.0)]), &run("tcg", &[("one", 900.0)]), 0.01).unwrap();
+        assert!(!comparison.is_worse);
+    }
+
+    #[test]
+    fn refuses_what_can_not_be_compared() {
+        let error = |before: &str, after: &str| compared(before, after, 0.01).err().unwrap().to_string();
+        let one = run("tcg", &[("one", 1.0)]);
+        assert!(error(&one, &run("uml", &[("one", 1.0)])).contains("ns with tcg and ns with uml"));
+        assert!(error(&one, &run("tcg", &[("two", 1.0)])).contains("nothing in common"));
+        assert!(error(&one, "{}").contains("is no result of `bpfsig bench`"));
+        let missing = compare("/nonexistent".as_ref(), "/nonexistent".as_ref(), 0.01).err().unwrap();
+        assert!(missing.to_string().contains("cannot read /nonexistent"));
+    }
+}
