@@ -20,7 +20,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::interrupt::Interrupted;
 use crate::kernel::{self, Kernel, Variant};
@@ -104,7 +104,7 @@ impl fmt::Display for Engine {
 }
 
 /// What figures count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
     /// Instructions that the guest executed, in kernel and system call alike.
     #[serde(rename = "guest instructions")]

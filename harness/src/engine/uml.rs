@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
 use super::follow::{Stream, bound, follow};
@@ -17,6 +17,9 @@ const BOOT_LIMIT: Duration = Duration::from_secs(20);
 
 /// What the guest's first process says when it starts the command, alone on a line. See [`crate::guest::init`].
 pub const BOOTED: &str = "bpfsig: booted";
+
+/// What it says when it has no mapping left for a page of its own memory.
+const OUT_OF_MAPPINGS: &str = "UML ran out of memory on the host side";
 
 /// What the guest's first process runs, in the share.
 const SCRIPT: &str = "command";
@@ -90,6 +93,10 @@ impl Machine for Uml {
         let mut watch = Watch::new(BOOT_LIMIT, limit, on_event);
         let mut booted = false;
         follow(&mut linux, &mut watch, |watch, stream, line| match stream {
+            Stream::Error if line.contains(OUT_OF_MAPPINGS) => watch.fail(anyhow!(
+                "user-mode Linux needs more mappings of memory than this machine grants a process: \
+                 `sysctl vm.max_map_count=1048576` is enough for the largest programs"
+            )),
             Stream::Error => watch.console(line),
             Stream::Output if booted => watch.output(line),
             // Before it boots, the kernel says on standard output what it finds out about the host.
@@ -158,6 +165,16 @@ mod tests {
             error.starts_with("the guest died while the command ran: Kernel panic - not syncing: Oops"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_host_that_grants_too_little_is_told_apart() {
+        let (result, _) = boot(
+            "echo 'bpfsig: booted'; sleep 0.1; echo 'UML ran out of memory on the host side!' >&2; \
+             echo 'Kernel panic - not syncing: Kernel tried to access user memory' >&2; sleep 1000",
+        );
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("sysctl vm.max_map_count=1048576"), "{error}");
     }
 
     #[test]

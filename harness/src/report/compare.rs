@@ -1,39 +1,11 @@
 //! Two runs side by side, in veristat's manner: what has moved, and by how much.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use comfy_table::{CellAlignment, Table, presets};
-use serde::Deserialize;
 
-/// What is compared of a file that `bpfsig bench` has written.
-#[derive(Deserialize)]
-struct Run {
-    environment: Environment,
-    cost: Vec<Cost>,
-}
-
-#[derive(Deserialize)]
-struct Environment {
-    engine: String,
-    unit: String,
-}
-
-#[derive(Deserialize)]
-struct Cost {
-    program: String,
-    mode: String,
-    algorithm: Option<String>,
-    total: Option<Figure>,
-    signature: Option<Figure>,
-    verifier: Option<Figure>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-struct Figure {
-    median: f64,
-}
+use super::run::Run;
 
 /// A figure that both runs have.
 #[derive(Debug, PartialEq)]
@@ -59,8 +31,8 @@ pub struct Comparison {
 /// # Errors
 /// A file can't be read, is of another kind, or the two can't be compared.
 pub fn compare(before: &Path, after: &Path, threshold: f64) -> Result<Comparison> {
-    let (a, b) = (read(before)?, read(after)?);
-    let measure = |run: &Run| format!("{} with {}", run.environment.unit, run.environment.engine);
+    let (a, b) = (Run::read(before)?, Run::read(after)?);
+    let measure = |run: &Run| format!("{} with {}", run.environment.unit.plural(), run.environment.engine);
     ensure!(
         measure(&a) == measure(&b),
         "{} and {} can't be compared: {} and {}",
@@ -77,27 +49,18 @@ pub fn compare(before: &Path, after: &Path, threshold: f64) -> Result<Comparison
         moved.len(),
         changes.len(),
         100.0 * threshold,
-        a.environment.unit
+        a.environment.unit.plural()
     );
     let text = if moved.is_empty() { summary } else { format!("{}\n\n{summary}", table(&moved)) };
     Ok(Comparison { text, is_worse: moved.iter().any(|change| change.after > change.before) })
-}
-
-fn read(path: &Path) -> Result<Run> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} is no result of `bpfsig bench`", path.display()))
 }
 
 /// All figures that both runs have, in the order of the first.
 fn changes<'a>(a: &'a Run, b: &Run) -> Vec<Change<'a>> {
     let mut changes = Vec::new();
     for before in &a.cost {
-        let is_same = |after: &&Cost| {
-            (&after.program, &after.mode, &after.algorithm)
-                == (&before.program, &before.mode, &before.algorithm)
-        };
-        let Some(after) = b.cost.iter().find(is_same) else { continue };
+        let after = b.cost(&before.program, &before.mode, before.algorithm.as_deref());
+        let Some(after) = after else { continue };
         let figures = [
             ("total", before.total, after.total),
             ("check", before.signature, after.signature),
@@ -157,6 +120,8 @@ fn table(changes: &[&Change<'_>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn run(engine: &str, totals: &[(&str, f64)]) -> String {
@@ -190,7 +155,7 @@ mod tests {
         assert!(comparison.text.contains("-500 (-50.00%)"), "{}", comparison.text);
         assert!(!comparison.text.contains("one") && !comparison.text.contains("gone"), "{}", comparison.text);
         assert!(
-            comparison.text.ends_with("2 of 6 figures moved by more than 1 % (ns)."),
+            comparison.text.ends_with("2 of 6 figures moved by more than 1 % (time)."),
             "{}",
             comparison.text
         );
@@ -207,7 +172,7 @@ mod tests {
     fn refuses_what_can_not_be_compared() {
         let error = |before: &str, after: &str| compared(before, after, 0.01).err().unwrap().to_string();
         let one = run("tcg", &[("one", 1.0)]);
-        assert!(error(&one, &run("uml", &[("one", 1.0)])).contains("ns with tcg and ns with uml"));
+        assert!(error(&one, &run("uml", &[("one", 1.0)])).contains("time with tcg and time with uml"));
         assert!(error(&one, &run("tcg", &[("two", 1.0)])).contains("nothing in common"));
         assert!(error(&one, "{}").contains("is no result of `bpfsig bench`"));
         let missing = compare("/nonexistent".as_ref(), "/nonexistent".as_ref(), 0.01).err().unwrap();

@@ -7,6 +7,8 @@ mod finding;
 mod json;
 mod overhead;
 pub mod quantity;
+mod run;
+mod side_by_side;
 mod table;
 
 use anyhow::Result;
@@ -16,6 +18,7 @@ use crate::bench::Results;
 
 pub use compare::compare;
 pub use destination::Destination;
+pub use side_by_side::side_by_side;
 
 /// Prints the table, and what follows from it in words.
 pub fn print(results: &Results) {

@@ -13,6 +13,7 @@ mod listing;
 mod load;
 mod policy;
 mod ps;
+mod report;
 mod trust;
 mod vm;
 
@@ -25,6 +26,7 @@ pub enum Command {
     Deny(deny::Options),
     Policy(policy::Options),
     Bench(bench::Options),
+    Report(report::Options),
     #[command(subcommand)]
     Kernel(kernel::Command),
     Vm(vm::Options),
@@ -40,6 +42,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Deny(options) => deny::run(options)?,
         Command::Policy(options) => policy::run(options)?,
         Command::Bench(options) => bench::run(options)?,
+        Command::Report(options) => report::run(&options)?,
         Command::Kernel(command) => kernel::run(command)?,
         Command::Vm(options) => return vm::run(options),
         Command::Guest(command) => guest::run(command)?,
