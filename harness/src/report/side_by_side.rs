@@ -53,7 +53,7 @@ pub fn side_by_side(files: &[PathBuf]) -> Result<String> {
 }
 
 fn figures(run: &Run, program: &str, algorithm: Option<&str>) -> Vec<String> {
-    let figure = |mode: &str, of: fn(&Cost) -> Option<Figure>| {
+    let figure = |mode: &str, of: Which| {
         let algorithm = algorithm.filter(|_| mode != "unsigned");
         of(run.cost(program, mode, algorithm)?)
     };
