@@ -42,47 +42,47 @@ pub(super) fn measure(job: &Job, attack: &Attack, limited: bool) -> Result<Optio
 fn measure_load(load: &mut Loading<'_>, limited: bool) -> Result<Cost> {
     let exhausted = limited.then(|| load.exhaust_limit());
     // The first one finds cold caches and fills pools. If there is time for one only, it is the one.
-    let (trial, peak) = memory::peak(Duration::from_nanos(LOOK_INTERVAL[1]), || Ok(run(load, 1)))?;
-    let each = trial.attacker + trial.deferred;
+    let ((trial, each), peak) = memory::peak(Duration::from_nanos(LOOK_INTERVAL[1]), || Ok(run(load, 1)))?;
     let first_errno = exhausted.map_or(trial.errno, |(first, _)| first);
     if each >= BUDGET {
         let user = user_time(load, 1000) / 1000;
         return Ok(Cost { first_errno, user, peak_memory: peak, ..trial });
     }
-    let look = (trial.attacker / LOOKS).clamp(LOOK_INTERVAL[0], LOOK_INTERVAL[1]);
+    let look = (each / LOOKS).clamp(LOOK_INTERVAL[0], LOOK_INTERVAL[1]);
     let count = (BUDGET / each.max(1)).clamp(1, MEMORY_ATTEMPTS);
     let (_, peak_memory) = memory::peak(Duration::from_nanos(look), || {
         (0..count).for_each(|_| _ = load.attempt());
         Ok(())
     })?;
     clock::sleep_until(clock::now() + GRACE)?;
-    let attempts = (BUDGET / trial.attacker.max(1)).max(1);
+    let attempts = (BUDGET / each.max(1)).max(1);
     // Meanwhile the user has been granted a little again.
     let errno = if limited { load.exhaust_limit().1 } else { trial.errno };
-    let measured = run(load, attempts);
+    let (measured, _) = run(load, attempts);
     Ok(Cost { first_errno, errno, user: user_time(load, attempts), peak_memory, ..measured })
 }
 
 /// Attempts the load `attempts` times. The attacker computes a while longer, so that he always could have the CPU: the
-/// time that he does not get is what others spent, on his behalf.
-fn run(load: &mut Loading<'_>, attempts: u64) -> Cost {
+/// time that he does not get is what others spent, on his behalf. Also returns how long the attempts took by the clock: not
+/// every machine can tell a little CPU time.
+fn run(load: &mut Loading<'_>, attempts: u64) -> (Cost, u64) {
     let (start, thread, process) = (clock::now(), clock::thread_cpu(), clock::process_cpu());
     let errno = (0..attempts).fold(0, |_, _| load.attempt());
-    let attacker = clock::thread_cpu() - thread;
+    let (attacker, elapsed) = (clock::thread_cpu() - thread, clock::now() - start);
     let end = clock::now() + GRACE;
     while clock::now() < end {
         black_box(0);
     }
     let all = clock::now() - start;
     let deferred = all.saturating_sub(clock::process_cpu() - process);
-    Cost { first_errno: errno, errno, attempts, attacker, user: 0, deferred, peak_memory: 0 }
+    (Cost { first_errno: errno, errno, attempts, attacker, user: 0, deferred, peak_memory: 0 }, elapsed)
 }
 
-/// The CPU time of so many attempts without the system call.
+/// The time of so many attempts without the system call, by the clock: nobody else has anything to do.
 fn user_time(load: &mut Loading<'_>, attempts: u64) -> u64 {
-    let start = clock::thread_cpu();
+    let start = clock::now();
     for _ in 0..attempts {
         load.attempt_without_kernel();
     }
-    clock::thread_cpu() - start
+    clock::now() - start
 }
