@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Plan {
     /// Certificates (DER) for the secondary trusted keyring.
     pub certificates: Vec<Vec<u8>>,
-    /// The programs that [`Load::program`] refers to.
+    /// The programs that [`Load::programs`] refers to.
     pub programs: Vec<Program>,
     /// Groups of loads. The loads of a group take turns, so that whatever drifts in the kernel's state hits all of
     /// them alike.
