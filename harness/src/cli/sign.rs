@@ -146,6 +146,10 @@ fn put_inside(inputs: &[Input<'_>], signature: &[u8], signer: &Signer) -> Result
             )),
         };
         signed.push((path, file.with_context(|| path.display().to_string())?));
+        let beside = signature_path(path);
+        if beside.exists() {
+            eprintln!("bpfsig: warning: {} is there, too, and is what counts: remove it", beside.display());
+        }
     }
     for (path, file) in signed {
         files::replace(path, &file)?;

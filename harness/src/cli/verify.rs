@@ -51,6 +51,9 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<()> {
     let signers = Signers::new(&options)?;
+    if signers.cas.is_empty() {
+        eprintln!("bpfsig: warning: without --ca, nobody has checked who issued the certificate");
+    }
     let mut failed = Vec::new();
     for path in &options.files {
         let outcome = check(path, &options, &signers).with_context(|| path.display().to_string());

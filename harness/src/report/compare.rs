@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::run::Run;
+use super::run::{Cost, Run};
 
 /// A figure that both runs have.
 #[derive(Debug, PartialEq)]
@@ -51,8 +51,18 @@ pub fn compare(before: &Path, after: &Path, threshold: f64) -> Result<Comparison
         100.0 * threshold,
         a.environment.unit.plural()
     );
+    let summary = match missing(&a, &b) + missing(&b, &a) {
+        0 => summary,
+        missing => format!("{summary} {missing} loads are in one of the two only."),
+    };
     let text = if moved.is_empty() { summary } else { format!("{}\n\n{summary}", table(&moved)) };
     Ok(Comparison { text, is_worse: moved.iter().any(|change| change.after > change.before) })
+}
+
+/// How many loads of `a` were not measured in `b`.
+fn missing(a: &Run, b: &Run) -> usize {
+    let is_missing = |cost: &&Cost| b.cost(&cost.program, &cost.mode, cost.algorithm.as_deref()).is_none();
+    a.cost.iter().filter(is_missing).count()
 }
 
 /// All figures that both runs have, in the order of the first.
@@ -147,15 +157,21 @@ mod tests {
 
     #[test]
     fn shows_what_has_moved() {
-        let before = run("tcg", &[("one", 1000.0), ("two", 1000.0), ("three", 1000.0), ("gone", 1.0)]);
-        let after = run("tcg", &[("three", 500.0), ("one", 1005.0), ("two", 1020.0), ("new", 1.0)]);
+        let before = run("tcg", &[("alpha", 1000.0), ("two", 1000.0), ("three", 1000.0), ("gone", 1.0)]);
+        let after = run("tcg", &[("three", 500.0), ("alpha", 1005.0), ("two", 1020.0), ("new", 1.0)]);
         let comparison = compared(&before, &after, 0.01).unwrap();
         assert!(comparison.is_worse);
         assert!(comparison.text.contains("+20 (+2.00%)"), "{}", comparison.text);
         assert!(comparison.text.contains("-500 (-50.00%)"), "{}", comparison.text);
-        assert!(!comparison.text.contains("one") && !comparison.text.contains("gone"), "{}", comparison.text);
         assert!(
-            comparison.text.ends_with("2 of 6 figures moved by more than 1 % (time)."),
+            !comparison.text.contains("alpha") && !comparison.text.contains("gone"),
+            "{}",
+            comparison.text
+        );
+        assert!(
+            comparison.text.ends_with(
+                "2 of 6 figures moved by more than 1 % (time). 2 loads are in one of the two only."
+            ),
             "{}",
             comparison.text
         );
@@ -164,17 +180,17 @@ mod tests {
     #[test]
     fn what_costs_less_is_not_worse() {
         let comparison =
-            compared(&run("tcg", &[("one", 1000.0)]), &run("tcg", &[("one", 900.0)]), 0.01).unwrap();
+            compared(&run("tcg", &[("alpha", 1000.0)]), &run("tcg", &[("alpha", 900.0)]), 0.01).unwrap();
         assert!(!comparison.is_worse);
     }
 
     #[test]
     fn refuses_what_can_not_be_compared() {
         let error = |before: &str, after: &str| compared(before, after, 0.01).err().unwrap().to_string();
-        let one = run("tcg", &[("one", 1.0)]);
-        assert!(error(&one, &run("uml", &[("one", 1.0)])).contains("time with tcg and time with uml"));
+        let one = run("tcg", &[("alpha", 1.0)]);
+        assert!(error(&one, &run("uml", &[("alpha", 1.0)])).contains("time with tcg and time with uml"));
         assert!(error(&one, &run("tcg", &[("two", 1.0)])).contains("nothing in common"));
-        assert!(error(&one, "{}").contains("is no result of `bpfsig bench`"));
+        assert!(error(&one, "{}").contains("is no result of `bpfsig bench` (without --dos)"));
         let missing = compare("/nonexistent".as_ref(), "/nonexistent".as_ref(), 0.01).err().unwrap();
         assert!(missing.to_string().contains("cannot read /nonexistent"));
     }

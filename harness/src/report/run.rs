@@ -44,7 +44,7 @@ impl Run {
     pub fn read(path: &Path) -> Result<Run> {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_slice(&bytes)
-            .with_context(|| format!("{} is no result of `bpfsig bench`", path.display()))
+            .with_context(|| format!("{} is no result of `bpfsig bench` (without --dos)", path.display()))
     }
 
     /// What a program cost in a mode, signed with an algorithm.

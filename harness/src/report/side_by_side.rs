@@ -28,9 +28,15 @@ const COLUMNS: [(&str, &str, Which); 6] = [
 pub fn side_by_side(files: &[PathBuf]) -> Result<String> {
     let runs = files.iter().map(|file| Run::read(file)).collect::<Result<Vec<_>>>()?;
     let mut table = Table::new();
-    let columns = runs
-        .iter()
-        .flat_map(|run| COLUMNS.iter().map(|(title, ..)| format!("{title}\n{}", run.environment.engine)));
+    let name = |index: usize| -> String {
+        let engine = &runs[index].environment.engine;
+        let is_only = runs.iter().filter(|run| run.environment.engine == *engine).count() == 1;
+        let file = || files[index].file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if is_only { engine.clone() } else { file() }
+    };
+    let names: Vec<String> = (0..runs.len()).map(name).collect();
+    let columns =
+        names.iter().flat_map(|name| COLUMNS.iter().map(move |(title, ..)| format!("{title}\n{name}")));
     let header = ["program", "algorithm"].map(str::to_owned).into_iter().chain(columns);
     table.load_style(presets::NOTHING).set_header(header);
     let Some((first, others)) = runs.split_first() else { return Ok(String::new()) };
@@ -47,8 +53,8 @@ pub fn side_by_side(files: &[PathBuf]) -> Result<String> {
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let unit = |run: &Run| format!("{}: {}", run.environment.engine, run.environment.unit.plural());
-    let units: Vec<String> = runs.iter().map(unit).collect();
+    let unit = |(name, run): (&String, &Run)| format!("{name}: {}", run.environment.unit.plural());
+    let units: Vec<String> = names.iter().zip(&runs).map(unit).collect();
     Ok(format!("{}\n\n{}.", table.trim_fmt(), units.join("; ")))
 }
 
