@@ -51,9 +51,6 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<()> {
     let signers = Signers::new(&options)?;
-    if signers.cas.is_empty() {
-        eprintln!("bpfsig: warning: without --ca, nobody has checked who issued the certificate");
-    }
     let mut failed = Vec::new();
     for path in &options.files {
         let outcome = check(path, &options, &signers).with_context(|| path.display().to_string());
@@ -67,6 +64,9 @@ pub fn run(options: Options) -> Result<()> {
         }
     }
     ensure!(failed.is_empty(), "not verified: {}", failed.join(", "));
+    if signers.cas.is_empty() {
+        eprintln!("bpfsig: warning: without --ca, nobody has checked who issued the certificate");
+    }
     Ok(())
 }
 
