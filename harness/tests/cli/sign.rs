@@ -119,7 +119,10 @@ fn signatures_inside_of_files() {
     let before: Vec<_> = files.split(' ').map(|file| desk.read(file)).collect();
     desk.bpfsig(&format!("{SIGN} --embed {files}"));
     let signed: Vec<_> = files.split(' ').map(|file| desk.read(file)).collect();
-    desk.bpfsig(&format!("{VERIFY} {files}"));
+    let text = desk.bpfsig(&format!("{VERIFY} {files}"));
+    assert!(!text.contains("warning"), "{text}");
+    let text = desk.bpfsig("verify --cert me.pem linux.o");
+    assert!(text.contains("warning: without --ca, nobody has checked who issued"), "{text}");
     for file in ["driver.sys", "program.exe"] {
         desk.bpfsig(&format!("verify --ca ca.pem {file}"));
         let text = desk.run("osslsigncode", &format!("verify -CAfile ca.pem -in {file}"));
@@ -149,6 +152,13 @@ fn signatures_inside_of_files() {
     let error = desk.error(&format!("{SIGN} --embed linux.o program"));
     assert!(error.contains("program: only eBPF objects and PE images have room"), "{error}");
     assert_eq!(desk.read("linux.o"), before[0]);
+
+    // One beside a file is looked at first.
+    let text = desk.bpfsig(&format!("{SIGN} --embed linux.o"));
+    assert!(!text.contains("warning"), "{text}");
+    desk.bpfsig(&format!("{SIGN} linux.o"));
+    let text = desk.bpfsig(&format!("{SIGN} --embed linux.o"));
+    assert!(text.contains("warning: linux.o.p7s is there, too"), "{text}");
 }
 
 fn is_executable(metadata: &fs::Metadata) -> bool {
