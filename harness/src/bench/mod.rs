@@ -7,6 +7,7 @@
 mod cost;
 mod environment;
 mod matrix;
+pub mod message;
 mod mode;
 mod plan;
 mod signers;

@@ -4,15 +4,13 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use anyhow::{Context, Result, bail};
-use bpfsig_signing::cms;
 use bpfsig_signing::insn::{AluOp, Insn};
 use bpfsig_signing::key::Algorithm;
-use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::{INSN_SIZE, Program};
-use bpfsig_signing::statement::{self, Kind, Statement};
 use nix::errno::Errno;
 
 use super::matrix::Cell;
+use super::message;
 use super::mode::{Machine, Mode};
 use super::signers::Signers;
 use super::subject::Subject;
@@ -70,18 +68,10 @@ fn name(subject: &Subject, cell: &Cell) -> String {
 /// The CMS messages for a mode. A first load is only one if the kernel has not seen the message yet.
 fn sign(programs: &[Program], signers: &Signers, mode: Mode) -> Result<Vec<Vec<u8>>> {
     let signer = if mode == Mode::UnknownSigner { &signers.unknown } else { &signers.known };
-    let entry = |program| -> Result<_> {
-        Ok(statement::Entry { kind: Kind::PROGRAM, digest: Manifest::of(program)?.digest() })
-    };
-    let entries: Vec<_> = programs.iter().map(entry).collect::<Result<_>>()?;
-    let message = |expiry| -> Result<_> {
-        let statement = Statement { expiry, entries: entries.clone() }.encode()?;
-        let mut message = cms::sign_attached(&statement, signer)?;
-        if mode == Mode::Forged {
-            // The signature's value is what the message ends with.
-            *message.last_mut().context("an empty message")? ^= 1;
-        }
-        Ok(message)
+    let entries = message::entries(programs)?;
+    let message = |expiry| match message::signed(entries.clone(), expiry, signer) {
+        Ok(message) if mode == Mode::Forged => message::forged(message),
+        result => result,
     };
     // Dates that are far away, and never.
     let expiries =

@@ -2,16 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use bpfsig_signing::certificate::Signer;
-use bpfsig_signing::cms;
 use bpfsig_signing::key::Algorithm;
-use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::Program;
-use bpfsig_signing::statement::{Entry, Kind, Statement};
 use glob::Pattern;
 use serde::Serialize;
 
 use super::{exhaust, message};
-use crate::bench::Signers;
+use crate::bench::message::forged;
+use crate::bench::{self, Signers};
 use crate::corpus;
 use crate::guest::dos::{self, Action, Attempt, Policy};
 
@@ -147,27 +145,21 @@ pub fn arsenal(signers: &[Signers; 3], only: Option<&str>) -> Result<Arsenal> {
     all.load("unsigned-log", Class::Unsigned, Attempt { trace: true, ..unsigned(million) }, libc::ENOSPC);
 
     let signed = |program, signature| Attempt { program, signature: Some(signature), trace: false };
-    let valid = |program: usize, signer: &Signer| sign(&all.programs[program], signer);
+    let valid = |program: usize, signer: &Signer| {
+        bench::message::signed(bench::message::entries(&all.programs[program..=program])?, 0, signer)
+    };
     let small_by = |signer: &Signer| valid(small, signer);
     let attacks = [
         ("random-bytes", signed(small, message::random_bytes()), libc::EBADMSG),
         ("unknown-signer", signed(small, small_by(&rsa.unknown)?), libc::ENOKEY),
-        ("forged-rsa-2048", signed(small, message::forge(small_by(known)?)?), libc::EKEYREJECTED),
-        ("forged-p-256", signed(small, message::forge(small_by(&p256.known)?)?), libc::EKEYREJECTED),
-        ("forged-p-384", signed(small, message::forge(small_by(&p384.known)?)?), libc::EKEYREJECTED),
-        (
-            "forged-rsa-2048-large",
-            signed(million, message::forge(valid(million, known)?)?),
-            libc::EKEYREJECTED,
-        ),
+        ("forged-rsa-2048", signed(small, forged(small_by(known)?)?), libc::EKEYREJECTED),
+        ("forged-p-256", signed(small, forged(small_by(&p256.known)?)?), libc::EKEYREJECTED),
+        ("forged-p-384", signed(small, forged(small_by(&p384.known)?)?), libc::EKEYREJECTED),
+        ("forged-rsa-2048-large", signed(million, forged(valid(million, known)?)?), libc::EKEYREJECTED),
         ("foreign-insns", signed(million, small_by(known)?), libc::EKEYREJECTED),
         ("most-signers", signed(small, message::most_signers(known)), libc::EBADMSG),
         ("deep-asn1", signed(small, message::deep_asn1(known)), libc::EBADMSG),
-        (
-            "most-entries-forged",
-            signed(small, message::forge(message::most_entries(known)?)?),
-            libc::EKEYREJECTED,
-        ),
+        ("most-entries-forged", signed(small, forged(message::most_entries(known)?)?), libc::EKEYREJECTED),
         ("most-entries-foreign", signed(million, message::most_entries(known)?), libc::EKEYREJECTED),
     ];
     let heavy = signed(looping, valid(looping, known)?);
@@ -230,12 +222,6 @@ fn select(mut attacks: Vec<Attack>, only: Option<&str>) -> Result<Vec<Attack>> {
 
 fn from_corpus(name: &str) -> Result<Program> {
     Ok(corpus::select(Some(name))?.remove(0).program)
-}
-
-fn sign(program: &Program, signer: &Signer) -> Result<Vec<u8>> {
-    let entry = Entry { kind: Kind::PROGRAM, digest: Manifest::of(program)?.digest() };
-    let statement = Statement { expiry: 0, entries: vec![entry] };
-    Ok(cms::sign_attached(&statement.encode()?, signer)?)
 }
 
 #[cfg(test)]

@@ -88,10 +88,7 @@ pub fn print(results: &Results) {
 /// # Errors
 /// The file can't be written; what was there before is still there then.
 pub fn write_json(results: &Results, destination: Destination) -> Result<()> {
-    destination.write(|mut file| {
-        serde_json::to_writer_pretty(&mut file, results)?;
-        Ok(writeln!(file)?)
-    })
+    destination.write_json(results)
 }
 
 fn signers(kernel: &Kernel, progress: &Progress) -> Result<[Signers; ALGORITHMS.len()]> {

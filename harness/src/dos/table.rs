@@ -1,10 +1,9 @@
 //! The result as a table.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-
 use super::results::{Cell, Results};
 use super::verdict::verdict;
 use crate::engine::Unit;
+use crate::report::plain;
 use crate::report::quantity::number;
 
 const HEADER: [&str; 13] = [
@@ -29,11 +28,6 @@ const TEXT: [usize; 3] = [0, 1, 2];
 /// One row per attack and policy.
 pub(super) fn render(results: &Results) -> String {
     let unit = results.environment.unit;
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(HEADER);
     let mut attacks: Vec<&str> = Vec::new();
     // The last kernel knows them all.
     for cell in results.dos.iter().rev() {
@@ -41,17 +35,12 @@ pub(super) fn render(results: &Results) -> String {
             attacks.push(&cell.attack);
         }
     }
-    for attack in attacks.iter().rev() {
+    let rows = attacks.iter().rev().flat_map(|attack| {
         let cells = results.dos.iter().filter(|cell| cell.attack == *attack);
-        for (index, cell) in cells.enumerate() {
-            table.add_row(row(cell, unit, index == 0));
-        }
-    }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        let number = !TEXT.contains(&index);
-        column.set_cell_alignment(if number { CellAlignment::Right } else { CellAlignment::Left });
-    }
-    format!("{}\n\n{}\n", table.trim_fmt(), caption(results, unit))
+        cells.enumerate().map(|(index, cell)| row(cell, unit, index == 0))
+    });
+    let table = plain::table(HEADER.map(str::to_owned), rows, |index| TEXT.contains(&index));
+    format!("{}\n\n{}\n", table, caption(results, unit))
 }
 
 fn row(cell: &Cell, unit: Unit, is_first: bool) -> Vec<String> {

@@ -31,7 +31,6 @@ impl<'a> Kit<'a> {
         Ok(Kit { btf, maps })
     }
 
-    /// The maps of a program, in the order of its slots.
     /// For a load of one of the programs; unsigned.
     pub(super) fn context<'b>(&'b self, program: &Program, target: &'b LoadTarget) -> LoadContext<'b> {
         LoadContext {
@@ -42,6 +41,7 @@ impl<'a> Kit<'a> {
         }
     }
 
+    /// The maps of a program, in the order of its slots.
     fn maps_of(&self, program: &Program) -> Vec<BorrowedFd<'_>> {
         let map = |slot: &MapDefinition| self.maps.iter().find(|(map, _)| **map == *slot);
         program.slots.iter().filter_map(|slot| map(slot)).map(|(_, fd)| fd.as_fd()).collect()

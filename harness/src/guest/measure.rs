@@ -1,6 +1,5 @@
 //! Loads each program again and again and takes the time.
 
-use std::io;
 use std::ops::Add;
 use std::os::fd::AsFd;
 use std::slice;
@@ -12,6 +11,7 @@ use bpfsig_signing::program::Program;
 use nix::sys::utsname::uname;
 
 use super::kit::Kit;
+use super::priority::schedule;
 use super::{Load, Measured, Outcome, Plan, Sample, Settings, announce, stats};
 use crate::bpf::{self, LoadContext, LoadTarget, PreparedLoad, keyring};
 
@@ -42,12 +42,7 @@ pub(super) fn run(plan: &Plan) -> Result<Outcome> {
 /// Makes the guest repeat itself.
 pub(super) fn prepare_machine() -> Result<()> {
     Settings::wanted()?.write()?;
-    let param = libc::sched_param { sched_priority: 1 };
-    // SAFETY: `param` lives through the call; 0 is this process.
-    if unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) } != 0 {
-        return Err(io::Error::last_os_error()).context("real-time priority");
-    }
-    Ok(())
+    schedule(libc::SCHED_FIFO, 1)
 }
 
 pub(super) fn kernel_version() -> Result<String> {

@@ -9,6 +9,7 @@ mod init;
 mod kit;
 mod measure;
 mod plan;
+mod priority;
 mod settings;
 mod stats;
 mod survey;

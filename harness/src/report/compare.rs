@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use comfy_table::{CellAlignment, Table, presets};
 
+use super::plain;
 use super::run::{Cost, Run};
 
 /// A figure that both runs have.
@@ -100,19 +100,10 @@ impl Change<'_> {
 }
 
 fn table(changes: &[&Change<'_>]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header([
-        "program",
-        "mode",
-        "algorithm",
-        "figure",
-        "before",
-        "after",
-        "difference",
-    ]);
-    for change in changes {
+    const HEADER: [&str; 7] = ["program", "mode", "algorithm", "figure", "before", "after", "difference"];
+    let row = |change: &&Change<'_>| {
         let difference = change.after - change.before;
-        table.add_row([
+        vec![
             change.program.to_owned(),
             change.mode.to_owned(),
             change.algorithm.to_owned(),
@@ -120,12 +111,9 @@ fn table(changes: &[&Change<'_>]) -> String {
             format!("{:.0}", change.before),
             format!("{:.0}", change.after),
             format!("{difference:+.0} ({:+.2}%)", 100.0 * change.relative()),
-        ]);
-    }
-    for column in table.column_iter_mut().skip(4) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+        ]
+    };
+    plain::table(HEADER.map(str::to_owned), changes.iter().map(row), |index| index < 4)
 }
 
 #[cfg(test)]

@@ -1,27 +1,22 @@
 //! The report as JSON.
 
-use std::io::Write;
-
-use anyhow::Result;
 use serde::Serialize;
 
 use super::finding::{Finding, findings};
 use super::overhead::Overhead;
 use crate::bench::Results;
 
+/// The results and what follows from them.
 #[derive(Serialize)]
-struct Document<'a> {
+pub(super) struct Document<'a> {
     #[serde(flatten)]
     results: &'a Results,
     finding: Vec<Finding>,
     overhead: Overhead,
 }
 
-/// Writes the results and what follows from them.
-pub(super) fn write(results: &Results, mut file: &mut dyn Write) -> Result<()> {
-    let document =
-        Document { results, finding: findings(&results.cost), overhead: Overhead::of(&results.cost) };
-    serde_json::to_writer_pretty(&mut file, &document)?;
-    writeln!(file)?;
-    Ok(())
+impl<'a> Document<'a> {
+    pub fn new(results: &'a Results) -> Self {
+        Self { results, finding: findings(&results.cost), overhead: Overhead::of(&results.cost) }
+    }
 }

@@ -6,6 +6,7 @@ mod destination;
 mod finding;
 mod json;
 mod overhead;
+pub mod plain;
 pub mod quantity;
 mod run;
 mod side_by_side;
@@ -36,7 +37,7 @@ pub fn print(results: &Results) {
 /// # Errors
 /// The file can't be written; what was there before is still there then.
 pub fn write_json(results: &Results, destination: Destination) -> Result<()> {
-    destination.write(|file| json::write(results, file))
+    destination.write_json(&json::Document::new(results))
 }
 
 /// Writes a line per program and mode, in veristat's columns and more.

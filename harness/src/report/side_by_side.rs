@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, Table, presets};
 
+use super::plain;
 use super::run::{Cost, Figure, Run};
 
 /// One of a cost's figures.
@@ -27,7 +27,6 @@ const COLUMNS: [(&str, &str, Which); 6] = [
 /// A file can't be read, or is of another kind.
 pub fn side_by_side(files: &[PathBuf]) -> Result<String> {
     let runs = files.iter().map(|file| Run::read(file)).collect::<Result<Vec<_>>>()?;
-    let mut table = Table::new();
     let name = |index: usize| -> String {
         let engine = &runs[index].environment.engine;
         let is_only = runs.iter().filter(|run| run.environment.engine == *engine).count() == 1;
@@ -38,7 +37,7 @@ pub fn side_by_side(files: &[PathBuf]) -> Result<String> {
     let columns =
         names.iter().flat_map(|name| COLUMNS.iter().map(move |(title, ..)| format!("{title}\n{name}")));
     let header = ["program", "algorithm"].map(str::to_owned).into_iter().chain(columns);
-    table.load_style(presets::NOTHING).set_header(header);
+    let mut rows = Vec::new();
     let Some((first, others)) = runs.split_first() else { return Ok(String::new()) };
     for cost in first.cost.iter().filter(|cost| cost.mode == "signed") {
         let (program, algorithm) = (&*cost.program, cost.algorithm.as_deref());
@@ -48,14 +47,12 @@ pub fn side_by_side(files: &[PathBuf]) -> Result<String> {
         }
         let figures = runs.iter().flat_map(|run| figures(run, program, algorithm));
         let row = [program, algorithm.unwrap_or("-")].map(str::to_owned).into_iter().chain(figures);
-        table.add_row(row);
+        rows.push(row.collect());
     }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    let table = plain::table(header, rows, |index| index < 2);
     let unit = |(name, run): (&String, &Run)| format!("{name}: {}", run.environment.unit.plural());
     let units: Vec<String> = names.iter().zip(&runs).map(unit).collect();
-    Ok(format!("{}\n\n{}.", table.trim_fmt(), units.join("; ")))
+    Ok(format!("{}\n\n{}.", table, units.join("; ")))
 }
 
 fn figures(run: &Run, program: &str, algorithm: Option<&str>) -> Vec<String> {

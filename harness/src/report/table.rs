@@ -1,7 +1,6 @@
 //! The report as a table.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-
+use super::plain;
 use super::quantity::number;
 use crate::bench::{Cost, Mode, Results, Summary};
 use crate::engine::Unit;
@@ -28,25 +27,10 @@ const TEXT: [usize; 2] = [0, 3];
 
 /// One row per program and algorithm, with the median of each mode.
 pub(super) fn render(results: &Results) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(HEADER);
-    let mut rest = &results.cost[..];
-    while let Some(first) = rest.first() {
-        let end = rest.iter().position(|cost| cost.program != first.program).unwrap_or(rest.len());
-        let (program, others) = rest.split_at(end);
-        for row in rows(program, results.environment.unit) {
-            table.add_row(row);
-        }
-        rest = others;
-    }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        let number = !TEXT.contains(&index);
-        column.set_cell_alignment(if number { CellAlignment::Right } else { CellAlignment::Left });
-    }
-    format!("{}\n\n{}\n", table.trim_fmt(), caption(results))
+    let programs = results.cost.chunk_by(|a, b| a.program == b.program);
+    let rows = programs.flat_map(|program| rows(program, results.environment.unit));
+    let table = plain::table(HEADER.map(str::to_owned), rows, |index| TEXT.contains(&index));
+    format!("{}\n\n{}\n", table, caption(results))
 }
 
 /// The rows of one program.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
-use super::process::schedule;
+use crate::guest::priority::schedule;
 
 /// Runs `task` and says by how many bytes free memory shrank at most while it ran, looking every `interval`.
 ///

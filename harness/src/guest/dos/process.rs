@@ -12,6 +12,8 @@ use nix::unistd::{ForkResult, Pid, fork, pipe};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::guest::priority::schedule;
+
 /// A child of this process. It is killed and waited for when this is dropped.
 pub(super) struct Process<T> {
     pid: Pid,
@@ -98,16 +100,6 @@ impl<T> Drop for Process<T> {
 /// Stops the calling process until its parent lets it go on.
 pub(super) fn stop() -> Result<()> {
     nix::sys::signal::raise(Signal::SIGSTOP).context("stopping")
-}
-
-/// Runs at the priority of `policy` from now on.
-pub(super) fn schedule(policy: libc::c_int, priority: libc::c_int) -> Result<()> {
-    let param = libc::sched_param { sched_priority: priority };
-    // SAFETY: `param` lives through the call; 0 is this thread.
-    if unsafe { libc::sched_setscheduler(0, policy, &param) } != 0 {
-        return Err(io::Error::last_os_error()).context("sched_setscheduler");
-    }
-    Ok(())
 }
 
 /// Becomes another user and keeps root's capabilities: the kernel counts failures by user.
