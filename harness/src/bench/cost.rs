@@ -6,7 +6,7 @@ use bpfsig_signing::key::Algorithm;
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
 use bpfsig_signing::{manifest, slot};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::matrix::Cell;
 use super::mode::Mode;
@@ -51,7 +51,7 @@ pub struct Cost {
 }
 
 /// What a signature check takes.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignatureCost {
     /// All of it.
     #[serde(flatten)]

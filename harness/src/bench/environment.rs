@@ -1,17 +1,18 @@
 //! Where figures come from.
 
+use std::env;
 use std::fs;
 use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Unit, qemu_version};
 use crate::kernel::Kernel;
 
 /// Where something was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Environment {
     /// What executed the guest.
     pub engine: String,
@@ -27,10 +28,14 @@ pub struct Environment {
     pub commit: Option<String>,
     /// When, in UTC.
     pub date: String,
+    /// What `bpfsig` was told to do; none in files that were written before this was.
+    pub command: Option<String>,
+    /// For how long, in seconds, with kernels that had to be built first; none in such files, too.
+    pub seconds: Option<u64>,
 }
 
 /// What kernel it was.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct KernelIdentity {
     /// Release and version.
     pub version: String,
@@ -54,6 +59,8 @@ impl Environment {
             cpu: cpu().unwrap_or_else(|| "unknown".to_owned()),
             commit: commit(),
             date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            command: Some(command()),
+            seconds: None,
         })
     }
 
@@ -68,6 +75,13 @@ impl Environment {
             self.kernels.push(identity);
         }
     }
+}
+
+/// The arguments of this process, as for a shell.
+pub fn command() -> String {
+    let arguments: Vec<String> =
+        env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    shell_words::join(arguments)
 }
 
 /// The model of the host's processor.

@@ -26,7 +26,7 @@ use mode::Machine;
 use subject::Subject;
 
 pub use cost::{Cost, SignatureCost, display};
-pub use environment::Environment;
+pub use environment::{Environment, KernelIdentity, command};
 pub use matrix::Selection;
 pub use mode::Mode;
 pub use signers::Signers;

@@ -1,9 +1,9 @@
 //! What repeated measurements amount to.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Samples, and what they amount to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The middle sample.
     pub median: f64,

@@ -5,7 +5,7 @@ use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::key::Algorithm;
 use bpfsig_signing::program::Program;
 use glob::Pattern;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{exhaust, message};
 use crate::bench::message::forged;
@@ -14,7 +14,7 @@ use crate::corpus;
 use crate::guest::dos::{self, Action, Attempt, Policy};
 
 /// What kind of attack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// None: what the others are compared with.

@@ -19,15 +19,18 @@ use anyhow::{Result, ensure};
 use crate::bench::{Environment, Signers};
 use crate::engine::{Choice, Engine};
 use crate::guest;
-use crate::guest::dos::{Action, Job, Policy};
+use crate::guest::dos::{Action, Job};
 use crate::kernel::{self, Kernel, Variant};
 use crate::progress::{Progress, Total};
-use crate::report::Destination;
 
 use attack::{ALGORITHMS, Arsenal, Attack};
 use results::Cell;
 
+pub use crate::guest::dos::Policy;
 pub use results::Results;
+pub use sentence::sentences;
+pub use table::{caption, percent, table};
+pub use verdict::verdict;
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -73,22 +76,6 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
         attack_kernel(kernel, policies, &arsenal, engine, &mut results, progress)?;
     }
     Ok(results)
-}
-
-/// Prints the table, and what follows from it in words.
-pub fn print(results: &Results) {
-    println!("{}", table::render(results));
-    for sentence in sentence::sentences(results) {
-        println!("{sentence}");
-    }
-}
-
-/// Writes everything.
-///
-/// # Errors
-/// The file can't be written; what was there before is still there then.
-pub fn write_json(results: &Results, destination: Destination) -> Result<()> {
-    destination.write_json(results)
 }
 
 fn signers(kernel: &Kernel, progress: &Progress) -> Result<[Signers; ALGORITHMS.len()]> {

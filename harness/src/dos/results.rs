@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::attack::{Attack, Class};
 use crate::bench::Environment;
 use crate::guest::dos::{self, ATTEMPTS_PER_SECOND, Harm, Measured, Policy};
 
 /// Everything that a run has found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Results {
     /// Where it was measured.
     pub environment: Environment,
@@ -31,10 +31,28 @@ impl Results {
             dos: Vec::new(),
         }
     }
+
+    /// An attack under a policy.
+    pub fn cell(&self, attack: &str, policy: Policy) -> Option<&Cell> {
+        self.dos.iter().find(|cell| cell.attack == attack && cell.policy == policy)
+    }
+
+    /// The attacks, each once.
+    pub fn attacks(&self) -> Vec<&str> {
+        let mut attacks: Vec<&str> = Vec::new();
+        // The last kernel knows them all.
+        for cell in self.dos.iter().rev() {
+            if !attacks.contains(&&*cell.attack) {
+                attacks.push(&cell.attack);
+            }
+        }
+        attacks.reverse();
+        attacks
+    }
 }
 
 /// An attack under a policy. Times are in the unit of the environment.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The attack.
     pub attack: String,
@@ -70,7 +88,7 @@ pub struct Cell {
 }
 
 /// What one attempt costs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// What the kernel says when a limit has taken effect: 0 or an errno.
     pub errno: i32,

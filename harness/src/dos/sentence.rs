@@ -8,7 +8,7 @@ use crate::guest::dos::Policy;
 use crate::report::quantity::number;
 
 /// What the results say, as far as what they compare has been measured.
-pub(super) fn sentences(results: &Results) -> Vec<String> {
+pub fn sentences(results: &Results) -> Vec<String> {
     let figures = Figures { cells: &results.dos, unit: results.environment.unit };
     [figures.shrinks(), figures.worse(), figures.limit(), figures.victims(), figures.valid()]
         .into_iter()

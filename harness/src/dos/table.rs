@@ -3,50 +3,39 @@
 use super::results::{Cell, Results};
 use super::verdict::verdict;
 use crate::engine::Unit;
-use crate::report::plain;
+use crate::report::document::{Column, Table, Text};
 use crate::report::quantity::number;
 
-const HEADER: [&str; 13] = [
-    "attack",
-    "policy",
-    "answer",
-    "an attempt",
-    "amplification",
-    "attempts/s",
-    "peak memory",
-    "victims' share",
-    "of alone",
-    "p50",
-    "p99",
-    "load p50",
-    "load max",
+const COLUMNS: [Column; 13] = [
+    Column::text("attack"),
+    Column::text("policy"),
+    Column::text("answer"),
+    Column::number("an attempt"),
+    Column::number("amplification"),
+    Column::number("attempts/s"),
+    Column::number("peak memory"),
+    Column::number("victims' share"),
+    Column::number("of alone"),
+    Column::number("p50"),
+    Column::number("p99"),
+    Column::number("load p50"),
+    Column::number("load max"),
 ];
 
-/// Columns with text; all others have numbers.
-const TEXT: [usize; 3] = [0, 1, 2];
-
 /// One row per attack and policy.
-pub(super) fn render(results: &Results) -> String {
+pub fn table(results: &Results) -> Table {
     let unit = results.environment.unit;
-    let mut attacks: Vec<&str> = Vec::new();
-    // The last kernel knows them all.
-    for cell in results.dos.iter().rev() {
-        if !attacks.contains(&&cell.attack[..]) {
-            attacks.push(&cell.attack);
-        }
-    }
-    let rows = attacks.iter().rev().flat_map(|attack| {
-        let cells = results.dos.iter().filter(|cell| cell.attack == *attack);
-        cells.enumerate().map(|(index, cell)| row(cell, unit, index == 0))
+    let rows = results.attacks().into_iter().flat_map(|attack| {
+        let cells = results.dos.iter().filter(move |cell| cell.attack == attack);
+        cells.enumerate().map(|(index, cell)| row(cell, unit, index == 0).map(Text::from).into())
     });
-    let table = plain::table(HEADER.map(str::to_owned), rows, |index| TEXT.contains(&index));
-    format!("{}\n\n{}\n", table, caption(results, unit))
+    Table { columns: COLUMNS.into(), rows: rows.collect() }
 }
 
-fn row(cell: &Cell, unit: Unit, is_first: bool) -> Vec<String> {
+fn row(cell: &Cell, unit: Unit, is_first: bool) -> [String; 13] {
     let none = || "-".to_owned();
     let cost = cell.cost.as_ref();
-    vec![
+    [
         if is_first { cell.attack.clone() } else { String::new() },
         cell.policy.name().to_owned(),
         cost.map_or_else(none, |cost| verdict(cost.errno)),
@@ -64,7 +53,8 @@ fn row(cell: &Cell, unit: Unit, is_first: bool) -> Vec<String> {
 }
 
 /// How the figures came about.
-fn caption(results: &Results, unit: Unit) -> String {
+pub fn caption(results: &Results) -> String {
+    let unit = results.environment.unit;
     format!(
         "In {}. `an attempt`: all that one costs the machine; `amplification`: what the kernel does for each \
          instruction of the attacker's own. The victims are watched for {} while each thread of the attackers \
@@ -76,7 +66,8 @@ fn caption(results: &Results, unit: Unit) -> String {
     )
 }
 
-pub(super) fn percent(part: f64) -> String {
+/// A part in percent.
+pub fn percent(part: f64) -> String {
     format!("{:.1} %", 100.0 * part)
 }
 

@@ -33,7 +33,7 @@ pub(super) fn check<'a>(
 }
 
 /// An errno in a word.
-pub(super) fn verdict(errno: i32) -> String {
+pub fn verdict(errno: i32) -> String {
     if errno == 0 { "accepted".to_owned() } else { format!("{:?}", Errno::from_raw(errno)) }
 }
 

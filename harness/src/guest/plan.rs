@@ -90,7 +90,7 @@ impl Add for SignatureTimes {
 }
 
 /// The verifier's figures on its own work, in veristat's terms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifierStats {
     /// Instructions processed, each as often as it was visited.
     pub total_insns: u64,

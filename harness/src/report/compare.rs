@@ -4,8 +4,10 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
+use super::document::{Column, Table, Text};
 use super::plain;
 use super::run::{Cost, Run};
+use crate::bench::Summary;
 
 /// A figure that both runs have.
 #[derive(Debug, PartialEq)]
@@ -71,25 +73,31 @@ fn changes<'a>(a: &'a Run, b: &Run) -> Vec<Change<'a>> {
     for before in &a.cost {
         let after = b.cost(&before.program, &before.mode, before.algorithm.as_deref());
         let Some(after) = after else { continue };
-        let figures = [
-            ("total", before.total, after.total),
-            ("check", before.signature, after.signature),
-            ("verifier", before.verifier, after.verifier),
-        ];
-        for (figure, a, b) in figures {
+        for ((figure, a), (_, b)) in figures(before).into_iter().zip(figures(after)) {
             if let (Some(a), Some(b)) = (a, b) {
                 changes.push(Change {
                     program: &before.program,
                     mode: &before.mode,
                     algorithm: before.algorithm.as_deref().unwrap_or("-"),
                     figure,
-                    before: a.median,
-                    after: b.median,
+                    before: a,
+                    after: b,
                 });
             }
         }
     }
     changes
+}
+
+/// What is compared of a load: medians.
+fn figures(cost: &Cost) -> [(&'static str, Option<f64>); 4] {
+    let median = |figure: &Option<Summary>| figure.as_ref().map(|figure| figure.median);
+    [
+        ("loaded", median(&cost.loaded)),
+        ("total", median(&cost.total)),
+        ("check", cost.signature.as_ref().map(|signature| signature.total.median)),
+        ("verifier", median(&cost.verifier)),
+    ]
 }
 
 impl Change<'_> {
@@ -100,10 +108,11 @@ impl Change<'_> {
 }
 
 fn table(changes: &[&Change<'_>]) -> String {
-    const HEADER: [&str; 7] = ["program", "mode", "algorithm", "figure", "before", "after", "difference"];
+    let text = ["program", "mode", "algorithm", "figure"].map(Column::text);
+    let numbers = ["before", "after", "difference"].map(Column::number);
     let row = |change: &&Change<'_>| {
         let difference = change.after - change.before;
-        vec![
+        let row = [
             change.program.to_owned(),
             change.mode.to_owned(),
             change.algorithm.to_owned(),
@@ -111,9 +120,10 @@ fn table(changes: &[&Change<'_>]) -> String {
             format!("{:.0}", change.before),
             format!("{:.0}", change.after),
             format!("{difference:+.0} ({:+.2}%)", 100.0 * change.relative()),
-        ]
+        ];
+        row.map(Text::from).into()
     };
-    plain::table(HEADER.map(str::to_owned), changes.iter().map(row), |index| index < 4)
+    plain::table(&Table { columns: [&text[..], &numbers].concat(), rows: changes.iter().map(row).collect() })
 }
 
 #[cfg(test)]
@@ -121,16 +131,15 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::report::run::fixture;
 
-    fn run(engine: &str, totals: &[(&str, f64)]) -> String {
-        let cost = |(program, total): &(&str, f64)| {
-            format!(
-                r#"{{"program":"{program}","mode":"signed","algorithm":"p-256","total":{{"median":{total}}},
-                     "signature":null,"verifier":{{"median":7}}}}"#
-            )
+    fn run(engine: &str, totals: &[(&str, u64)]) -> String {
+        let cost = |(program, total): &(&str, u64)| {
+            let mut cost = fixture::cost(program, "signed", *total);
+            cost["verifier"] = fixture::figure(7);
+            cost
         };
-        let costs: Vec<_> = totals.iter().map(cost).collect();
-        format!(r#"{{"environment":{{"engine":"{engine}","unit":"ns"}},"cost":[{}]}}"#, costs.join(","))
+        fixture::run(engine, totals.iter().map(cost).collect()).to_string()
     }
 
     fn compared(before: &str, after: &str, threshold: f64) -> Result<Comparison> {
@@ -145,8 +154,8 @@ mod tests {
 
     #[test]
     fn shows_what_has_moved() {
-        let before = run("tcg", &[("alpha", 1000.0), ("two", 1000.0), ("three", 1000.0), ("gone", 1.0)]);
-        let after = run("tcg", &[("three", 500.0), ("alpha", 1005.0), ("two", 1020.0), ("new", 1.0)]);
+        let before = run("tcg", &[("alpha", 1000), ("two", 1000), ("three", 1000), ("gone", 1)]);
+        let after = run("tcg", &[("three", 500), ("alpha", 1005), ("two", 1020), ("new", 1)]);
         let comparison = compared(&before, &after, 0.01).unwrap();
         assert!(comparison.is_worse);
         assert!(comparison.text.contains("+20 (+2.00%)"), "{}", comparison.text);
@@ -158,7 +167,7 @@ mod tests {
         );
         assert!(
             comparison.text.ends_with(
-                "2 of 6 figures moved by more than 1 % (time). 2 loads are in one of the two only."
+                "2 of 6 figures moved by more than 1 % (guest instructions). 2 loads are in one of the two only."
             ),
             "{}",
             comparison.text
@@ -168,16 +177,19 @@ mod tests {
     #[test]
     fn what_costs_less_is_not_worse() {
         let comparison =
-            compared(&run("tcg", &[("alpha", 1000.0)]), &run("tcg", &[("alpha", 900.0)]), 0.01).unwrap();
+            compared(&run("tcg", &[("alpha", 1000)]), &run("tcg", &[("alpha", 900)]), 0.01).unwrap();
         assert!(!comparison.is_worse);
     }
 
     #[test]
     fn refuses_what_can_not_be_compared() {
         let error = |before: &str, after: &str| compared(before, after, 0.01).err().unwrap().to_string();
-        let one = run("tcg", &[("alpha", 1.0)]);
-        assert!(error(&one, &run("uml", &[("alpha", 1.0)])).contains("time with tcg and time with uml"));
-        assert!(error(&one, &run("tcg", &[("two", 1.0)])).contains("nothing in common"));
+        let one = run("tcg", &[("alpha", 1)]);
+        assert!(
+            error(&one, &run("uml", &[("alpha", 1)]))
+                .contains("guest instructions with tcg and time with uml")
+        );
+        assert!(error(&one, &run("tcg", &[("two", 1)])).contains("nothing in common"));
         assert!(error(&one, "{}").contains("is no result of `bpfsig bench` (without --dos)"));
         let missing = compare("/nonexistent".as_ref(), "/nonexistent".as_ref(), 0.01).err().unwrap();
         assert!(missing.to_string().contains("cannot read /nonexistent"));

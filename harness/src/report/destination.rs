@@ -5,7 +5,6 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 use tempfile::NamedTempFile;
 
 /// A file that is known to be writable, but has not been touched yet.
@@ -43,17 +42,6 @@ impl Destination {
         };
         let target = open().with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Destination { path: path.to_owned(), target })
-    }
-
-    /// Writes a value as JSON.
-    ///
-    /// # Errors
-    /// It can't be written. What was there before is still there then.
-    pub fn write_json(self, value: &impl Serialize) -> Result<()> {
-        self.write(|mut file| {
-            serde_json::to_writer_pretty(&mut file, value)?;
-            Ok(writeln!(file)?)
-        })
     }
 
     /// Writes the file with `write`.

@@ -1,7 +1,7 @@
 //! What the figures say: what a check costs, and when it is cheaper than verification.
 
 use bpfsig_signing::key::Algorithm;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::quantity::number;
 use crate::bench::{Cost, Mode, SignatureCost, display, median};
@@ -9,10 +9,10 @@ use crate::corpus::Source;
 use crate::engine::Unit;
 
 /// What was found of one algorithm.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The algorithm.
-    #[serde(serialize_with = "display")]
+    #[serde(serialize_with = "display", deserialize_with = "parsed")]
     pub algorithm: Algorithm,
     /// Parsing the message and finding the key.
     pub message: f64,
@@ -35,7 +35,7 @@ pub struct Finding {
 }
 
 /// From where on something is cheaper.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakEven {
     /// Too little was measured.
@@ -186,7 +186,8 @@ impl Finding {
 }
 
 impl BreakEven {
-    fn in_words(self, what: &str) -> Option<String> {
+    /// The same in words; none if nothing is known.
+    pub fn in_words(self, what: &str) -> Option<String> {
         Some(match self {
             BreakEven::Unknown => return None,
             BreakEven::From(size) => format!("from {} {what} on", number(size)),
@@ -198,6 +199,11 @@ impl BreakEven {
             }
         })
     }
+}
+
+/// An algorithm by its name.
+fn parsed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Algorithm, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! The report as JSON.
+//! The results as JSON.
 
+use anyhow::Result;
 use serde::Serialize;
 
 use super::finding::{Finding, findings};
@@ -8,7 +9,7 @@ use crate::bench::Results;
 
 /// The results and what follows from them.
 #[derive(Serialize)]
-pub(super) struct Document<'a> {
+pub struct Document<'a> {
     #[serde(flatten)]
     results: &'a Results,
     finding: Vec<Finding>,
@@ -16,7 +17,18 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
+    /// Draws the conclusions.
     pub fn new(results: &'a Results) -> Self {
         Self { results, finding: findings(&results.cost), overhead: Overhead::of(&results.cost) }
     }
+}
+
+/// A value as lines of JSON.
+///
+/// # Errors
+/// It has something that JSON does not know.
+pub fn json(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut json = serde_json::to_vec_pretty(value)?;
+    json.push(b'\n');
+    Ok(json)
 }

@@ -2,7 +2,7 @@
 //! what it can't do without, and what a second load saves.
 
 use bpfsig_signing::program::INSN_SIZE;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::finding::manifest_per_insn;
 use crate::bench::{Cost, Mode, median};
@@ -12,7 +12,7 @@ use crate::engine::Unit;
 const CHEAP: f64 = 2e6;
 
 /// What was found.
-#[derive(Debug, Default, PartialEq, Serialize)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Overhead {
     /// Unsigned loads on the patched kernel, divided by the same on the kernel without the patches.
     pub unsigned_to_baseline: Option<Spread>,
@@ -29,7 +29,7 @@ pub struct Overhead {
 }
 
 /// A figure of many programs.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The middle one.
     pub median: f64,
@@ -42,7 +42,7 @@ pub struct Spread {
 }
 
 /// What it costs to load an object with several programs: all system calls for its programs.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObjectOverhead {
     /// The object.
     pub object: String,

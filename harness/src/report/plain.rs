@@ -1,21 +1,19 @@
 //! Tables in a terminal.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, presets};
 
-/// A table of columns as wide as they have to be. Those that are `text` are aligned to the left, numbers to the right.
-pub fn table(
-    header: impl IntoIterator<Item = String>,
-    rows: impl IntoIterator<Item = Vec<String>>,
-    text: impl Fn(usize) -> bool,
-) -> String {
-    let mut table = Table::new();
-    table
+use super::document::{Column, Table, Text};
+
+/// A table of columns as wide as they have to be.
+pub fn table(table: &Table) -> String {
+    let mut plain = comfy_table::Table::new();
+    plain
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(header)
-        .add_rows(rows);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_cell_alignment(if text(index) { CellAlignment::Left } else { CellAlignment::Right });
+        .set_header(table.columns.iter().map(|column| &*column.title))
+        .add_rows(table.rows.iter().map(|row| row.iter().map(Text::words)));
+    for (column, Column { is_number, .. }) in plain.column_iter_mut().zip(&table.columns) {
+        column.set_cell_alignment(if *is_number { CellAlignment::Right } else { CellAlignment::Left });
     }
-    table.trim_fmt()
+    plain.trim_fmt()
 }

@@ -1,88 +1,87 @@
-//! The report as a table.
+//! All programs of a run in a table.
 
-use super::plain;
+use super::document::{Column, Table, Text};
 use super::quantity::number;
-use crate::bench::{Cost, Mode, Results, Summary};
+use super::run::{Cost, Run};
+use crate::bench::Summary;
 use crate::engine::Unit;
 
-const HEADER: [&str; 14] = [
-    "program",
-    "insns",
-    "processed",
-    "algorithm",
-    "baseline",
-    "unsigned",
-    "signed",
-    "repeated",
-    "check",
-    "verifier",
-    "forged",
-    "unknown signer",
-    "altered",
-    "required",
+const COLUMNS: [Column; 14] = [
+    Column::text("program"),
+    Column::number("insns"),
+    Column::number("processed"),
+    Column::text("algorithm"),
+    Column::number("baseline"),
+    Column::number("unsigned"),
+    Column::number("signed"),
+    Column::number("repeated"),
+    Column::number("check"),
+    Column::number("verifier"),
+    Column::number("forged"),
+    Column::number("unknown signer"),
+    Column::number("altered"),
+    Column::number("required"),
 ];
 
-/// Columns with text; all others have numbers.
-const TEXT: [usize; 2] = [0, 3];
-
 /// One row per program and algorithm, with the median of each mode.
-pub(super) fn render(results: &Results) -> String {
-    let programs = results.cost.chunk_by(|a, b| a.program == b.program);
-    let rows = programs.flat_map(|program| rows(program, results.environment.unit));
-    let table = plain::table(HEADER.map(str::to_owned), rows, |index| TEXT.contains(&index));
-    format!("{}\n\n{}\n", table, caption(results))
+pub(super) fn table(run: &Run) -> Table {
+    let programs = run.cost.chunk_by(|a, b| a.program == b.program);
+    let rows = programs.flat_map(|program| rows(program, run.environment.unit));
+    Table { columns: COLUMNS.into(), rows: rows.map(|row| row.map(Text::from).into()).collect() }
 }
 
 /// The rows of one program.
-fn rows(costs: &[Cost], unit: Unit) -> Vec<Vec<String>> {
+fn rows(costs: &[Cost], unit: Unit) -> Vec<[String; 14]> {
     let Some(first) = costs.first() else { return Vec::new() };
     let without = |mode| costs.iter().find(|cost| cost.mode == mode);
-    let unsigned = without(Mode::Unsigned);
-    let mut algorithms: Vec<_> = costs.iter().filter_map(|cost| cost.algorithm).collect();
+    let unsigned = without("unsigned");
+    let is_ours = |cost: &&Cost| cost.mode == "signed";
+    let mut algorithms: Vec<_> = costs.iter().filter(is_ours).map(|cost| cost.algorithm.as_deref()).collect();
     algorithms.dedup();
-    let row = |algorithm| {
-        let mode = |mode| costs.iter().find(|cost| cost.mode == mode && cost.algorithm == algorithm);
-        let show =
-            |summary: Option<&Summary>| summary.map_or("-".to_owned(), |summary| unit.short(summary.median));
-        let total = |cost: Option<&Cost>| show(cost.and_then(|cost| cost.total.as_ref()));
-        let signed = mode(Mode::Signed);
+    if algorithms.is_empty() {
+        algorithms.push(None);
+    }
+    let row = |algorithm: Option<&str>| {
+        let mode =
+            |mode| costs.iter().find(|cost| cost.mode == mode && cost.algorithm.as_deref() == algorithm);
+        let show = |median: Option<f64>| median.map_or("-".to_owned(), |median| unit.short(median));
+        let median = |figure: &Option<Summary>| figure.as_ref().map(|figure| figure.median);
+        let total = |cost: Option<&Cost>| show(cost.and_then(|cost| median(&cost.total)));
+        let signed = mode("signed");
         let accepted = signed.or(unsigned);
-        vec![
+        [
             first.program.clone(),
             first.insns.to_string(),
             accepted
                 .and_then(|cost| cost.verifier_stats)
                 .map_or("-".to_owned(), |stats| stats.total_insns.to_string()),
-            algorithm.map_or("-".to_owned(), |algorithm| algorithm.to_string()),
-            total(without(Mode::Baseline)),
+            algorithm.unwrap_or("-").to_owned(),
+            total(without("baseline")),
             total(unsigned),
             total(signed),
-            total(mode(Mode::Repeated)),
-            show(signed.and_then(|cost| Some(&cost.signature.as_ref()?.total))),
-            show(accepted.and_then(|cost| cost.verifier.as_ref())),
-            total(mode(Mode::Forged)),
-            total(mode(Mode::UnknownSigner)),
-            total(mode(Mode::Altered)),
-            total(without(Mode::RequiredUnsigned)),
+            total(mode("repeated")),
+            show(signed.and_then(|cost| Some(cost.signature.as_ref()?.total.median))),
+            show(accepted.and_then(|cost| median(&cost.verifier))),
+            total(mode("forged")),
+            total(mode("unknown-signer")),
+            total(mode("altered")),
+            total(without("required-unsigned")),
         ]
     };
-    if algorithms.is_empty() {
-        return vec![row(None)];
-    }
-    algorithms.into_iter().map(|algorithm| row(Some(algorithm))).collect()
+    algorithms.into_iter().map(row).collect()
 }
 
 /// How the figures came about.
-fn caption(results: &Results) -> String {
-    let totals: Vec<&Summary> = results.cost.iter().filter_map(|cost| cost.total.as_ref()).collect();
+pub(super) fn caption(run: &Run) -> String {
+    let totals: Vec<&Summary> = run.cost.iter().filter_map(|cost| cost.total.as_ref()).collect();
     let most = totals.iter().map(|total| total.samples.len()).max().unwrap_or_default();
     let fewer = totals.iter().filter(|total| total.samples.len() < most).count();
     let least = totals.iter().map(|total| total.samples.len()).min().unwrap_or_default();
     let worst = totals.iter().map(|total| total.relative_mad()).fold(0.0, f64::max);
     let mut text = format!(
-        "Medians of {most} samples, in {} of a whole load; `check` and `verifier` are parts of `signed`. \
+        "Medians of {most} samples, in {} of a whole `BPF_PROG_LOAD`; `check` and `verifier` are parts of `signed`. \
          `baseline`: unsigned, without the patches; `required`: unsigned, where signatures are required.",
-        results.environment.unit.plural()
+        run.environment.unit.plural()
     );
     if fewer > 0 {
         text += &format!(

@@ -5,4 +5,5 @@ mod desk;
 mod keygen;
 mod keys;
 mod package;
+mod report;
 mod sign;

@@ -1,6 +1,7 @@
 //! `bpfsig bench`: measures what a signature check costs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use bpfsig_signing::key::Algorithm;
@@ -10,12 +11,13 @@ use crate::bench::{self, Selection};
 use crate::dos;
 use crate::engine::Choice;
 use crate::progress::Progress;
-use crate::report::{self, Destination};
+use crate::report::{self, Collection, Destination, Document, Pages};
 
 /// Measure what a signature check costs, next to what verification costs
 ///
 /// Builds the patched kernel if need be, boots it in a virtual machine and loads programs there: unsigned, signed,
-/// with a forged signature, by an unknown signer, and altered after signing. Prints a table and what follows from it.
+/// with a forged signature, by an unknown signer, and altered after signing. Prints a table and what follows from it, and writes
+/// a report beside the JSON.
 #[derive(Args)]
 pub struct Options {
     /// Measure less, in less time
@@ -48,7 +50,8 @@ pub struct Options {
     #[arg(long, value_name = "ALGORITHM", value_delimiter = ',')]
     algorithm: Vec<Algorithm>,
 
-    /// Where to write all samples and the environment [default: results/bench.json, with --dos results/dos.json]
+    /// Where to write all samples and the environment; the report stands beside it, as .html and .md
+    /// [default: results/bench.json, with --dos results/dos.json]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
@@ -65,31 +68,34 @@ pub fn run(options: Options) -> Result<()> {
         ensure!(!comparison.is_worse, "some figures are worse than they were");
         return Ok(());
     }
-    if dos {
-        let json = json.unwrap_or_else(|| "results/dos.json".into());
-        return run_dos(&dos::Selection { quick, only }, engine, &json);
-    }
-    let json = json.unwrap_or_else(|| "results/bench.json".into());
-    let selection = Selection { quick, only, algorithms };
+    let name = if dos { "results/dos.json" } else { "results/bench.json" };
+    let path = json.unwrap_or_else(|| name.into());
     // Before the work is done that would be lost.
-    let (json_file, csv_file) = (Destination::new(&json)?, Destination::new(&csv)?);
+    let (json_file, pages) = (Destination::new(&path)?, Pages::beside(&path)?);
+    let csv_file = if dos { None } else { Some(Destination::new(&csv)?) };
+    let csv = csv_file.is_some().then_some(&*csv);
+    let written: Vec<String> =
+        [&*path].into_iter().chain(csv).chain(pages.paths()).map(|path| path.display().to_string()).collect();
 
     let progress = Progress::new();
-    let results = bench::run(&selection, engine, &progress)?;
-    report::write_json(&results, json_file)?;
-    report::write_csv(&results, csv_file)?;
-    report::print(&results);
-    progress.line(&format!("Written: {} and {}", json.display(), csv.display()));
-    Ok(())
-}
-
-fn run_dos(selection: &dos::Selection, engine: Choice, json: &Path) -> Result<()> {
-    let json_file = Destination::new(json)?;
-    let progress = Progress::new();
-    let results = dos::run(selection, engine, &progress)?;
-    dos::write_json(&results, json_file)?;
-    dos::print(&results);
-    progress.line(&format!("Written: {}", json.display()));
+    let started = Instant::now();
+    let json = if dos {
+        let mut results = dos::run(&dos::Selection { quick, only }, engine, &progress)?;
+        results.environment.seconds = Some(started.elapsed().as_secs());
+        report::json(&results)?
+    } else {
+        let mut results = bench::run(&Selection { quick, only, algorithms }, engine, &progress)?;
+        results.environment.seconds = Some(started.elapsed().as_secs());
+        if let Some(file) = csv_file {
+            report::write_csv(&results, file)?;
+        }
+        report::json(&Document::new(&results))?
+    };
+    json_file.write(|file| Ok(file.write_all(&json)?))?;
+    let results = Collection::of(&path, &json)?;
+    pages.write(&results, &bench::command())?;
+    print!("{}", results.in_full());
+    progress.line(&format!("Written: {}", written.join(", ")));
     Ok(())
 }
 

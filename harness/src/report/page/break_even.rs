@@ -1,0 +1,190 @@
+//! When a check is cheaper than verification.
+
+use anyhow::Result;
+
+use super::super::collection::Named;
+use super::super::document::{Block, Column, Figure, Figures, Table};
+use super::super::finding::{BreakEven, Finding};
+use super::super::plot::{Axes, Colour, Curve, curves};
+use super::super::quantity::number;
+use super::super::run::{Cost, Run};
+use super::of;
+
+const ALGORITHMS: [Colour; 5] =
+    [Colour::Green, Colour::Sky, Colour::Blue, Colour::Orange, Colour::Vermillion];
+
+/// One way to look at it.
+struct View {
+    title: &'static str,
+    axis: &'static str,
+    /// The programs that differ in nothing else begin with this.
+    ladder: &'static str,
+    x: fn(&Cost) -> Option<u64>,
+    break_even: fn(&Finding) -> BreakEven,
+}
+
+const VIEWS: [View; 2] = [
+    View {
+        title: "by size",
+        axis: "size of the program, instructions",
+        ladder: "straight-",
+        x: |cost| Some(cost.insns),
+        break_even: |finding| finding.break_even_insns,
+    },
+    View {
+        title: "by the verifier's effort",
+        axis: "instructions that the verifier processes",
+        ladder: "loop-",
+        x: |cost| Some(cost.verifier_stats?.total_insns),
+        break_even: |finding| finding.break_even_processed,
+    },
+];
+
+pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
+    let mut figures = Vec::new();
+    let mut algorithms = Vec::new();
+    for run in runs {
+        for view in &VIEWS {
+            if let Some(svg) = plot(&run.result, view)? {
+                figures.push(Figure { title: of(runs, run, &format!("Cost {}", view.title)), svg });
+            }
+        }
+        for algorithm in run.result.finding.iter().map(|finding| finding.algorithm) {
+            if !algorithms.contains(&algorithm) {
+                algorithms.push(algorithm);
+            }
+        }
+    }
+    if figures.is_empty() {
+        return Ok(Vec::new());
+    }
+    let checks =
+        algorithms.iter().zip(ALGORITHMS).map(|(algorithm, colour)| (colour, format!("check, {algorithm}")));
+    let legend = [(Colour::Ink, "verification".to_owned())].into_iter().chain(checks);
+    let legend = legend.chain([(Colour::Grey, "verification of real programs".to_owned())]).collect();
+    Ok(vec![
+        Block::Heading("When a check is cheaper than verification".to_owned()),
+        Block::Paragraph(
+            "What the verifier takes for generated programs (by size: straight-line code of more and more instructions; by \
+             effort: a loop of four instructions that it follows for longer and longer), and what the whole check of the \
+             same programs takes with each algorithm. A circle is where the check becomes cheaper. A dot is the verification \
+             of one real program. Both scales are logarithmic."
+                .into(),
+        ),
+        Block::Figures(Figures { legend, figures }),
+        Block::Table(table(runs)),
+    ])
+}
+
+/// None if too little was measured for a line.
+fn plot(run: &Run, view: &View) -> Result<Option<String>> {
+    let x = |cost: &Cost| (view.x)(cost).map(|x| x as f64);
+    let mut ladder: Vec<(f64, &Cost)> = run
+        .in_mode("signed")
+        .filter(|cost| cost.program.starts_with(view.ladder))
+        .filter_map(|cost| Some((x(cost)?, cost)))
+        .collect();
+    ladder.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let verification = |cost: &Cost| cost.verifier.as_ref().map(|verifier| verifier.median);
+    let manifest = |cost: &Cost| cost.signature.as_ref().map(|signature| signature.manifest.median);
+    let points = |height: &dyn Fn(&Cost) -> Option<f64>| -> Vec<(f64, f64)> {
+        ladder.iter().filter_map(|(x, cost)| Some((*x, height(cost)?))).collect()
+    };
+    let verifications = points(&verification);
+    if verifications.len() < 2 {
+        return Ok(None);
+    }
+    let check = |(finding, colour): (&Finding, Colour)| Curve {
+        colour,
+        points: points(&|cost| Some(finding.message + finding.public_key + manifest(cost)?)),
+        mark: match (view.break_even)(finding) {
+            BreakEven::From(x) => Some(x),
+            _ => None,
+        },
+    };
+    let lines = [Curve { colour: Colour::Ink, points: verifications, mark: None }];
+    let lines: Vec<Curve> = lines.into_iter().chain(run.finding.iter().zip(ALGORITHMS).map(check)).collect();
+    let real = run.in_mode("signed").filter(|cost| cost.is_real());
+    let cloud: Vec<(f64, f64)> = real.filter_map(|cost| Some((x(cost)?, verification(cost)?))).collect();
+    let unit = run.environment.unit;
+    let axes = Axes { x: view.axis, y: unit.plural(), show: &|value| unit.short(value) };
+    curves(&axes, &lines, &cloud).map(Some)
+}
+
+/// What was found of each algorithm, by run.
+fn table(runs: &[Named<Run>]) -> Table {
+    let mut table = Table::new(&[
+        Column::text("algorithm"),
+        Column::number("message, key"),
+        Column::number("public key"),
+        Column::number("hash, each insn"),
+        Column::number("forged"),
+        Column::number("unknown signer"),
+        Column::number("cheaper from, insns"),
+        Column::number("from, processed"),
+        Column::number("real programs"),
+    ]);
+    for run in runs {
+        let unit = run.result.environment.unit;
+        let show = |cost: Option<f64>| cost.map_or("-".to_owned(), |cost| unit.short(cost));
+        for finding in &run.result.finding {
+            table.push([
+                of(runs, run, &finding.algorithm.to_string()),
+                unit.short(finding.message),
+                unit.short(finding.public_key),
+                show(finding.manifest_per_insn),
+                show(finding.forged),
+                show(finding.unknown_signer),
+                from(finding.break_even_insns),
+                from(finding.break_even_processed),
+                format!("{} of {}", finding.real_programs_cheaper, finding.real_programs),
+            ]);
+        }
+    }
+    table
+}
+
+fn from(break_even: BreakEven) -> String {
+    match break_even {
+        BreakEven::Unknown => "-".to_owned(),
+        BreakEven::From(x) => number(x),
+        BreakEven::BelowSmallest(x) => format!("< {}", number(x)),
+        BreakEven::AboveLargest(x) => format!("> {}", number(x)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::run::fixture::{self, cost, figure, signature};
+
+    #[test]
+    fn a_line_takes_two_points() {
+        let program = |name: &str, insns: u64, verifier: u64| {
+            let mut cost = cost(name, "signed", 1000);
+            cost["insns"] = insns.into();
+            cost["source"] = if name.starts_with("straight-") { "generated" } else { "progs/x.bpf.c" }.into();
+            cost["verifier"] = figure(verifier);
+            cost["signature"] = signature([10, 100, insns]);
+            cost
+        };
+        let svg = |costs| {
+            let mut run = fixture::run("tcg", costs);
+            run["finding"] = serde_json::json!([{
+                "algorithm": "rsa-2048", "message": 10.0, "public_key": 100.0, "manifest_per_insn": 1.0, "forged": null,
+                "unknown_signer": null, "break_even_insns": { "from": 50.0 }, "break_even_processed": "unknown",
+                "real_programs": 1, "real_programs_cheaper": 0,
+            }]);
+            plot(&Run::parse(run.to_string().as_bytes()).unwrap(), &VIEWS[0]).unwrap()
+        };
+        let real = program("xdp_acl", 20, 70);
+        assert_eq!(svg(vec![program("straight-2", 2, 4), real.clone()]), None);
+        let svg = svg(vec![program("straight-200", 200, 900), real, program("straight-2", 2, 4)]).unwrap();
+        // Verification and check; the real program and the break-even.
+        assert_eq!(
+            (svg.matches(r#"stroke-width="5""#).count(), svg.matches("<circle").count()),
+            (2, 2),
+            "{svg}"
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! What each program costs, and what of.
+
+use anyhow::Result;
+
+use super::super::collection::Named;
+use super::super::document::{Block, Column, Figure, Figures, Table, Text};
+use super::super::mode::{self, Mode};
+use super::super::peers::{added, ratio};
+use super::super::plot::{Bar, Colour, Group, bars};
+use super::super::run::{Cost, Run};
+use super::super::{side_by_side, table};
+use super::of;
+use super::summary::times;
+use crate::bench::median;
+
+/// What a load is made of, from the left.
+const PARTS: [(Colour, &str); 6] = [
+    (Colour::Purple, "signature: message, signer's key"),
+    (Colour::Vermillion, "signature: public-key operation"),
+    (Colour::Orange, "signature: manifest and hash"),
+    (Colour::Blue, "verifier"),
+    (Colour::Sky, "JIT and rest of BPF_PROG_LOAD"),
+    (Colour::Grey, "other system calls"),
+];
+
+pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut blocks = vec![Block::Heading("What each program costs".to_owned())];
+    for run in runs {
+        blocks.extend(of_run(runs, run)?);
+    }
+    if runs.len() > 1 {
+        let blocks_of_all = vec![
+            Block::Paragraph(Text::from(side_by_side::caption(runs))),
+            Block::Table(side_by_side::table(runs)),
+        ];
+        blocks.push(Block::Details { summary: "All runs side by side".to_owned(), blocks: blocks_of_all });
+    }
+    Ok(blocks)
+}
+
+fn of_run(runs: &[Named<Run>], named: &Named<Run>) -> Result<Vec<Block>> {
+    let run = &named.result;
+    let unit = run.environment.unit;
+    let modes = mode::measured(run);
+    let whole = if run.has_loaded() { "all system calls" } else { "`BPF_PROG_LOAD`" };
+    let mut blocks = vec![
+        Block::Paragraph(
+            of(runs, named, &format!(
+                "Whole loads, one way and another, in {}: {whole}. Medians of all programs; each is compared with itself (how \
+                 many times what it takes, and how much more). Of the algorithms that a program was signed with, the first.",
+                unit.plural()
+            ))
+            .into(),
+        ),
+        Block::Table(ways(run, &modes)),
+        Block::Table(refusals(run)),
+    ];
+    let mut programs: Vec<(f64, &str)> = real_programs(run, &modes);
+    programs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if programs.is_empty() {
+        return Ok(blocks);
+    }
+    let legend: Vec<(Colour, String)> = PARTS
+        .iter()
+        .map(|(colour, label)| (*colour, (*label).to_owned()))
+        .filter(|(colour, _)| run.has_loaded() || *colour != Colour::Grey)
+        .collect();
+    let figure = |title: String, groups: &[Group]| -> Result<Figure> {
+        Ok(Figure { title, svg: bars(groups, &|value| unit.short(value))? })
+    };
+    let examples = examples(&programs).into_iter().map(|(_, program)| {
+        figure(program.to_owned(), &[Group { title: String::new(), ..group(run, &modes, program) }])
+    });
+    blocks.push(Block::Paragraph(
+        format!(
+            "Five of the {} real programs: the cheapest to load unsigned, those a quarter, half and three quarters up, and the \
+             dearest. Each bar is one way to load it; its length is the whole, its colours are what of. Each picture has a \
+             scale of its own, from 0.",
+            programs.len()
+        )
+        .into(),
+    ));
+    blocks
+        .push(Block::Figures(Figures { legend: legend.clone(), figures: examples.collect::<Result<_>>()? }));
+    let classes = programs.chunk_by(|a, b| a.0.log10().floor() == b.0.log10().floor());
+    let class = |class: &[(f64, &str)]| {
+        let mut bounds: Vec<String> =
+            [class.first(), class.last()].into_iter().flatten().map(|(cost, _)| unit.short(*cost)).collect();
+        bounds.dedup();
+        let title = format!("Programs that take {} unsigned", bounds.join(" to "));
+        figure(title, &class.iter().map(|(_, program)| group(run, &modes, program)).collect::<Vec<_>>())
+    };
+    let figures = classes.map(class).collect::<Result<_>>()?;
+    blocks.push(Block::Details {
+        summary: of(runs, named, "All real programs, by what they take unsigned"),
+        blocks: vec![Block::Figures(Figures { legend, figures })],
+    });
+    blocks.push(Block::Details {
+        summary: of(runs, named, "All programs and objects in figures"),
+        blocks: vec![
+            Block::Paragraph(table::caption(run).into()),
+            Block::Table(table::table(run)),
+            Block::List(words(run)),
+        ],
+    });
+    Ok(blocks)
+}
+
+/// What follows, in words.
+fn words(run: &Run) -> Vec<Text> {
+    run.overhead.in_words(run.environment.unit).into_iter().map(Text::from).collect()
+}
+
+/// Each way to load programs, next to the way without.
+fn ways(run: &Run, modes: &[Mode<'_>]) -> Table {
+    let unit = run.environment.unit;
+    let mut table = Table::new(&[
+        Column::text("way"),
+        Column::text("what it is"),
+        Column::number("programs"),
+        Column::number("a load"),
+        Column::text("next to"),
+        Column::number("times"),
+        Column::number("at most"),
+        Column::number("more"),
+        Column::number("bytes to send"),
+    ]);
+    let none = || "-".to_owned();
+    for mode in modes {
+        let costs: Vec<&Cost> = run.in_mode(mode.name).filter(|cost| cost.errno == 0).collect();
+        let middle =
+            |figures: Vec<f64>, show: &dyn Fn(f64) -> String| median(figures).map_or_else(none, show);
+        let compared = mode.without.and_then(|without| ratio(run, mode.name, without));
+        table.push([
+            format!("`{}`", mode.name),
+            mode.what.to_owned(),
+            costs.len().to_string(),
+            middle(costs.iter().filter_map(|cost| run.load(cost)).collect(), &|cost| unit.short(cost)),
+            mode.without.filter(|_| compared.is_some()).map_or_else(none, |without| format!("`{without}`")),
+            compared.map_or_else(none, |compared| times(compared.median)),
+            compared.map_or_else(none, |compared| times(compared.most)),
+            added(run, mode).map_or_else(none, |added| unit.short(added.median)),
+            middle(costs.iter().filter_map(|cost| Some(cost.travels? as f64)).collect(), &|bytes| {
+                format!("{bytes:.0}")
+            }),
+        ]);
+    }
+    table
+}
+
+/// What it takes to refuse.
+fn refusals(run: &Run) -> Table {
+    let unit = run.environment.unit;
+    let mut table = Table::new(&[
+        Column::text("refused"),
+        Column::text("with"),
+        Column::number("programs"),
+        Column::number("median"),
+        Column::number("most"),
+    ]);
+    let mut modes: Vec<(&str, i32)> = Vec::new();
+    for cost in run.cost.iter().filter(|cost| cost.errno != 0) {
+        if !modes.iter().any(|(mode, _)| *mode == cost.mode) {
+            modes.push((&cost.mode, cost.errno));
+        }
+    }
+    for (mode, errno) in modes {
+        let figures: Vec<f64> =
+            run.in_mode(mode).filter(|cost| cost.errno != 0).filter_map(|cost| run.load(cost)).collect();
+        let most = figures.iter().copied().fold(0.0, f64::max);
+        let programs = figures.len();
+        let Some(median) = median(figures) else { continue };
+        table.push([
+            format!("`{mode}`"),
+            format!("`{}`", crate::dos::verdict(errno)),
+            programs.to_string(),
+            unit.short(median),
+            unit.short(most),
+        ]);
+    }
+    table
+}
+
+/// Programs that somebody wrote, with what they cost in the first mode in which they were loaded.
+fn real_programs<'a>(run: &'a Run, modes: &[Mode<'_>]) -> Vec<(f64, &'a str)> {
+    let mut programs: Vec<(f64, &str)> = Vec::new();
+    for mode in modes {
+        for cost in run.in_mode(mode.name).filter(|cost| cost.is_real() && cost.errno == 0) {
+            if let Some(load) =
+                run.load(cost).filter(|_| !programs.iter().any(|(_, program)| *program == cost.program))
+            {
+                programs.push((load, &cost.program));
+            }
+        }
+    }
+    programs
+}
+
+/// The first, the last and those at even distances between them.
+fn examples<T: Copy>(programs: &[T]) -> Vec<T> {
+    let last = programs.len().saturating_sub(1);
+    let mut indexes: Vec<usize> = (0..5).map(|quarter| quarter * last / 4).collect();
+    indexes.dedup();
+    indexes.into_iter().filter_map(|index| programs.get(index).copied()).collect()
+}
+
+/// A program in each mode.
+fn group(run: &Run, modes: &[Mode<'_>], program: &str) -> Group {
+    let bar = |mode: &Mode<'_>| {
+        let cost = run.in_mode(mode.name).find(|cost| cost.program == program && cost.errno == 0)?;
+        let load = run.load(cost)?;
+        let parts = PARTS.iter().zip(parts(cost, load)).map(|((colour, _), part)| (*colour, part));
+        Some(Bar {
+            label: mode.name.to_owned(),
+            parts: parts.collect(),
+            value: run.environment.unit.short(load),
+        })
+    };
+    Group { title: program.to_owned(), bars: modes.iter().filter_map(bar).collect() }
+}
+
+/// What of a load each of [`PARTS`] takes. Medians of parts may come to a little more than the median of the whole.
+fn parts(cost: &Cost, load: f64) -> [f64; PARTS.len()] {
+    let [message, public_key, manifest] = cost.signature.as_ref().map_or([0.0; 3], |signature| {
+        [&signature.message, &signature.public_key, &signature.manifest].map(|part| part.median)
+    });
+    let verifier = cost.verifier.as_ref().map_or(0.0, |verifier| verifier.median);
+    let total = cost.total.as_ref().map_or(load, |total| total.median);
+    let rest = (total - message - public_key - manifest - verifier).max(0.0);
+    [message, public_key, manifest, verifier, rest, (load - total).max(0.0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::run::fixture::{self, cost, figure};
+
+    #[test]
+    fn parts_come_to_the_whole() {
+        let mut signed = cost("one", "signed", 100);
+        signed["signature"] = fixture::signature([10, 20, 5]);
+        signed["verifier"] = figure(40);
+        signed["loaded"] = figure(130);
+        let run = Run::parse(fixture::run("tcg", vec![signed]).to_string().as_bytes()).unwrap();
+        assert_eq!(parts(&run.cost[0], 130.0), [10.0, 20.0, 5.0, 40.0, 25.0, 30.0]);
+        // Without a figure of all system calls, and with parts that come to more.
+        let mut unsigned = cost("one", "unsigned", 100);
+        unsigned["verifier"] = figure(101);
+        let run = Run::parse(fixture::run("tcg", vec![unsigned]).to_string().as_bytes()).unwrap();
+        assert_eq!(parts(&run.cost[0], 100.0), [0.0, 0.0, 0.0, 101.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn examples_are_spread_evenly() {
+        assert_eq!(examples(&(0..81).collect::<Vec<_>>()), [0, 20, 40, 60, 80]);
+        assert_eq!(examples(&[7, 8]), [7, 8]);
+        assert!(examples::<u8>(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_bar() {
+        let costs = vec![cost("one", "unsigned", 5), cost("one", "signed", 9), cost("two", "unsigned", 6)];
+        let run = Run::parse(fixture::run("tcg", costs).to_string().as_bytes()).unwrap();
+        let modes = mode::measured(&run);
+        let labels = |program| -> Vec<String> {
+            group(&run, &modes, program).bars.into_iter().map(|bar| bar.label).collect()
+        };
+        assert_eq!(
+            (labels("one"), labels("two")),
+            (vec!["unsigned".to_owned(), "signed".to_owned()], vec!["unsigned".to_owned()])
+        );
+        assert_eq!(real_programs(&run, &modes), [(5.0, "one"), (6.0, "two")]);
+    }
+}

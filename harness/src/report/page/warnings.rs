@@ -1,0 +1,182 @@
+//! What a reader has to mind.
+
+use super::super::collection::{Collection, Named};
+use super::super::mode;
+use super::super::run::{Cost, Run};
+use crate::bench::{Environment, KernelIdentity, Summary};
+
+/// A figure whose samples deviate by more than this part of their median is noisy.
+const NOISY: f64 = 0.02;
+
+/// A figure with fewer samples than this says little about its spread.
+const FEW: usize = 5;
+
+/// All that applies to these results.
+pub(super) fn warnings(results: &Collection) -> Vec<String> {
+    let of_runs = results.runs.iter().flat_map(|run| [noise(run), samples(run), modes(run)]);
+    let mut warnings: Vec<String> = of_runs.flatten().collect();
+    let environments: Vec<&Environment> =
+        results.environments().map(|(_, environment)| environment).collect();
+    warnings.extend(
+        [sources(&environments), commits(&environments), kernels(&environments)].into_iter().flatten(),
+    );
+    for (file, environment) in results.environments() {
+        if environment.command.as_ref().is_some_and(|command| command.contains("--quick")) {
+            warnings.push(format!("{} is of a quick run: less was measured, in less time.", file.display()));
+        }
+    }
+    if results.runs.is_empty() {
+        warnings.push("what loads cost is not among these results (`bench`).".to_owned());
+    }
+    if results.attacks.is_empty() {
+        warnings.push("what attackers get is not among these results (`bench --dos`).".to_owned());
+    }
+    warnings
+}
+
+fn totals(run: &Run) -> impl Iterator<Item = (&Cost, &Summary)> {
+    run.cost.iter().filter_map(|cost| Some((cost, cost.total.as_ref()?)))
+}
+
+fn noise(run: &Named<Run>) -> Option<String> {
+    let noisy = || totals(&run.result).filter(|(_, total)| total.relative_mad() > NOISY);
+    let (cost, worst) = noisy().max_by(|(_, a), (_, b)| a.relative_mad().total_cmp(&b.relative_mad()))?;
+    Some(format!(
+        "{}: samples deviate by more than {:.0} % (median) in {} of {} figures, by {:.0} % in the worst ({}, `{}`).",
+        run.file.display(),
+        100.0 * NOISY,
+        noisy().count(),
+        totals(&run.result).count(),
+        100.0 * worst.relative_mad(),
+        cost.program,
+        cost.mode,
+    ))
+}
+
+fn samples(run: &Named<Run>) -> Option<String> {
+    let few = || totals(&run.result).filter(|(_, total)| total.samples.len() < FEW);
+    let least = few().map(|(_, total)| total.samples.len()).min()?;
+    // Only costly loads are sampled that seldom.
+    let cheapest = few().map(|(_, total)| total.median).min_by(f64::total_cmp)?;
+    let unit = run.result.environment.unit;
+    Some(format!(
+        "{}: {} of {} figures, of loads that take {} or more, rest on fewer than {FEW} samples, at least {least}.",
+        run.file.display(),
+        few().count(),
+        totals(&run.result).count(),
+        unit.short(cheapest),
+    ))
+}
+
+fn modes(run: &Named<Run>) -> Option<String> {
+    let missing: Vec<String> =
+        mode::missing(&run.result).into_iter().map(|mode| format!("`{mode}`")).collect();
+    (!missing.is_empty())
+        .then(|| format!("{}: not measured in this run: {}.", run.file.display(), missing.join(", ")))
+}
+
+fn sources(environments: &[&Environment]) -> Option<String> {
+    let is_dirty = |environment: &&&Environment| {
+        environment.commit.as_ref().is_none_or(|commit| commit.ends_with("-dirty"))
+    };
+    let dirty = environments.iter().filter(is_dirty).count();
+    (dirty > 0)
+        .then(|| format!("{dirty} of {} files come from sources that are no commit.", environments.len()))
+}
+
+fn commits(environments: &[&Environment]) -> Option<String> {
+    let mut commits: Vec<&str> =
+        environments.iter().filter_map(|environment| environment.commit.as_deref()).collect();
+    commits.sort_unstable();
+    commits.dedup();
+    (commits.len() > 1).then(|| format!("the files come from {} commits.", commits.len()))
+}
+
+/// Kernels of the same release, with patches or without, that are not the same.
+fn kernels(environments: &[&Environment]) -> Option<String> {
+    let same_kind = |a: &KernelIdentity, b: &KernelIdentity| {
+        let release =
+            |kernel: &KernelIdentity| kernel.version.split(' ').next().unwrap_or_default().to_owned();
+        release(a) == release(b) && a.patches_sha256.is_some() == b.patches_sha256.is_some()
+    };
+    let differ = |a: &Environment, b: &Environment| {
+        let mut pairs =
+            a.kernels.iter().flat_map(|first| b.kernels.iter().map(move |second| (first, second)));
+        pairs.any(|(first, second)| {
+            same_kind(first, second)
+                && (&first.config_sha256, &first.patches_sha256)
+                    != (&second.config_sha256, &second.patches_sha256)
+        })
+    };
+    let mixed = environments.iter().enumerate().any(|(index, a)| {
+        // Each engine has kernels of its own.
+        environments[..index].iter().any(|b| a.engine == b.engine && differ(a, b))
+    });
+    mixed.then(|| "the files come from kernels with other patches or another configuration.".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::report::run::fixture::{self, cost};
+
+    fn collection(run: &Value) -> Collection {
+        Collection::of(Path::new("a.json"), run.to_string().as_bytes()).unwrap()
+    }
+
+    fn two(change: impl FnOnce(&mut Value)) -> Collection {
+        let mut first = fixture::run("tcg", vec![cost("one", "signed", 5)]);
+        first["environment"]["kernels"] =
+            json!([{ "version": "6.12.1 #1", "config_sha256": "c", "patches_sha256": "p" }]);
+        let mut second = first.clone();
+        change(&mut second);
+        let (mut both, second) = (collection(&first), collection(&second));
+        both.runs.extend(second.runs);
+        both
+    }
+
+    fn said(results: &Collection, what: &str) -> bool {
+        warnings(results).iter().any(|warning| warning.contains(what))
+    }
+
+    #[test]
+    fn noise_and_few_samples_are_told() {
+        let mut noisy = cost("one", "signed", 100);
+        noisy["total"] = json!({ "median": 100.0, "mad": 10.0, "samples": [90, 100, 110] });
+        let mut calm = cost("two", "signed", 100);
+        calm["total"] = json!({ "median": 100.0, "mad": 1.0, "samples": [99, 100, 100, 100, 101] });
+        let results = collection(&fixture::run("tcg", vec![noisy, calm]));
+        assert!(
+            said(&results, "in 1 of 2 figures, by 10 % in the worst (one, `signed`)"),
+            "{:?}",
+            warnings(&results)
+        );
+        assert!(said(
+            &results,
+            "1 of 2 figures, of loads that take 100 or more, rest on fewer than 5 samples, at least 3"
+        ));
+        assert!(said(&results, "not measured in this run: `baseline`"));
+        assert!(said(&results, "`bench --dos`") && !said(&results, "no commit"));
+    }
+
+    #[test]
+    fn what_does_not_belong_together_is_told() {
+        assert!(!said(&two(|_| {}), "commit") && !said(&two(|_| {}), "kernels"));
+        assert!(said(&two(|run| run["environment"]["commit"] = "other".into()), "2 commits"));
+        assert!(said(
+            &two(|run| run["environment"]["commit"] = "other-dirty".into()),
+            "1 of 2 files come from sources"
+        ));
+        let other = |run: &mut Value| run["environment"]["kernels"][0]["config_sha256"] = "other".into();
+        assert!(said(&two(other), "kernels with other patches"));
+        let elsewhere = |run: &mut Value| {
+            other(run);
+            run["environment"]["engine"] = "uml".into();
+        };
+        assert!(!said(&two(elsewhere), "kernels with other patches"));
+    }
+}

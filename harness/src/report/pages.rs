@@ -1,0 +1,99 @@
+//! Where a report goes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+
+use super::collection::Collection;
+use super::destination::Destination;
+use super::document::Document;
+use super::{html, markdown, page};
+
+/// The files of a report, which are known to be writable.
+pub struct Pages(Vec<Page>);
+
+struct Page {
+    path: PathBuf,
+    destination: Destination,
+    render: fn(&Document) -> String,
+}
+
+impl Page {
+    fn new(path: PathBuf, render: fn(&Document) -> String) -> Result<Page> {
+        Ok(Page { destination: Destination::new(&path)?, path, render })
+    }
+}
+
+impl Pages {
+    /// Beside the JSON of a run, unless that goes to a pipe or a terminal.
+    ///
+    /// # Errors
+    /// A file can't be written, or would take the place of the JSON.
+    pub fn beside(json: &Path) -> Result<Pages> {
+        if json.exists() && !json.is_file() {
+            return Ok(Pages(Vec::new()));
+        }
+        let taken =
+            ["html", "md"].iter().find(|extension| json.extension().is_some_and(|of| of == **extension));
+        ensure!(taken.is_none(), "{} is where the report goes: give the JSON another name", json.display());
+        Pages::of(&json.with_extension("html"), &json.with_extension("md"))
+    }
+
+    /// At `output`: a file if its name ends in `.html` or `.md`, otherwise both in a directory.
+    ///
+    /// # Errors
+    /// A file can't be written.
+    pub fn at(output: &Path) -> Result<Pages> {
+        match output.extension().and_then(|extension| extension.to_str()) {
+            Some("html") => Ok(Pages(vec![Page::new(output.to_owned(), html::render)?])),
+            Some("md") => Ok(Pages(vec![Page::new(output.to_owned(), markdown::render)?])),
+            _ => Pages::of(&output.join("report.html"), &output.join("report.md")),
+        }
+    }
+
+    fn of(html: &Path, markdown: &Path) -> Result<Pages> {
+        Ok(Pages(vec![
+            Page::new(html.to_owned(), html::render)?,
+            Page::new(markdown.to_owned(), markdown::render)?,
+        ]))
+    }
+
+    /// Where they are.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|page| &*page.path)
+    }
+
+    /// Writes the report of `results`, which `bpfsig COMMAND` has asked for.
+    ///
+    /// # Errors
+    /// It can't be written; what was there before is still there then.
+    pub fn write(self, results: &Collection, command: &str) -> Result<()> {
+        let document = page::document(results, command)?;
+        for Page { destination, render, .. } in self.0 {
+            destination.write(|file| Ok(file.write_all(render(&document).as_bytes())?))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_one_file_or_two() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = |pages: Pages| -> Vec<PathBuf> {
+            pages.paths().map(|path| path.strip_prefix(&directory).unwrap().to_owned()).collect()
+        };
+        let at = |name: &str| paths(Pages::at(&directory.path().join(name)).unwrap());
+        assert_eq!(at("RESULTS.md"), [Path::new("RESULTS.md")]);
+        assert_eq!(at("a.html"), [Path::new("a.html")]);
+        assert_eq!(at("new"), ["new/report.html", "new/report.md"].map(PathBuf::from));
+        let beside = Pages::beside(&directory.path().join("bench.json")).unwrap();
+        assert_eq!(paths(beside), ["bench.html", "bench.md"].map(PathBuf::from));
+        assert!(Pages::beside(Path::new("/dev/null")).unwrap().0.is_empty());
+        let error = Pages::beside(&directory.path().join("bench.md")).err().unwrap();
+        assert!(error.to_string().contains("another name"), "{error}");
+    }
+}
