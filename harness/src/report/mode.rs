@@ -32,12 +32,13 @@ const fn mode(name: &'static str, what: &'static str, without: Option<&'static s
     Mode { name, what, without }
 }
 
-/// Those in which anything was loaded, and at the end those that nothing is known of.
+/// Those in which anything was loaded or was to be, and at the end those that nothing is known of.
 pub fn measured(run: &Run) -> Vec<Mode<'_>> {
+    let loaded = run.cost.iter().filter(|cost| cost.errno == 0).map(|cost| &*cost.mode);
     let mut names: Vec<&str> = Vec::new();
-    for cost in run.cost.iter().filter(|cost| cost.errno == 0) {
-        if !names.contains(&&*cost.mode) {
-            names.push(&cost.mode);
+    for name in loaded.chain(run.unsupported.iter().map(|row| &*row.mode)) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     let mut modes: Vec<Mode<'_>> = KNOWN.into_iter().filter(|mode| names.contains(&mode.name)).collect();

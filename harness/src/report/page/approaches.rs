@@ -1,5 +1,7 @@
 //! What each approach can and can't do.
 
+use std::collections::HashSet;
+
 use super::super::collection::Named;
 use super::super::document::{Block, Column, Table, Text};
 use super::super::mode;
@@ -13,8 +15,8 @@ const TESTS: &str = "../harness/tests/vm";
 pub(super) fn blocks(runs: &[Named<Run>]) -> Vec<Block> {
     let mut blocks = vec![Block::Heading("What each approach can and can't do".to_owned())];
     for named in runs {
-        let what = "How many programs are loaded each way, one by one. What can't be was found by trying; without a reason, \
-                    it was not tried.";
+        let what = "How many programs, and objects with several, are loaded each way. What can't be was found by trying; \
+                    without a reason, it was not tried.";
         blocks.push(Block::Paragraph(of(runs, named, what).into()));
         blocks.push(Block::Table(carried(&named.result)));
     }
@@ -35,7 +37,12 @@ fn carried(run: &Run) -> Table {
         Column::text("programs"),
     ]);
     for mode in mode::measured(run) {
-        let carried = run.in_mode(mode.name).filter(|cost| cost.errno == 0).count();
+        let carried: HashSet<&str> = run
+            .cost
+            .iter()
+            .filter(|cost| cost.mode == mode.name && cost.errno == 0)
+            .map(|cost| &*cost.program)
+            .collect();
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         for row in run.unsupported.iter().filter(|row| row.mode == mode.name) {
             match reasons.iter_mut().find(|(reason, _)| *reason == row.reason) {
@@ -44,7 +51,7 @@ fn carried(run: &Run) -> Table {
             }
         }
         let way = |is_first: bool| match is_first {
-            true => [format!("`{}`", mode.name), carried.to_string()],
+            true => [format!("`{}`", mode.name), carried.len().to_string()],
             false => [String::new(), String::new()],
         };
         if reasons.is_empty() {

@@ -14,12 +14,13 @@ use super::summary::times;
 use crate::bench::median;
 
 /// What a load is made of, from the left.
-const PARTS: [(Colour, &str); 6] = [
+const PARTS: [(Colour, &str); 7] = [
     (Colour::Purple, "signature: message, signer's key"),
     (Colour::Vermillion, "signature: public-key operation"),
     (Colour::Orange, "signature: manifest and hash"),
     (Colour::Blue, "verifier"),
     (Colour::Sky, "JIT and rest of BPF_PROG_LOAD"),
+    (Colour::Green, "not told apart by the kernel: signature, loader, JIT"),
     (Colour::Grey, "other system calls"),
 ];
 
@@ -43,75 +44,82 @@ pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
 
 fn of_run(runs: &[Named<Run>], named: &Named<Run>) -> Result<Vec<Block>> {
     let run = &named.result;
-    let unit = run.environment.unit;
     let modes = mode::measured(run);
     let whole = if run.has_loaded() { "all system calls" } else { "`BPF_PROG_LOAD`" };
+    let caption = format!(
+        "Whole loads, one way and another, in {}: {whole}. Medians of all programs; each is compared with itself (how \
+         many times what it takes, and how much more). Of the algorithms that a program was signed with, the first.",
+        run.environment.unit.plural()
+    );
     let mut blocks = vec![
-        Block::Paragraph(
-            of(runs, named, &format!(
-                "Whole loads, one way and another, in {}: {whole}. Medians of all programs; each is compared with itself (how \
-                 many times what it takes, and how much more). Of the algorithms that a program was signed with, the first.",
-                unit.plural()
-            ))
-            .into(),
-        ),
+        Block::Paragraph(of(runs, named, &caption).into()),
         Block::Table(ways(run, &modes)),
         Block::Table(refusals(run)),
     ];
-    let mut programs: Vec<(f64, &str)> = real_programs(run, &modes);
-    programs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    if programs.is_empty() {
-        return Ok(blocks);
-    }
-    let legend: Vec<(Colour, String)> = PARTS
-        .iter()
-        .map(|(colour, label)| (*colour, (*label).to_owned()))
-        .filter(|(colour, _)| run.has_loaded() || *colour != Colour::Grey)
-        .collect();
-    let figure = |title: String, groups: &[Group]| -> Result<Figure> {
-        Ok(Figure { title, svg: bars(groups, &|value| unit.short(value))? })
-    };
-    let examples = examples(&programs).into_iter().map(|(_, program)| {
-        figure(program.to_owned(), &[Group { title: String::new(), ..group(run, &modes, program) }])
-    });
-    blocks.push(Block::Paragraph(
-        format!(
-            "Five of the {} real programs: the cheapest to load unsigned, those a quarter, half and three quarters up, and the \
-             dearest. Each bar is one way to load it; its length is the whole, its colours are what of. Each picture has a \
-             scale of its own, from 0.",
-            programs.len()
-        )
-        .into(),
-    ));
-    blocks
-        .push(Block::Figures(Figures { legend: legend.clone(), figures: examples.collect::<Result<_>>()? }));
-    let classes = programs.chunk_by(|a, b| a.0.log10().floor() == b.0.log10().floor());
-    let class = |class: &[(f64, &str)]| {
-        let mut bounds: Vec<String> =
-            [class.first(), class.last()].into_iter().flatten().map(|(cost, _)| unit.short(*cost)).collect();
-        bounds.dedup();
-        let title = format!("Programs that take {} unsigned", bounds.join(" to "));
-        figure(title, &class.iter().map(|(_, program)| group(run, &modes, program)).collect::<Vec<_>>())
-    };
-    let figures = classes.map(class).collect::<Result<_>>()?;
-    blocks.push(Block::Details {
-        summary: of(runs, named, "All real programs, by what they take unsigned"),
-        blocks: vec![Block::Figures(Figures { legend, figures })],
-    });
+    blocks.extend(pictures(runs, named, &modes)?);
+    let words = run.overhead.in_words(run.environment.unit);
     blocks.push(Block::Details {
         summary: of(runs, named, "All programs and objects in figures"),
         blocks: vec![
             Block::Paragraph(table::caption(run).into()),
             Block::Table(table::table(run)),
-            Block::List(words(run)),
+            Block::List(words.into_iter().map(Text::from).collect()),
         ],
     });
     Ok(blocks)
 }
 
-/// What follows, in words.
-fn words(run: &Run) -> Vec<Text> {
-    run.overhead.in_words(run.environment.unit).into_iter().map(Text::from).collect()
+/// Real programs: some, and folded away all.
+fn pictures(runs: &[Named<Run>], named: &Named<Run>, modes: &[Mode<'_>]) -> Result<Vec<Block>> {
+    let run = &named.result;
+    let unit = run.environment.unit;
+    let mut programs = real_programs(run, modes);
+    programs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if programs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let group = |(_, program): &(f64, &str)| group(run, modes, program);
+    let figure = |title: String, groups: &[Group]| -> Result<Figure> {
+        Ok(Figure { title, svg: bars(groups, &|value| unit.short(value))? })
+    };
+    let example = |program: (f64, &str)| {
+        figure(program.1.to_owned(), &[Group { title: String::new(), ..group(&program) }])
+    };
+    let class = |class: &[(f64, &str)]| {
+        let mut bounds: Vec<String> =
+            [class.first(), class.last()].into_iter().flatten().map(|(cost, _)| unit.short(*cost)).collect();
+        bounds.dedup();
+        let title = format!("Programs that take {} unsigned", bounds.join(" to "));
+        figure(title, &class.iter().map(group).collect::<Vec<_>>())
+    };
+    let examples = examples(&programs).into_iter().map(example).collect::<Result<_>>()?;
+    let classes = programs.chunk_by(|a, b| a.0.log10().floor() == b.0.log10().floor());
+    let all = classes.map(class).collect::<Result<_>>()?;
+    let legend = legend(&programs.iter().map(group).collect::<Vec<_>>());
+    let caption = format!(
+        "Some of the {} real programs: the cheapest to load unsigned, the dearest, and those at a quarter, half and three \
+         quarters of the way. Each bar is one way to load it; its length is the whole, its colours are what of. Each \
+         picture has a scale of its own, from 0.",
+        programs.len()
+    );
+    Ok(vec![
+        Block::Paragraph(of(runs, named, &caption).into()),
+        Block::Figures(Figures { legend: legend.clone(), figures: examples }),
+        Block::Details {
+            summary: of(runs, named, "All real programs, by what they take unsigned"),
+            blocks: vec![Block::Figures(Figures { legend, figures: all })],
+        },
+    ])
+}
+
+/// The parts that occur.
+fn legend(groups: &[Group]) -> Vec<(Colour, String)> {
+    let occurs = |colour: Colour| {
+        let mut parts = groups.iter().flat_map(|group| &group.bars).flat_map(|bar| &bar.parts);
+        parts.any(|(of, part)| *of == colour && *part > 0.0)
+    };
+    let parts = PARTS.into_iter().filter(|(colour, _)| occurs(*colour));
+    parts.map(|(colour, label)| (colour, label.to_owned())).collect()
 }
 
 /// Each way to load programs, next to the way without.
@@ -230,7 +238,9 @@ fn parts(cost: &Cost, load: f64) -> [f64; PARTS.len()] {
     let verifier = cost.verifier.as_ref().map_or(0.0, |verifier| verifier.median);
     let total = cost.total.as_ref().map_or(load, |total| total.median);
     let rest = (total - message - public_key - manifest - verifier).max(0.0);
-    [message, public_key, manifest, verifier, rest, (load - total).max(0.0)]
+    let is_told_apart = cost.verifier.is_some() && (cost.algorithm.is_none() || cost.signature.is_some());
+    let (rest, mixed) = if is_told_apart { (rest, 0.0) } else { (0.0, rest) };
+    [message, public_key, manifest, verifier, rest, mixed, (load - total).max(0.0)]
 }
 
 #[cfg(test)]
@@ -240,17 +250,21 @@ mod tests {
 
     #[test]
     fn parts_come_to_the_whole() {
+        let parts = |cost| {
+            let run = Run::parse(fixture::run("tcg", vec![cost]).to_string().as_bytes()).unwrap();
+            parts(&run.cost[0], run.load(&run.cost[0]).unwrap())
+        };
         let mut signed = cost("one", "signed", 100);
-        signed["signature"] = fixture::signature([10, 20, 5]);
         signed["verifier"] = figure(40);
         signed["loaded"] = figure(130);
-        let run = Run::parse(fixture::run("tcg", vec![signed]).to_string().as_bytes()).unwrap();
-        assert_eq!(parts(&run.cost[0], 130.0), [10.0, 20.0, 5.0, 40.0, 25.0, 30.0]);
+        // It has a signature, but nothing is known of its check.
+        assert_eq!(parts(signed.clone()), [0.0, 0.0, 0.0, 40.0, 0.0, 60.0, 30.0]);
+        signed["signature"] = fixture::signature([10, 20, 5]);
+        assert_eq!(parts(signed), [10.0, 20.0, 5.0, 40.0, 25.0, 0.0, 30.0]);
         // Without a figure of all system calls, and with parts that come to more.
         let mut unsigned = cost("one", "unsigned", 100);
         unsigned["verifier"] = figure(101);
-        let run = Run::parse(fixture::run("tcg", vec![unsigned]).to_string().as_bytes()).unwrap();
-        assert_eq!(parts(&run.cost[0], 100.0), [0.0, 0.0, 0.0, 101.0, 0.0, 0.0]);
+        assert_eq!(parts(unsigned), [0.0, 0.0, 0.0, 101.0, 0.0, 0.0, 0.0]);
     }
 
     #[test]
