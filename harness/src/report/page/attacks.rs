@@ -33,8 +33,8 @@ pub(super) fn blocks(attacks: &[Named<Results>]) -> Result<Vec<Block>> {
     };
     blocks.push(Block::Paragraph(
         "Each row is an attack; its dots stand for the policies, in the legend's order from the top. 100 % is what the same \
-         victims have without an attacker: the further to the left, the worse the attack. Who shares the CPU fairly with one \
-         attacker has 50 %."
+         victims have without an attacker: the further to the left, the worse the attack. An attacker who only computes \
+         is `spin`."
             .into(),
     ));
     let legend = POLICIES.iter().map(|(_, colour, label)| (*colour, (*label).to_owned())).collect();

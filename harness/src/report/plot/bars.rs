@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{Colour, WIDTH, beside, picture, room, text};
+use super::{Colour, WIDTH, beside, picture, room, styled};
 
 const BAR: u32 = 30;
 const TITLE: u32 = 46;
@@ -50,16 +50,11 @@ pub fn bars(groups: &[Group], show: &dyn Fn(f64) -> String) -> Result<String> {
             .x_label_area_size(AXIS)
             .y_label_area_size(room(all().map(|bar| &*bar.label)))
             .build_cartesian_2d(0.0..longest, f64::from(rows)..0.0)?;
-        chart
-            .configure_mesh()
+        styled(&mut chart.configure_mesh())
             .disable_y_mesh()
             .disable_y_axis()
             .x_labels(4)
             .x_label_formatter(&|x| show(*x))
-            .label_style(text(Colour::Ink))
-            .axis_style(Colour::Grey.rgb())
-            .bold_line_style(Colour::Pale.rgb())
-            .light_line_style(TRANSPARENT)
             .draw()?;
         let mut top = 0;
         for group in groups {

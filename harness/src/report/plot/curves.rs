@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use plotters::prelude::*;
 
-use super::{Colour, TEXT_SIZE, picture, text};
+use super::{Colour, TEXT_SIZE, picture, styled};
 
 const HEIGHT: u32 = 720;
 
@@ -53,19 +53,13 @@ pub fn curves(axes: &Axes<'_>, curves: &[Curve], cloud: &[(f64, f64)]) -> Result
             .x_label_area_size(90)
             .y_label_area_size(130)
             .build_cartesian_2d(range(|point| point.0), range(|point| point.1))?;
-        chart
-            .configure_mesh()
+        styled(&mut chart.configure_mesh())
             .x_desc(axes.x)
             .y_desc(axes.y)
             .x_labels(6)
             .y_labels(8)
             .x_label_formatter(&|x| crate::report::quantity::number(*x))
             .y_label_formatter(&|y| (axes.show)(*y))
-            .label_style(text(Colour::Ink))
-            .axis_desc_style(text(Colour::Ink))
-            .axis_style(Colour::Grey.rgb())
-            .bold_line_style(Colour::Pale.rgb())
-            .light_line_style(TRANSPARENT)
             .draw()?;
         chart.draw_series(
             cloud.iter().map(|point| Circle::new(*point, 5, Colour::Grey.rgb().mix(0.6).filled())),

@@ -4,7 +4,7 @@ use anyhow::Result;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{Colour, beside, picture, room, text};
+use super::{Colour, beside, picture, room, styled};
 
 /// Height of a dot.
 const DOT: u32 = 14;
@@ -31,18 +31,12 @@ pub fn dots(title: &str, rows: &[Dots]) -> Result<String> {
             .x_label_area_size(AXIS)
             .y_label_area_size(room(rows.iter().map(|row| &*row.label)))
             .build_cartesian_2d(0.0..1.0, f64::from(whole)..0.0)?;
-        chart
-            .configure_mesh()
+        styled(&mut chart.configure_mesh())
             .disable_y_mesh()
             .disable_y_axis()
             .x_desc(title)
             .x_labels(5)
             .x_label_formatter(&|x| format!("{:.0} %", 100.0 * x))
-            .label_style(text(Colour::Ink))
-            .axis_desc_style(text(Colour::Ink))
-            .axis_style(Colour::Grey.rgb())
-            .bold_line_style(Colour::Pale.rgb())
-            .light_line_style(TRANSPARENT)
             .draw()?;
         let mut top = 0;
         for row in rows {

@@ -5,7 +5,9 @@ mod curves;
 mod dots;
 
 use anyhow::Result;
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -96,6 +98,17 @@ fn picture(height: u32, paint: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<S
 
 fn text(colour: Colour) -> TextStyle<'static> {
     ("sans-serif", TEXT_SIZE).into_font().color(&colour.rgb())
+}
+
+/// A chart's text, axes and rules as the page has them.
+fn styled<'m, 'a, 'b, X: Ranged, Y: Ranged, B: DrawingBackend>(
+    mesh: &'m mut MeshStyle<'a, 'b, X, Y, B>,
+) -> &'m mut MeshStyle<'a, 'b, X, Y, B> {
+    mesh.label_style(text(Colour::Ink))
+        .axis_desc_style(text(Colour::Ink))
+        .axis_style(Colour::Grey.rgb())
+        .bold_line_style(Colour::Pale.rgb())
+        .light_line_style(TRANSPARENT)
 }
 
 /// Text that ends (right) or begins (left) at a point in the middle of a row.
