@@ -69,7 +69,7 @@ fn build_in(
         None => {
             let unpacked = workspace.path().join("source");
             recipe.source.unpack(&unpacked, &build.log, progress)?;
-            source::check_release(&unpacked)?;
+            source::check_release(&unpacked, recipe.variant.release())?;
             cache.put_source_tree(&unpacked, &recipe.source_digest, workspace)?
         }
     };
@@ -156,7 +156,11 @@ impl Build {
 
         // Kbuild builds it only for kernels with signed modules.
         let mut gcc = Command::new("gcc");
-        gcc.args(["-O2", "-o"]).arg(entry.join("sign-file"));
+        // Headers that only later releases have.
+        gcc.arg("-idirafter")
+            .arg(self.tree.join("tools/include/uapi"))
+            .args(["-O2", "-o"])
+            .arg(entry.join("sign-file"));
         gcc.arg(self.tree.join("scripts/sign-file.c")).arg("-lcrypto");
         process::run(&mut gcc, &self.log, |_| {})?;
 

@@ -4,6 +4,7 @@
 //! source + patches + config + tools ── key ──> cache entry, or build ──> cache entry ──> Kernel
 //! ```
 
+mod apt;
 mod build;
 mod ca;
 mod cache;
@@ -27,8 +28,26 @@ use crate::progress::Progress;
 
 pub use self::cache::Kernel;
 
-/// The release that the patches are made for.
-const BASE: &str = "6.12";
+/// The release that the patches are made for: a package of Debian 13, and, as an update, of Debian 12.
+const BASE: Release = Release { number: "6.12", suite: None };
+
+/// The release that signs programs in its own way.
+const MAINLINE: Release = Release { number: "7.3", suite: Some("trixie-backports") };
+
+/// A release of Linux, as Debian's package `linux-source-NUMBER`.
+#[derive(Clone, Copy)]
+struct Release {
+    /// Such as `6.12`.
+    number: &'static str,
+    /// The suite of Debian's archive that has the package, if not the one that the machine runs.
+    suite: Option<&'static str>,
+}
+
+impl Release {
+    fn package(self) -> String {
+        format!("linux-source-{}", self.number)
+    }
+}
 
 /// Which kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,9 +62,15 @@ pub enum Variant {
     Unprotected,
     /// Patched, and built as user-mode Linux: a program of this machine.
     Uml,
+    /// Linux 7.3, which checks signatures of loader programs, without patches.
+    Mainline,
 }
 
 impl Variant {
+    fn release(self) -> Release {
+        if self == Self::Mainline { MAINLINE } else { BASE }
+    }
+
     /// `ARCH` of the kernel build, if it is not this machine's.
     fn arch(self) -> Option<&'static str> {
         (self == Self::Uml).then_some("um")
@@ -76,20 +101,22 @@ impl fmt::Display for Variant {
             Self::Layout => "layout",
             Self::Unprotected => "unprotected",
             Self::Uml => "uml",
+            Self::Mainline => "mainline",
         })
     }
 }
 
 /// The kernel of this variant: from the cache, otherwise built first, which takes minutes.
 ///
-/// `source` is a directory or a tarball; without it Debian's `linux-source-6.12` is used, downloaded if it is not
-/// installed. Fails without leaving anything in the cache if a tool is missing, a patch does not apply, a requested
+/// `source` is a directory or a tarball; without it Debian's `linux-source-6.12` (or `-7.3`) is used, downloaded if it
+/// is not installed. Fails without leaving anything in the cache if a tool is missing, a patch does not apply, a requested
 /// config symbol is lost, the compiler fails, the disk is full, or the user interrupts.
 pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Kernel> {
     let cache = Cache::open()?;
-    let source = match Source::find(source)? {
+    let release = variant.release();
+    let source = match Source::find(source, release)? {
         Some(source) => source,
-        None => source::download(&cache.sources(), &cache.lock(progress)?, progress)?,
+        None => source::download(release, &cache.sources(), &cache.lock(progress)?, progress)?,
     };
     let recipe = Recipe::new(variant, source, progress)?;
     if let Some(kernel) = cache.get(variant, &recipe.key)? {
@@ -106,7 +133,9 @@ pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> R
 /// The kernel of this variant if it is in the cache.
 pub fn cached(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Option<Kernel>> {
     let cache = Cache::open()?;
-    let Some(source) = Source::find(source)?.or_else(|| source::downloaded(&cache.sources())) else {
+    let release = variant.release();
+    let Some(source) = Source::find(source, release)?.or_else(|| source::downloaded(release, &cache.sources()))
+    else {
         return Ok(None);
     };
     let recipe = Recipe::new(variant, source, progress)?;
@@ -126,11 +155,11 @@ struct Recipe {
 impl Recipe {
     fn new(variant: Variant, source: Source, progress: &Progress) -> Result<Self> {
         let kernel_patch = kernel_patch();
-        let patches = kernel_patch.join(format!("linux-{BASE}"));
+        let patches = kernel_patch.join(format!("linux-{}", BASE.number));
         let config = kernel_patch.join("config");
         let mut fragments = config::read(&config)?;
         let mut series = Series::default();
-        if variant == Variant::Baseline {
+        if matches!(variant, Variant::Baseline | Variant::Mainline) {
             fragments.retain(|fragment| fragment.name != config::PATCHED_ONLY);
         } else {
             series = Series::read(&patches)?;
@@ -143,6 +172,7 @@ impl Recipe {
         }
         match variant {
             Variant::Patched | Variant::Baseline => {}
+            Variant::Mainline => fragments.extend(config::read(&config.join("mainline"))?),
             Variant::Layout => fragments.extend(config::read(&config.join("layout"))?),
             Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
             Variant::Uml => {

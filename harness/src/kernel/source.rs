@@ -11,9 +11,9 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::BASE;
 use super::cache::Lock;
 use super::process::{self, Log};
+use super::{Release, apt};
 use crate::interrupt;
 use crate::progress::{Progress, Total};
 
@@ -30,8 +30,8 @@ pub enum Source {
 
 impl Source {
     /// The source at `given`, otherwise the one that Debian's package has installed, if it has.
-    pub fn find(given: Option<&Path>) -> Result<Option<Self>> {
-        let Some(given) = given else { return Ok(tarball_in(Path::new(DEBIAN))) };
+    pub fn find(given: Option<&Path>, release: Release) -> Result<Option<Self>> {
+        let Some(given) = given else { return Ok(tarball_in(Path::new(DEBIAN), release)) };
         let path = given.canonicalize().with_context(|| format!("kernel source {}", given.display()))?;
         if path.is_file() {
             return Ok(Some(Self::Tarball(path)));
@@ -74,36 +74,40 @@ impl Source {
 }
 
 /// The source that [`download`] has put into `directory`, if it has.
-pub fn downloaded(directory: &Path) -> Option<Source> {
-    tarball_in(directory)
+pub fn downloaded(release: Release, directory: &Path) -> Option<Source> {
+    tarball_in(directory, release)
 }
 
 /// Takes the source out of Debian's package, into `directory`, without installing the package. Needs the lock.
-pub fn download(directory: &Path, _lock: &Lock, progress: &Progress) -> Result<Source> {
-    if let Some(source) = downloaded(directory) {
+pub fn download(release: Release, directory: &Path, _lock: &Lock, progress: &Progress) -> Result<Source> {
+    if let Some(source) = downloaded(release, directory) {
         return Ok(source);
     }
-    let package = format!("linux-source-{BASE}");
-    progress.line(&format!("The package {package} is not installed: downloading it, about 150 MB"));
+    let package = release.package();
+    progress.line(&format!("The package {package} is not installed: downloading it, about 160 MB"));
     let scratch = directory.join("download");
     if scratch.exists() {
         fs::remove_dir_all(&scratch).context("cannot remove what the last download left")?;
     }
     fs::create_dir(&scratch).with_context(|| format!("cannot write {}", scratch.display()))?;
-    let result = download_into(&scratch, directory, &package, progress);
+    let result = download_into(&scratch, directory, release, progress);
     let cleaned = fs::remove_dir_all(&scratch);
     let source = result.with_context(|| {
-        format!("cannot download the kernel source; `scripts/setup.sh` installs {package}, `--source` takes another one")
+        format!("cannot download the package {package}; `--source` takes a kernel source that is there")
     })?;
     cleaned?;
     Ok(source)
 }
 
-fn download_into(scratch: &Path, directory: &Path, package: &str, progress: &Progress) -> Result<Source> {
+fn download_into(scratch: &Path, directory: &Path, release: Release, progress: &Progress) -> Result<Source> {
     let log = Log::create(&directory.join("download.log"))?;
+    let package = release.package();
     let task = progress.task(&format!("Downloading {package}"), Total::Unknown);
     let mut apt_get = Command::new("apt-get");
-    process::run(apt_get.args(["download", package]).current_dir(scratch), &log, |_| {})?;
+    if let Some(suite) = release.suite {
+        apt_get.args(apt::only(suite, scratch, &log)?);
+    }
+    process::run(apt_get.args(["download", &package]).current_dir(scratch), &log, |_| {})?;
     let unpack =
         "dpkg-deb --fsys-tarfile *.deb | tar --extract --strip-components=3 --wildcards './usr/src/*.tar.*'";
     process::run(
@@ -111,15 +115,15 @@ fn download_into(scratch: &Path, directory: &Path, package: &str, progress: &Pro
         &log,
         |_| {},
     )?;
-    let Some(Source::Tarball(tarball)) = tarball_in(scratch) else { bail!("{package} has no tarball in it") };
+    let Some(Source::Tarball(tarball)) = tarball_in(scratch, release) else { bail!("{package} has no tarball in it") };
     let place = directory.join(tarball.file_name().unwrap_or_default());
     fs::rename(&tarball, &place)?;
     task.done();
     Ok(Source::Tarball(place))
 }
 
-fn tarball_in(directory: &Path) -> Option<Source> {
-    let name = format!("linux-source-{BASE}.tar");
+fn tarball_in(directory: &Path, release: Release) -> Option<Source> {
+    let name = format!("{}.tar", release.package());
     ["xz", "zst", "gz", "bz2"]
         .iter()
         .map(|extension| directory.join(format!("{name}.{extension}")))
@@ -127,11 +131,12 @@ fn tarball_in(directory: &Path) -> Option<Source> {
         .map(Source::Tarball)
 }
 
-/// Fails if the tree is not of the release that the patches are made for.
-pub fn check_release(tree: &Path) -> Result<()> {
+/// Fails if the tree is not of this release.
+pub fn check_release(tree: &Path, release: Release) -> Result<()> {
     let version = version(tree)?;
-    if !version.starts_with(&format!("{BASE}.")) {
-        bail!("the kernel source is Linux {version}, {BASE}.y is needed");
+    let number = release.number;
+    if !version.starts_with(&format!("{number}.")) {
+        bail!("the kernel source is Linux {version}, {number}.y is needed");
     }
     Ok(())
 }
@@ -225,6 +230,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::kernel::{BASE, MAINLINE};
 
     const MAKEFILE: &str =
         "# SPDX-License-Identifier: GPL-2.0\nVERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 117\n";
@@ -241,7 +247,7 @@ mod tests {
     }
 
     fn digest(tree: &Path) -> String {
-        Source::find(Some(tree)).unwrap().unwrap().digest(&Progress::new()).unwrap()
+        Source::find(Some(tree), BASE).unwrap().unwrap().digest(&Progress::new()).unwrap()
     }
 
     #[test]
@@ -275,7 +281,7 @@ mod tests {
         assert!(tar.unwrap().success());
         let log = Log::create(&directory.path().join("log")).unwrap();
         for (source, copy) in [(directory.path().join("linux"), "copy"), (tarball, "unpacked")] {
-            let source = Source::find(Some(&source)).unwrap().unwrap();
+            let source = Source::find(Some(&source), BASE).unwrap().unwrap();
             let copy = directory.path().join(copy);
             source.unpack(&copy, &log, &Progress::new()).unwrap();
             assert_eq!(digest(&copy), digest(&directory.path().join("linux")));
@@ -286,9 +292,11 @@ mod tests {
     fn another_release_is_refused() {
         let directory = tree();
         let tree = directory.path().join("linux");
-        check_release(&tree).unwrap();
+        check_release(&tree, BASE).unwrap();
+        let error = check_release(&tree, MAINLINE).unwrap_err();
+        assert_eq!(error.to_string(), "the kernel source is Linux 6.12.117, 7.3.y is needed");
         fs::write(tree.join("Makefile"), MAKEFILE.replace("12", "1")).unwrap();
-        let error = check_release(&tree).unwrap_err();
+        let error = check_release(&tree, BASE).unwrap_err();
         assert_eq!(error.to_string(), "the kernel source is Linux 6.1.117, 6.12.y is needed");
     }
 
@@ -297,7 +305,7 @@ mod tests {
         let directory = tree();
         let tree = directory.path().join("linux");
         fs::write(tree.join(".config"), "").unwrap();
-        let Err(error) = Source::find(Some(&tree)) else { panic!("it was accepted") };
+        let Err(error) = Source::find(Some(&tree), BASE) else { panic!("it was accepted") };
         assert!(error.to_string().contains("make mrproper"), "{error}");
     }
 }
