@@ -13,7 +13,7 @@ use super::mode::Mode;
 use super::subject::Subject;
 use super::summary::Summary;
 use crate::corpus::Source;
-use crate::guest::{Measured, Sample, SignatureTimes, VerifierStats};
+use crate::guest::{Load, Measured, Sample, SignatureTimes, VerifierStats};
 
 /// What it takes to hand one program to the kernel in one way.
 #[derive(Clone, Debug, Serialize)]
@@ -40,6 +40,10 @@ pub struct Cost {
     pub verdict: &'static str,
     /// The whole system call.
     pub total: Option<Summary>,
+    /// All system calls of the load, from nothing to loaded: BTF and maps too.
+    pub loaded: Option<Summary>,
+    /// Bytes that have to travel to the machine: the object, of a generated program its instructions, and the signature.
+    pub travels: usize,
     /// The signature check.
     pub signature: Option<SignatureCost>,
     /// The verifier.
@@ -65,8 +69,8 @@ pub struct SignatureCost {
 }
 
 impl Cost {
-    /// Summarizes what the guest has measured.
-    pub fn new(subject: &Subject, cell: &Cell, measured: &Measured) -> Cost {
+    /// Summarizes what the guest has measured of a load.
+    pub fn new(subject: &Subject, cell: &Cell, load: &Load, measured: &Measured) -> Cost {
         let summary =
             |of: fn(&Sample) -> Option<u64>| Summary::of(measured.samples.iter().filter_map(of).collect());
         Cost {
@@ -80,6 +84,8 @@ impl Cost {
             errno: measured.errno,
             verdict: if measured.errno == 0 { "success" } else { "failure" },
             total: summary(|sample| Some(sample.total)),
+            loaded: summary(|sample| Some(sample.loaded)),
+            travels: subject.size() + load.signatures.first().map_or(0, Vec::len),
             signature: SignatureCost::new(
                 measured.samples.iter().filter_map(|sample| sample.signature).collect(),
             ),

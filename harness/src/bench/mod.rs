@@ -73,9 +73,15 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
         is_whole(&plan, &outcome)?;
         plan::check(&subjects, machine, &outcome.groups)?;
         environment.add(kernel, outcome.kernel);
-        for ((at, subject), group) in subjects.iter().enumerate().zip(&outcome.groups) {
-            let cells = subject.cells_on(machine).zip(group);
-            costs.extend(cells.map(|((nr, cell), measured)| ((at, nr), Cost::new(subject, cell, measured))));
+        for (at, (subject, (loads, group))) in
+            subjects.iter().zip(plan.groups.iter().zip(&outcome.groups)).enumerate()
+        {
+            let cells = subject.cells_on(machine).zip(loads.iter().zip(group));
+            costs.extend(
+                cells.map(|((nr, cell), (load, measured))| {
+                    ((at, nr), Cost::new(subject, cell, load, measured))
+                }),
+            );
         }
     }
     // In the order of the subjects, wherever it was measured.

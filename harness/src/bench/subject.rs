@@ -49,6 +49,12 @@ impl Subject {
         self.programs.len() > 1
     }
 
+    /// Bytes of the object; if there is none, of the instructions.
+    pub fn size(&self) -> usize {
+        let insns = self.programs.iter().map(|program| program.insns.len()).sum();
+        self.source.object().map_or(insns, <[u8]>::len)
+    }
+
     /// What is measured on one machine.
     pub fn cells_on(&self, machine: Machine) -> impl Iterator<Item = (usize, &Cell)> {
         self.cells.iter().enumerate().filter(move |(_, cell)| cell.mode.machine() == machine)

@@ -7,6 +7,7 @@ use std::ptr;
 
 use libbpf_rs::libbpf_sys as sys;
 
+use super::stopwatch::timed;
 use super::syscall::owned;
 
 /// `BPF_BTF_LOAD`.
@@ -15,7 +16,8 @@ use super::syscall::owned;
 /// The kernel refuses the BTF.
 pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
     // SAFETY: the kernel reads `btf.len()` bytes; no options.
-    check(unsafe { sys::bpf_btf_load(btf.as_ptr().cast(), btf.len() as _, ptr::null_mut()) }).map(owned)
+    let load = || unsafe { sys::bpf_btf_load(btf.as_ptr().cast(), btf.len() as _, ptr::null_mut()) };
+    check(timed(load)).map(owned)
 }
 
 /// `BPF_MAP_UPDATE_ELEM`: sets an entry, whether there is one or not.
@@ -28,7 +30,7 @@ pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
 pub unsafe fn map_update(map: BorrowedFd<'_>, key: &[u8], value: &[u8]) -> io::Result<()> {
     let (key, value) = (key.as_ptr().cast(), value.as_ptr().cast());
     // SAFETY: for the sizes the caller vouches.
-    check(unsafe { sys::bpf_map_update_elem(map.as_raw_fd(), key, value, 0) }).map(drop)
+    check(timed(|| unsafe { sys::bpf_map_update_elem(map.as_raw_fd(), key, value, 0) })).map(drop)
 }
 
 /// `BPF_MAP_FREEZE`.
@@ -37,7 +39,7 @@ pub unsafe fn map_update(map: BorrowedFd<'_>, key: &[u8], value: &[u8]) -> io::R
 /// The map is frozen, or in use in a way that does not allow it.
 pub fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes nothing but a file descriptor.
-    check(unsafe { sys::bpf_map_freeze(map.as_raw_fd()) }).map(drop)
+    check(timed(|| unsafe { sys::bpf_map_freeze(map.as_raw_fd()) })).map(drop)
 }
 
 /// `BPF_BTF_GET_NEXT_ID`: the lowest id that is greater.

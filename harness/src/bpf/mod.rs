@@ -13,6 +13,7 @@ mod perf_event;
 mod pin;
 mod prog_load;
 mod programs;
+pub mod stopwatch;
 mod struct_ops;
 mod syscall;
 mod target;

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bpfsig_signing::program::Program;
 
 use super::keyring::Keyring;
+use super::stopwatch;
 use super::syscall::{ProgLoad, address, number, object_name, prog_load};
 use super::target::LoadTarget;
 
@@ -82,10 +83,10 @@ impl<'a> PreparedLoad<'a> {
     /// Loads the program; also says how long the system call took, and nothing but the system call.
     pub fn load(&mut self) -> (io::Result<OwnedFd>, Duration) {
         let mut attr = self.attr();
-        let start = Instant::now();
+        let start = stopwatch::elapsed();
         // SAFETY: the log is `self.log`, with its size.
         let result = unsafe { prog_load(&mut attr) };
-        (result, start.elapsed())
+        (result, stopwatch::elapsed() - start)
     }
 
     /// The attributes; they are good for as long as `self` is not used otherwise.

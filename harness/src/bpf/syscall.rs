@@ -5,6 +5,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use super::stopwatch::timed;
+
 /// `enum bpf_cmd`.
 const MAP_CREATE: libc::c_int = 0;
 const PROG_LOAD: libc::c_int = 5;
@@ -84,7 +86,8 @@ pub(super) struct MapCreate {
 /// `attr` must be what `command` expects, and all addresses in it must be valid for what the kernel does with them.
 unsafe fn bpf<T>(command: libc::c_int, attr: &mut T) -> io::Result<i32> {
     // SAFETY: the kernel stays within the size that it is told; for the rest the caller vouches.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size_of::<T>()) };
+    let call = || unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size_of::<T>()) };
+    let result = timed(call);
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i32) }
 }
 

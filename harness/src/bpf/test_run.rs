@@ -10,6 +10,7 @@ use libbpf_rs::libbpf_sys as sys;
 
 use super::info;
 use super::libbpf::check;
+use super::stopwatch::timed;
 
 /// Room for packets that grow, in bytes.
 const HEADROOM: usize = 256;
@@ -51,7 +52,7 @@ pub fn test_run(program: BorrowedFd<'_>, data: &[u8], context: &[u8]) -> io::Res
         ..Default::default()
     };
     // SAFETY: each buffer comes with its size; the kernel is done with reading one before it writes to it.
-    check(unsafe { sys::bpf_prog_test_run_opts(program.as_raw_fd(), &mut options) })?;
+    check(timed(|| unsafe { sys::bpf_prog_test_run_opts(program.as_raw_fd(), &mut options) }))?;
     data_out.truncate(options.data_size_out as usize);
     Ok(TestRun {
         retval: options.retval,

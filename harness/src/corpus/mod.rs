@@ -43,6 +43,16 @@ pub enum Source {
     Ladder,
 }
 
+impl Source {
+    /// The object as clang wrote it; none for a generated program.
+    pub fn object(self) -> Option<&'static [u8]> {
+        match self {
+            Self::File(path) => objects::object(path),
+            Self::Ladder => None,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -14,6 +14,11 @@ pub(super) fn objects() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     OBJECTS.iter().map(move |(path, bytes)| (name(path), *bytes))
 }
 
+/// The object of the source at `path`.
+pub(super) fn object(path: &str) -> Option<&'static [u8]> {
+    OBJECTS.iter().find(|(other, _)| *other == path).map(|(_, bytes)| *bytes)
+}
+
 pub(super) fn programs() -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for (path, bytes) in OBJECTS {

@@ -13,7 +13,7 @@ use nix::sys::utsname::uname;
 use super::kit::Kit;
 use super::priority::schedule;
 use super::{Load, Measured, Outcome, Plan, Sample, Settings, announce, stats};
-use crate::bpf::{self, LoadContext, LoadTarget, PreparedLoad, keyring};
+use crate::bpf::{self, LoadContext, LoadTarget, PreparedLoad, keyring, stopwatch};
 
 /// How often a load is repeated that costs this much at most (nanoseconds, or instructions).
 const CHEAP: Duration = Duration::from_millis(10);
@@ -22,8 +22,8 @@ const CHEAP_SAMPLES: usize = 20;
 /// What the samples of a costlier load may take together, if there is more than one.
 const BUDGET: Duration = Duration::from_millis(150);
 
-/// Between two loads: enough for a grace period of RCU and for the workers that then free what was released, so that
-/// none of it is charged to the next load.
+/// Before something is loaded: enough for a grace period of RCU and for the workers that then free what was released, so that
+/// none of it is charged to that load.
 const PAUSE: Duration = Duration::from_millis(30);
 
 /// Carries out a plan.
@@ -119,6 +119,8 @@ impl<'a> Subject<'a> {
 
     /// Loads the programs, or as many as the kernel accepts, with maps and BTF that are as new to it as they are.
     fn load_all(&mut self) -> Result<(Sample, Duration)> {
+        thread::sleep(PAUSE);
+        let start = stopwatch::elapsed();
         let kit = Kit::new(&self.programs)?;
         let mut loads = Vec::new();
         for (program, target) in self.programs.iter().zip(&self.targets) {
@@ -148,6 +150,7 @@ impl<'a> Subject<'a> {
                 }
             }
         }
+        sample.loaded = (stopwatch::elapsed() - start).as_nanos() as u64;
         for program in &loaded {
             jited_size += bpf::jited_size(program.as_fd())?;
         }

@@ -57,6 +57,8 @@ pub struct Measured {
 pub struct Sample {
     /// The whole system call, or all of them if it is several programs.
     pub total: u64,
+    /// All system calls of the load, from nothing to the end of that one: BTF and maps too.
+    pub loaded: u64,
     /// The signature check, if there was one.
     pub signature: Option<SignatureTimes>,
     /// The verifier, if it ran to the end; whole microseconds.

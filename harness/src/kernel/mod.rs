@@ -134,7 +134,8 @@ pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> R
 pub fn cached(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Option<Kernel>> {
     let cache = Cache::open()?;
     let release = variant.release();
-    let Some(source) = Source::find(source, release)?.or_else(|| source::downloaded(release, &cache.sources()))
+    let Some(source) =
+        Source::find(source, release)?.or_else(|| source::downloaded(release, &cache.sources()))
     else {
         return Ok(None);
     };

@@ -115,7 +115,9 @@ fn download_into(scratch: &Path, directory: &Path, release: Release, progress: &
         &log,
         |_| {},
     )?;
-    let Some(Source::Tarball(tarball)) = tarball_in(scratch, release) else { bail!("{package} has no tarball in it") };
+    let Some(Source::Tarball(tarball)) = tarball_in(scratch, release) else {
+        bail!("{package} has no tarball in it")
+    };
     let place = directory.join(tarball.file_name().unwrap_or_default());
     fs::rename(&tarball, &place)?;
     task.done();

@@ -250,6 +250,8 @@ mod tests {
             errno: 0,
             verdict: "success",
             total: None,
+            loaded: None,
+            travels: 0,
             signature: Some(SignatureCost {
                 total: summary(10 + public_key + manifest),
                 message: summary(10),

@@ -187,6 +187,8 @@ mod tests {
             errno: 0,
             verdict: "success",
             total: Some(summary(total)),
+            loaded: None,
+            travels: 0,
             signature: is_signed.then(|| SignatureCost {
                 total: summary(1000 + manifest),
                 message: summary(0),
