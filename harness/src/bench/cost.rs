@@ -9,7 +9,7 @@ use bpfsig_signing::{manifest, slot};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::matrix::Cell;
-use super::mode::Mode;
+use super::mode::{Form, Mode};
 use super::subject::Subject;
 use super::summary::Summary;
 use crate::corpus::Source;
@@ -27,7 +27,8 @@ pub struct Cost {
     pub programs: usize,
     /// Their size in instructions.
     pub insns: u32,
-    /// Bytes that a signature check hashes at least: all that the manifests cover, and the manifests.
+    /// Bytes that a signature check hashes at least: all that the manifests cover, and the manifests, or what the mode signs
+    /// in their place.
     pub covered: usize,
     /// How it was presented.
     pub mode: Mode,
@@ -42,7 +43,8 @@ pub struct Cost {
     pub total: Option<Summary>,
     /// All system calls of the load, from nothing to loaded: BTF and maps too.
     pub loaded: Option<Summary>,
-    /// Bytes that have to travel to the machine: the object, of a generated program its instructions, and the signature.
+    /// Bytes that have to travel to the machine: the object, of a generated program its instructions, or the loader and what
+    /// it loads; and the signature.
     pub travels: usize,
     /// The signature check.
     pub signature: Option<SignatureCost>,
@@ -78,26 +80,52 @@ impl Cost {
             source: subject.source,
             programs: subject.programs.len(),
             insns: subject.programs.iter().map(Program::insn_count).sum(),
-            covered: covered(&subject.programs),
+            covered: covered(subject, cell.mode),
             mode: cell.mode,
             algorithm: cell.algorithm,
             errno: measured.errno,
             verdict: if measured.errno == 0 { "success" } else { "failure" },
             total: summary(|sample| Some(sample.total)),
             loaded: summary(|sample| Some(sample.loaded)),
-            travels: subject.size() + load.signatures.first().map_or(0, Vec::len),
+            travels: size(subject, cell.mode) + load.signatures.first().map_or(0, Vec::len),
             signature: SignatureCost::new(
                 measured.samples.iter().filter_map(|sample| sample.signature).collect(),
             ),
-            verifier: summary(|sample| sample.verifier),
+            // There, the kernel's figure has the check in it.
+            verifier: summary(|sample| sample.verifier).filter(|_| cell.mode != Mode::MainlineDetached),
             verifier_stats: VerifierStats::parse(&measured.log).filter(|_| !subject.is_object()),
             jited_size: measured.jited_size,
         }
     }
 }
 
+/// Bytes of what is brought to the machine, without a signature.
+fn size(subject: &Subject, mode: Mode) -> usize {
+    match (mode.form(), subject.source.object()) {
+        (Form::Loader, _) => signed_bytes(subject),
+        (Form::Manifests | Form::Instructions, Some(object)) => object.len(),
+        (Form::Manifests | Form::Instructions, None) => insns(&subject.programs),
+    }
+}
+
+fn insns(programs: &[Program]) -> usize {
+    programs.iter().map(|program| program.insns.len()).sum()
+}
+
+fn signed_bytes(subject: &Subject) -> usize {
+    subject.loader.as_ref().map_or(0, |loader| loader.signed_bytes().len())
+}
+
+fn covered(subject: &Subject, mode: Mode) -> usize {
+    match mode.form() {
+        Form::Manifests => covered_by_manifests(&subject.programs),
+        Form::Instructions => insns(&subject.programs),
+        Form::Loader => signed_bytes(subject),
+    }
+}
+
 /// Bytes that are hashed once: the BTF and the constants of an object are shared by its programs.
-fn covered(programs: &[Program]) -> usize {
+fn covered_by_manifests(programs: &[Program]) -> usize {
     let own = |program: &Program| {
         program.insns.len()
             + program.func_info.bytes.len()

@@ -78,10 +78,12 @@ impl Selection {
     /// What is measured of an object with several programs.
     pub fn cells_of_object(&self) -> Vec<Cell> {
         let algorithms = if self.algorithms.is_empty() { COMMON } else { &self.algorithms };
-        let mut cells = vec![Cell::without_signature(Mode::Unsigned)];
+        let mut cells: Vec<Cell> =
+            [Mode::Unsigned, Mode::MainlineUnsigned].map(Cell::without_signature).into();
         for algorithm in algorithms {
             cells.extend(
-                [Mode::Signed, Mode::Repeated].map(|mode| Cell { mode, algorithm: Some(*algorithm) }),
+                [Mode::Signed, Mode::Repeated, Mode::Mainline]
+                    .map(|mode| Cell { mode, algorithm: Some(*algorithm) }),
             );
         }
         cells
@@ -122,7 +124,7 @@ mod tests {
             Selection { algorithms: vec![Algorithm::P256, Algorithm::Rsa4096], ..Selection::default() };
         let cells = selection.cells("xdp_acl");
         assert_eq!(algorithms(&cells), [None, Some(Algorithm::P256), Some(Algorithm::Rsa4096)]);
-        assert_eq!(cells.len(), 3 + 2 * 5);
+        assert_eq!(cells.len(), 4 + 2 * 10);
         assert_eq!(cells.iter().filter(|cell| cell.mode == Mode::Unsigned).count(), 1);
     }
 

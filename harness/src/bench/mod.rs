@@ -1,7 +1,7 @@
-//! The main job: measures what a signature check costs, next to what verification costs.
+//! The main job: measures what a signature check costs, next to what verification costs, and next to other ways to sign.
 //!
 //! ```text
-//! corpus → subjects → a plan for each machine (signed) ──VM──> measured → verdicts checked → results
+//! corpus → subjects, with loaders → a plan for each machine (signed) ──VM──> measured → verdicts checked → results
 //! ```
 
 mod cost;
@@ -13,13 +13,14 @@ mod plan;
 mod signers;
 mod subject;
 mod summary;
+mod unsupported;
 
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
 use crate::engine::{self, Choice};
 use crate::guest::{self, Outcome, Plan, Survey};
-use crate::kernel::{self, Kernel, Variant};
+use crate::kernel::{self, Kernel};
 use crate::progress::{Progress, Total};
 
 use mode::Machine;
@@ -31,6 +32,7 @@ pub use matrix::Selection;
 pub use mode::Mode;
 pub use signers::Signers;
 pub use summary::{Summary, median};
+pub use unsupported::Unsupported;
 
 /// Everything that a run of the bench has found.
 #[derive(Debug, Serialize)]
@@ -39,6 +41,8 @@ pub struct Results {
     pub environment: Environment,
     /// What was measured.
     pub cost: Vec<Cost>,
+    /// What other ways to sign can't carry.
+    pub unsupported: Vec<Unsupported>,
 }
 
 /// Runs the bench.
@@ -50,43 +54,45 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
     let subjects = subjects(selection, progress)?;
     let patched = engine.kernel(progress)?;
     let engine = engine.engine(&patched.image, progress)?;
-    let subjects = match engine.takes_all_programs() {
+    let mut subjects = match engine.takes_all_programs() {
         true => subjects,
         false => loadable(subjects, &*engine.machine(&patched.image, "")?, progress)?,
     };
-    let signers = signers(&subjects, &patched, progress)?;
     let mut environment = Environment::of(engine)?;
+    let mut unsupported = match Machine::on(engine).contains(&Machine::Mainline) {
+        true => unsupported::make_loaders(&mut subjects),
+        false => Vec::new(),
+    };
     let mut costs = Vec::new();
     for &machine in Machine::on(engine) {
-        let plan = plan::plan(&subjects, machine, &signers)?;
-        if plan.groups.iter().all(Vec::is_empty) {
+        if subjects.iter().all(|subject| subject.cells_on(machine).next().is_none()) {
             continue;
         }
-        let baseline = match machine {
-            Machine::Baseline => Some(kernel::obtain(Variant::Baseline, None, progress)?),
-            Machine::Unsigned | Machine::Signed | Machine::Required => None,
-        };
-        let kernel = baseline.as_ref().unwrap_or(&patched);
+        let other = machine.variant().map(|variant| kernel::obtain(variant, None, progress)).transpose()?;
+        let kernel = other.as_ref().unwrap_or(&patched);
+        // Each kernel has an authority of its own.
+        let signers = signers(&subjects, machine, kernel, progress)?;
+        let plan = plan::plan(&subjects, machine, &signers)?;
         let booted = engine.machine(&kernel.image, machine.kernel_args())?;
         let loads = plan.groups.iter().flatten().count() as u64;
         let outcome = guest::hand_over(&plan, &*booted, loads, progress)?;
         is_whole(&plan, &outcome)?;
-        plan::check(&subjects, machine, &outcome.groups)?;
+        unsupported.extend(unsupported::refused(&subjects, machine, &outcome.groups));
+        plan::check(&subjects, machine, &outcome.groups, &unsupported)?;
         environment.add(kernel, outcome.kernel);
-        for (at, (subject, (loads, group))) in
-            subjects.iter().zip(plan.groups.iter().zip(&outcome.groups)).enumerate()
-        {
-            let cells = subject.cells_on(machine).zip(loads.iter().zip(group));
-            costs.extend(
-                cells.map(|((nr, cell), (load, measured))| {
-                    ((at, nr), Cost::new(subject, cell, load, measured))
-                }),
-            );
+        for (at, subject) in subjects.iter().enumerate() {
+            let loads = plan.groups[at].iter().zip(&outcome.groups[at]);
+            for ((nr, cell), (load, measured)) in subject.cells_on(machine).zip(loads) {
+                if !unsupported.iter().any(|row| row.explains(subject, cell)) {
+                    costs.push(((at, nr), Cost::new(subject, cell, load, measured)));
+                }
+            }
         }
     }
     // In the order of the subjects, wherever it was measured.
     costs.sort_by_key(|(place, _)| *place);
-    Ok(Results { environment, cost: costs.into_iter().map(|(_, cost)| cost).collect() })
+    let cost = costs.into_iter().map(|(_, cost)| cost).collect();
+    Ok(Results { environment, cost, unsupported })
 }
 
 /// What is measured: each program that can be loaded by itself, and the objects with several.
@@ -130,13 +136,22 @@ fn loadable(
     Ok(loadable)
 }
 
-/// Signers for each algorithm that occurs.
-fn signers(subjects: &[Subject], kernel: &Kernel, progress: &Progress) -> Result<Vec<Signers>> {
+/// Signers for each algorithm that occurs on a machine.
+fn signers(
+    subjects: &[Subject],
+    machine: Machine,
+    kernel: &Kernel,
+    progress: &Progress,
+) -> Result<Vec<Signers>> {
     let mut algorithms = Vec::new();
-    for algorithm in subjects.iter().flat_map(|subject| &subject.cells).filter_map(|cell| cell.algorithm) {
+    let cells = subjects.iter().flat_map(|subject| subject.cells_on(machine));
+    for algorithm in cells.filter_map(|(_, cell)| cell.algorithm) {
         if !algorithms.contains(&algorithm) {
             algorithms.push(algorithm);
         }
+    }
+    if algorithms.is_empty() {
+        return Ok(Vec::new());
     }
     let mut task = progress.task("Keys", Total::Items(algorithms.len() as u64));
     let signers = algorithms
@@ -166,12 +181,16 @@ fn is_whole(plan: &Plan, outcome: &Outcome) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::{Load, Measured, Sample};
+    use crate::guest::{Form, Load, Measured, Sample};
 
     #[test]
     fn a_result_is_whole_if_each_load_has_samples() {
-        let load =
-            || Load { name: String::new(), programs: vec![0], signatures: Vec::new(), replacement: None };
+        let load = || Load {
+            name: String::new(),
+            form: Form::Programs(vec![0]),
+            signatures: Vec::new(),
+            replacement: None,
+        };
         let plan = Plan { groups: vec![vec![load(), load()], vec![load()]], ..Plan::default() };
         let sample = Sample { total: 1, ..Sample::default() };
         let measured = Measured { samples: vec![sample], ..Measured::default() };

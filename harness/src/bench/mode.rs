@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::engine::Engine;
+use crate::kernel::Variant;
 
 /// How a program is presented, which decides what the kernel has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +25,29 @@ pub enum Mode {
     Altered,
     /// Without a signature, where one is required.
     RequiredUnsigned,
+    /// With a valid signature over the instructions alone.
+    Detached,
+    /// Without a signature, to a kernel that has its own way to sign.
+    MainlineUnsigned,
+    /// In that way: the program is loaded by a loader with a valid signature by a known signer.
+    Mainline,
+    /// In that way, but the signature is broken.
+    MainlineForged,
+    /// In that way, by a signer that the kernel does not know.
+    MainlineUnknownSigner,
+    /// With a valid signature over the instructions alone, to that kernel.
+    MainlineDetached,
+}
+
+/// What a mode hands to the kernel, and what its signature, if it has one, is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The programs; a statement of their manifests.
+    Manifests,
+    /// The programs; their instructions.
+    Instructions,
+    /// A loader; its instructions and what it loads.
+    Loader,
 }
 
 /// What a mode needs: the machines that a run boots, in this order.
@@ -37,22 +61,57 @@ pub enum Machine {
     Signed,
     /// The patched kernel, which requires signatures.
     Required,
+    /// Linux 7.3 without the patches.
+    Mainline,
 }
 
 impl Mode {
     /// All modes with a signature. A repeated load must come after the first.
-    pub const WITH_SIGNATURE: [Mode; 5] =
-        [Mode::Signed, Mode::Repeated, Mode::Forged, Mode::UnknownSigner, Mode::Altered];
+    pub const WITH_SIGNATURE: [Mode; 10] = [
+        Mode::Signed,
+        Mode::Repeated,
+        Mode::Forged,
+        Mode::UnknownSigner,
+        Mode::Altered,
+        Mode::Detached,
+        Mode::Mainline,
+        Mode::MainlineForged,
+        Mode::MainlineUnknownSigner,
+        Mode::MainlineDetached,
+    ];
 
     /// All modes without one.
-    pub const WITHOUT_SIGNATURE: [Mode; 3] = [Mode::Baseline, Mode::Unsigned, Mode::RequiredUnsigned];
+    pub const WITHOUT_SIGNATURE: [Mode; 4] =
+        [Mode::Baseline, Mode::Unsigned, Mode::RequiredUnsigned, Mode::MainlineUnsigned];
 
     /// How the kernel must answer: an errno, or 0 if it must accept.
     pub fn errno(self) -> i32 {
         match self {
-            Mode::Baseline | Mode::Unsigned | Mode::Signed | Mode::Repeated => 0,
-            Mode::Forged | Mode::Altered | Mode::RequiredUnsigned => libc::EKEYREJECTED,
-            Mode::UnknownSigner => libc::ENOKEY,
+            Mode::Baseline | Mode::Unsigned | Mode::Signed | Mode::Repeated | Mode::Detached => 0,
+            Mode::MainlineUnsigned | Mode::Mainline | Mode::MainlineDetached => 0,
+            Mode::Forged | Mode::Altered | Mode::RequiredUnsigned | Mode::MainlineForged => {
+                libc::EKEYREJECTED
+            }
+            Mode::UnknownSigner | Mode::MainlineUnknownSigner => libc::ENOKEY,
+        }
+    }
+
+    /// The mode that has to accept a program for this one to say something of it, if there are programs that it can't
+    /// carry.
+    pub fn carrier(self) -> Option<Mode> {
+        match self {
+            Mode::Detached | Mode::MainlineUnsigned | Mode::MainlineDetached => Some(self),
+            Mode::Mainline | Mode::MainlineForged | Mode::MainlineUnknownSigner => Some(Mode::Mainline),
+            _ => None,
+        }
+    }
+
+    /// What is handed to the kernel.
+    pub fn form(self) -> Form {
+        match self {
+            Mode::Detached | Mode::MainlineDetached => Form::Instructions,
+            Mode::Mainline | Mode::MainlineForged | Mode::MainlineUnknownSigner => Form::Loader,
+            _ => Form::Manifests,
         }
     }
 
@@ -62,6 +121,11 @@ impl Mode {
             Mode::Baseline => Machine::Baseline,
             Mode::Unsigned => Machine::Unsigned,
             Mode::RequiredUnsigned => Machine::Required,
+            Mode::MainlineUnsigned
+            | Mode::Mainline
+            | Mode::MainlineForged
+            | Mode::MainlineUnknownSigner
+            | Mode::MainlineDetached => Machine::Mainline,
             _ => Machine::Signed,
         }
     }
@@ -77,27 +141,42 @@ impl Mode {
             Mode::UnknownSigner => "unknown-signer",
             Mode::Altered => "altered",
             Mode::RequiredUnsigned => "required-unsigned",
+            Mode::Detached => "detached",
+            Mode::MainlineUnsigned => "mainline-unsigned",
+            Mode::Mainline => "mainline",
+            Mode::MainlineForged => "mainline-forged",
+            Mode::MainlineUnknownSigner => "mainline-unknown-signer",
+            Mode::MainlineDetached => "mainline-detached",
         }
     }
 }
 
 impl Machine {
-    /// Those that an engine has. User-mode Linux is only built with the patches, and nothing leads out of requiring
+    /// Those that an engine has. User-mode Linux is only built with the patches, a host runs the kernel that it runs, and nothing leads out of requiring
     /// signatures on a host.
     pub fn on(engine: Engine) -> &'static [Machine] {
         match engine {
             Engine::Tcg | Engine::Kvm => {
-                &[Machine::Baseline, Machine::Unsigned, Machine::Signed, Machine::Required]
+                &[Machine::Baseline, Machine::Unsigned, Machine::Signed, Machine::Required, Machine::Mainline]
             }
             Engine::Uml => &[Machine::Unsigned, Machine::Signed, Machine::Required],
             Engine::Host => &[Machine::Unsigned, Machine::Signed],
         }
     }
 
+    /// The kernel, if it is not the patched one, or the one that runs.
+    pub fn variant(self) -> Option<Variant> {
+        match self {
+            Machine::Baseline => Some(Variant::Baseline),
+            Machine::Mainline => Some(Variant::Mainline),
+            Machine::Unsigned | Machine::Signed | Machine::Required => None,
+        }
+    }
+
     /// What is added to the kernel's command line.
     pub fn kernel_args(self) -> &'static str {
         match self {
-            Machine::Baseline | Machine::Unsigned | Machine::Signed => "",
+            Machine::Baseline | Machine::Unsigned | Machine::Signed | Machine::Mainline => "",
             Machine::Required => "bpf_signature=required",
         }
     }

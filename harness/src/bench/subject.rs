@@ -1,10 +1,12 @@
 //! What is measured: programs one by one, and whole objects.
 
+use anyhow::Result;
 use bpfsig_signing::program::Program;
 
 use super::matrix::{Cell, Selection};
 use super::mode::{Machine, Mode};
-use crate::corpus::{Entry, Source};
+use crate::bpf::Loader;
+use crate::corpus::{self, Entry, Source};
 
 /// Programs that are loaded together, and what is measured of them.
 pub struct Subject {
@@ -16,29 +18,33 @@ pub struct Subject {
     pub source: Source,
     /// What is measured.
     pub cells: Vec<Cell>,
+    /// What loads them in mainline's way, once it has been made.
+    pub loader: Option<Loader>,
 }
 
 impl Subject {
     /// A program by itself.
     pub fn program(entry: Entry, selection: &Selection) -> Subject {
-        let mut cells = selection.cells(&entry.name);
-        // The compiler's form of it is not loaded by a kernel without the patches.
-        if entry.program.has_externs() {
-            cells.retain(|cell| cell.mode != Mode::Baseline);
+        Subject::new(entry.name.clone(), vec![entry.program], entry.source, selection.cells(&entry.name))
+    }
+
+    fn new(name: String, programs: Vec<Program>, source: Source, mut cells: Vec<Cell>) -> Subject {
+        // The compiler's form of these is not loaded by a kernel without the patches.
+        if programs.iter().any(Program::has_externs) {
+            cells.retain(|cell| !matches!(cell.mode, Mode::Baseline | Mode::MainlineUnsigned));
         }
-        Subject { name: entry.name, programs: vec![entry.program], source: entry.source, cells }
+        Subject { name, programs, source, cells, loader: None }
     }
 
     /// The objects with several programs that `entries` have; these are ordered by object.
     pub fn objects(entries: &[Entry], selection: &Selection) -> Vec<Subject> {
         let objects = entries.chunk_by(|a, b| a.source == b.source);
         let object = |entries: &[Entry]| match entries {
-            [Entry { source: Source::File(path), .. }, _, ..] => Some(Subject {
-                name: format!("object {}", object_name(path)),
-                programs: entries.iter().map(|entry| entry.program.clone()).collect(),
-                source: Source::File(path),
-                cells: selection.cells_of_object(),
-            }),
+            [Entry { source: Source::File(path), .. }, _, ..] => {
+                let programs = entries.iter().map(|entry| entry.program.clone()).collect();
+                let name = format!("object {}", object_name(path));
+                Some(Subject::new(name, programs, Source::File(path), selection.cells_of_object()))
+            }
             _ => None,
         };
         objects.filter_map(object).collect()
@@ -49,10 +55,14 @@ impl Subject {
         self.programs.len() > 1
     }
 
-    /// Bytes of the object; if there is none, of the instructions.
-    pub fn size(&self) -> usize {
-        let insns = self.programs.iter().map(|program| program.insns.len()).sum();
-        self.source.object().map_or(insns, <[u8]>::len)
+    /// Makes what loads them in mainline's way.
+    ///
+    /// # Errors
+    /// libbpf can't make it.
+    pub fn make_loader(&self) -> Result<Loader> {
+        let object = corpus::object(self.source, &self.programs[0])?;
+        let names: Vec<_> = self.programs.iter().map(|program| &*program.name).collect();
+        Loader::of(&object, &names)
     }
 
     /// What is measured on one machine.

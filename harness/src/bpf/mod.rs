@@ -3,10 +3,13 @@
 //! Data flows one way: an object's maps are created, its programs are loaded onto them.
 
 mod attach;
+mod gen_loader;
 mod info;
 mod kernel_btf;
 pub mod keyring;
 mod libbpf;
+mod loader;
+mod log;
 mod maps;
 mod object;
 mod perf_event;
@@ -22,6 +25,8 @@ mod test_run;
 pub use attach::{Hooks, Link};
 pub use info::{jited_size, map_id, map_ids, program_id, xlated};
 pub use libbpf::{load_btf, map_freeze, map_update, pinned, program_by_id};
+pub use loader::{Installed, Loader};
+pub use log::Log;
 pub use maps::{create_map, create_maps};
 pub use object::{LoadOptions, LoadedMap, LoadedObject, LoadedProgram, Refused};
 pub use pin::Pins;

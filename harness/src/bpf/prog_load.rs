@@ -1,7 +1,7 @@
 //! Loading a program in load-invariant form, signed or not.
 
 use std::borrow::Cow;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -10,18 +10,10 @@ use anyhow::{Context, Result};
 use bpfsig_signing::program::Program;
 
 use super::keyring::Keyring;
+use super::log::{self, Log};
 use super::stopwatch;
 use super::syscall::{ProgLoad, address, number, object_name, prog_load};
 use super::target::LoadTarget;
-
-/// `BPF_LOG_STATS`: figures only, no trace.
-const LOG_STATS: u32 = 4;
-/// `BPF_LOG_LEVEL1`: the path to the error.
-const LOG_TRACE: u32 = 1;
-
-/// Enough for figures, for why a signature is refused, and for a line about each CO-RE record, which the kernel writes
-/// whatever it is asked for.
-const SMALL_LOG: usize = 64 << 10;
 
 /// What a load needs besides the program itself.
 #[derive(Default)]
@@ -45,7 +37,7 @@ pub struct PreparedLoad<'a> {
     context: LoadContext<'a>,
     license: CString,
     log_level: u32,
-    log: Box<[u8]>,
+    log: Log,
 }
 
 impl<'a> PreparedLoad<'a> {
@@ -57,8 +49,8 @@ impl<'a> PreparedLoad<'a> {
             insns: Cow::Borrowed(&program.insns[..]),
             context,
             license: CString::new(program.license.as_str())?,
-            log_level: LOG_STATS,
-            log: vec![0; SMALL_LOG].into(),
+            log_level: log::STATS,
+            log: Log::default(),
         })
     }
 
@@ -76,8 +68,8 @@ impl<'a> PreparedLoad<'a> {
 
     /// Makes room for all that the verifier has to say, `size` bytes.
     pub fn trace(&mut self, size: usize) {
-        self.log_level = LOG_STATS | LOG_TRACE;
-        self.log = vec![0; size].into();
+        self.log_level = log::STATS | log::TRACE;
+        self.log = Log::new(size);
     }
 
     /// Loads the program; also says how long the system call took, and nothing but the system call.
@@ -91,7 +83,7 @@ impl<'a> PreparedLoad<'a> {
 
     /// The attributes; they are good for as long as `self` is not used otherwise.
     pub fn attr(&mut self) -> ProgLoad {
-        self.log[0] = 0;
+        let (log_buf, log_size) = self.log.clear();
         let program = self.program;
         let LoadContext { btf, maps, target, signature, keyring } = &self.context;
         ProgLoad {
@@ -100,8 +92,8 @@ impl<'a> PreparedLoad<'a> {
             insns: address(&self.insns),
             license: self.license.as_ptr() as u64,
             log_level: self.log_level,
-            log_size: self.log.len() as u32,
-            log_buf: self.log.as_mut_ptr() as u64,
+            log_size,
+            log_buf,
             prog_flags: program.flags,
             prog_name: object_name(&program.name),
             expected_attach_type: target
@@ -132,9 +124,6 @@ impl<'a> PreparedLoad<'a> {
 
     /// What the last load wrote to the verifier log.
     pub fn log(&self) -> String {
-        CStr::from_bytes_until_nul(&self.log).map_or_else(
-            |_| String::from_utf8_lossy(&self.log).into_owned(),
-            |text| text.to_string_lossy().into_owned(),
-        )
+        self.log.text()
     }
 }

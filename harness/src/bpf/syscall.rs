@@ -60,7 +60,7 @@ const _: () = {
     assert!(size_of::<ProgLoad>() == 168);
 };
 
-/// `union bpf_attr` for `BPF_MAP_CREATE`, up to `map_extra`.
+/// `union bpf_attr` for `BPF_MAP_CREATE`, up to `excl_prog_hash_size`, which mainline has.
 #[repr(C)]
 #[derive(Clone, Default)]
 pub(super) struct MapCreate {
@@ -78,7 +78,19 @@ pub(super) struct MapCreate {
     pub btf_value_type_id: u32,
     pub btf_vmlinux_value_type_id: u32,
     pub map_extra: u64,
+    pub value_type_btf_obj_fd: i32,
+    pub map_token_fd: i32,
+    pub excl_prog_hash: u64,
+    pub excl_prog_hash_size: u32,
+    /// The kernel wants zeros where no field is.
+    pub unused: u32,
 }
+
+const _: () = {
+    use std::mem::{offset_of, size_of};
+    assert!(offset_of!(MapCreate, excl_prog_hash) == 80);
+    assert!(size_of::<MapCreate>() == 96);
+};
 
 /// Calls `bpf(2)` and returns what it returns.
 ///
@@ -117,7 +129,7 @@ pub(super) fn object_name(name: &str) -> [u8; 16] {
 /// `BPF_MAP_CREATE`.
 pub(super) fn map_create(attr: &MapCreate) -> io::Result<OwnedFd> {
     let mut attr = attr.clone();
-    // SAFETY: the attributes of BPF_MAP_CREATE, which have no addresses.
+    // SAFETY: the attributes of BPF_MAP_CREATE; from its only address the kernel reads with the rights of user space.
     unsafe { bpf(MAP_CREATE, &mut attr) }.map(owned)
 }
 

@@ -1,8 +1,10 @@
 //! What is measured: real programs and generated ones.
 
+mod elf;
 mod ladder;
 mod objects;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use anyhow::{Context as _, Result, bail};
@@ -59,6 +61,14 @@ impl fmt::Display for Source {
             Self::File(path) => f.write_str(path),
             Self::Ladder => f.write_str("generated"),
         }
+    }
+}
+
+/// The object that libbpf makes loaders from: the one that clang wrote, or one with a generated program in it.
+pub fn object(source: Source, program: &Program) -> Result<Cow<'static, [u8]>> {
+    match source.object() {
+        Some(object) => Ok(Cow::Borrowed(object)),
+        None => Ok(Cow::Owned(elf::write(program)?)),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Host and guest run the same binary. The host writes a [`Job`] into the shared directory, the guest carries it out
 //! and leaves the outcome there.
 
+mod attempt;
 pub mod dos;
 mod host;
 mod init;
@@ -24,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 pub use host::hand_over;
 pub use init::init;
-pub use plan::{Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
+pub use plan::{Form, Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
 pub use settings::Settings;
 pub use stats::reason;
 pub use survey::Survey;

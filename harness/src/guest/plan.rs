@@ -5,13 +5,17 @@ use std::ops::Add;
 use bpfsig_signing::program::Program;
 use serde::{Deserialize, Serialize};
 
+use crate::bpf::Loader;
+
 /// What the guest is to do.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// Certificates (DER) for the secondary trusted keyring.
     pub certificates: Vec<Vec<u8>>,
-    /// The programs that [`Load::programs`] refers to.
+    /// The programs that [`Form::Programs`] refers to.
     pub programs: Vec<Program>,
+    /// The loaders that [`Form::Loader`] refers to.
+    pub loaders: Vec<Loader>,
     /// Groups of loads. The loads of a group take turns, so that whatever drifts in the kernel's state hits all of
     /// them alike.
     pub groups: Vec<Vec<Load>>,
@@ -22,12 +26,22 @@ pub struct Plan {
 pub struct Load {
     /// What to call it in messages.
     pub name: String,
-    /// Indices into [`Plan::programs`]: they are loaded one after the other, and make up one sample together.
-    pub programs: Vec<usize>,
+    /// What is handed to the kernel.
+    pub form: Form,
     /// CMS messages, of which each sample takes the next; none: an unsigned load.
     pub signatures: Vec<Vec<u8>>,
     /// An instruction that replaces one of the first program's: index and encoding.
     pub replacement: Option<(usize, [u8; 8])>,
+}
+
+/// What is handed to the kernel.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Form {
+    /// Programs, by their indices in [`Plan::programs`]: they are loaded one after the other, and make up one sample
+    /// together.
+    Programs(Vec<usize>),
+    /// A program that loads them, by its index in [`Plan::loaders`].
+    Loader(usize),
 }
 
 /// What the guest found.
@@ -55,13 +69,13 @@ pub struct Measured {
 /// One load. Nanoseconds of the guest's clock; with the TCG engine that is instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
-    /// The whole system call, or all of them if it is several programs.
+    /// The whole system call, or all of them if it is several programs; for a loader, also its run.
     pub total: u64,
     /// All system calls of the load, from nothing to the end of that one: BTF and maps too.
     pub loaded: u64,
     /// The signature check, if there was one.
     pub signature: Option<SignatureTimes>,
-    /// The verifier, if it ran to the end; whole microseconds.
+    /// The verifier, if it ran to the end; whole microseconds. Of a loader, that of the program that it loads.
     pub verifier: Option<u64>,
 }
 

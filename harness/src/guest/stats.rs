@@ -48,13 +48,13 @@ fn numbers(text: &str) -> impl Iterator<Item = u64> {
     text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok())
 }
 
-/// The reason that a log gives: the last line that is no statistics.
-pub fn reason(log: &str) -> &str {
-    const STATISTICS: [&str; 4] = ["processed ", "verification time ", "stack depth ", "signature check "];
+/// The reason that a log gives: the last line that is no statistics; none if there is no such line.
+pub fn reason(log: &str) -> Option<&str> {
+    const STATISTICS: [&str; 5] =
+        ["processed ", "verification time ", "stack depth ", "subprog ", "signature check "];
     log.lines()
         .rev()
         .find(|line| !line.is_empty() && !STATISTICS.iter().any(|prefix| line.starts_with(prefix)))
-        .unwrap_or("(empty)")
 }
 
 #[cfg(test)]

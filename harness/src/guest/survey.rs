@@ -50,7 +50,7 @@ fn load(program: &Program) -> Result<()> {
             load.trace(TRACE);
             let _ = load.load();
             let log = load.log();
-            let reason = if log.is_empty() { "refused before it is verified" } else { super::reason(&log) };
+            let reason = super::reason(&log).unwrap_or("refused before it is verified");
             Err(error).context(reason.to_owned())
         }
     }

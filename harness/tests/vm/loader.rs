@@ -1,15 +1,12 @@
 //! Loader programs: each loads another program that lies in its map.
 
-use std::ffi::c_char;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
-use std::{io, ptr, slice};
 
-use bpfsig::bpf;
+use bpfsig::bpf::{self, Loader};
 use bpfsig_signing::insn::{self, AluOp, Insn};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
-use libbpf_rs::libbpf_sys as sys;
 
 use crate::load::small;
 
@@ -86,35 +83,9 @@ pub fn run(loader: BorrowedFd<'_>) -> Result<OwnedFd, i32> {
     if result < 0 { Err(-result) } else { Ok(owned(result)) }
 }
 
-/// The loader of the light skeleton that libbpf makes of an object (`bpftool gen skeleton -L`).
-pub fn light_skeleton(object: &[u8], frozen: bool) -> Program {
-    // SAFETY: the object is read from `object`; what it is asked for lives until it is closed, and is copied before.
-    unsafe {
-        let open = sys::bpf_object__open_mem(object.as_ptr().cast(), object.len() as _, ptr::null());
-        assert!(!open.is_null(), "{}", io::Error::last_os_error());
-        let mut made =
-            sys::gen_loader_opts { sz: size_of::<sys::gen_loader_opts>() as _, ..Default::default() };
-        assert_eq!(sys::bpf_object__gen_loader(open, &mut made), 0);
-        assert_eq!(sys::bpf_object__load(open), 0);
-        let copy = |start: *const c_char, size: u32| {
-            slice::from_raw_parts::<u8>(start.cast(), size as usize).to_vec()
-        };
-        let loader = program(copy(made.insns, made.insns_sz), copy(made.data, made.data_sz), frozen);
-        sys::bpf_object__close(open);
-        loader
-    }
-}
-
-/// Runs the loader of a light skeleton with one program and no maps: the program, or the error number.
-pub fn run_light_skeleton(loader: BorrowedFd<'_>) -> Result<OwnedFd, i32> {
-    // `struct bpf_loader_ctx`, whose first member is the size of it all, and a `struct bpf_prog_desc`.
-    let mut context = [0; 24 + 4];
-    context[0] = context.len() as u8;
-    let run = bpf::test_run(loader, &[], &context).unwrap();
-    match run.retval as i32 {
-        0 => Ok(owned(i32::from_ne_bytes(run.context[24..].try_into().unwrap()))),
-        error => Err(-error),
-    }
+/// The loader of a light skeleton, with its map as a slot.
+pub fn light_skeleton(loader: &Loader, frozen: bool) -> Program {
+    program(loader.program.insns.clone(), loader.metadata.clone(), frozen)
 }
 
 fn owned(fd: i32) -> OwnedFd {

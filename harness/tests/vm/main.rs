@@ -16,6 +16,7 @@ mod loaded;
 mod loaded_object;
 mod loader;
 mod machine;
+mod mainline;
 mod maps;
 mod package;
 mod packet;

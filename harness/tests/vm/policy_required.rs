@@ -3,14 +3,14 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use bpfsig::bpf::keyring::{self, Keyring};
-use bpfsig::bpf::{Origin, ProgramInfo};
+use bpfsig::bpf::{Loader, Log, Origin, ProgramInfo};
 use libc::{EINVAL, EKEYREJECTED, EPERM};
 
 use crate::audit::Audit;
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
 use crate::loaded_object::bytes;
-use crate::loader::{light_skeleton, loader, run, run_light_skeleton};
+use crate::loader::{light_skeleton, loader, run};
 use crate::machine::{as_user, set_sysctl, sysctl};
 use crate::policy_commands::json;
 use crate::token;
@@ -117,14 +117,16 @@ fn loads_by_a_verified_program() {
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
 fn light_skeletons() {
-    let loader = |frozen| {
-        let loader = light_skeleton(bytes("xdp_icmp_echo"), frozen);
-        load(&loader, Some(&sign(&loader, signer()))).accepted()
+    let made = Loader::of(bytes("xdp_icmp_echo"), &["xdp_icmp_echo"]).unwrap();
+    let run = |frozen| {
+        let loader = light_skeleton(&made, frozen);
+        let loader = load(&loader, Some(&sign(&loader, signer()))).accepted();
+        made.run(loader.as_fd(), &mut Log::default())
     };
-    let target = run_light_skeleton(loader(true).as_fd()).unwrap();
+    let target = run(true).unwrap().programs.remove(0);
     let info = ProgramInfo::of(target.as_fd()).unwrap();
     assert_eq!((&info.prog_type[..], info.origin), ("xdp", Some(Origin::ByLoader)));
 
-    assert_eq!(run_light_skeleton(loader(false).as_fd()).unwrap_err(), EKEYREJECTED);
-    load(&light_skeleton(bytes("xdp_icmp_echo"), true), None).refused(EKEYREJECTED, NONE);
+    assert_eq!(run(false).unwrap_err().raw_os_error(), Some(EKEYREJECTED));
+    load(&light_skeleton(&made, true), None).refused(EKEYREJECTED, NONE);
 }

@@ -19,11 +19,11 @@ pub enum Command {
 
 #[derive(Args)]
 pub struct Options {
-    /// Which kernel: with the patches of this project, or the same source and configuration without
+    /// Which kernel: with the patches of this project, the same source and configuration without, or another one
     #[arg(long, value_enum, default_value_t = Variant::Patched)]
     variant: Variant,
 
-    /// Kernel source: a directory or a tarball [default: Debian's linux-source-6.12]
+    /// Kernel source: a directory or a tarball [default: Debian's linux-source-6.12, for mainline linux-source-7.3]
     #[arg(long, value_name = "DIR|TARBALL")]
     source: Option<PathBuf>,
 }
