@@ -113,10 +113,9 @@ impl fmt::Display for Variant {
 /// config symbol is lost, the compiler fails, the disk is full, or the user interrupts.
 pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Kernel> {
     let cache = Cache::open()?;
-    let release = variant.release();
-    let source = match Source::find(source, release)? {
+    let source = match at_hand(variant, source, &cache)? {
         Some(source) => source,
-        None => source::download(release, &cache.sources(), &cache.lock(progress)?, progress)?,
+        None => source::download(variant.release(), &cache.sources(), &cache.lock(progress)?, progress)?,
     };
     let recipe = Recipe::new(variant, source, progress)?;
     if let Some(kernel) = cache.get(variant, &recipe.key)? {
@@ -133,14 +132,15 @@ pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> R
 /// The kernel of this variant if it is in the cache.
 pub fn cached(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Option<Kernel>> {
     let cache = Cache::open()?;
-    let release = variant.release();
-    let Some(source) =
-        Source::find(source, release)?.or_else(|| source::downloaded(release, &cache.sources()))
-    else {
-        return Ok(None);
-    };
+    let Some(source) = at_hand(variant, source, &cache)? else { return Ok(None) };
     let recipe = Recipe::new(variant, source, progress)?;
     cache.get(variant, &recipe.key)
+}
+
+/// The source that is given, installed, or has been downloaded.
+fn at_hand(variant: Variant, given: Option<&Path>, cache: &Cache) -> Result<Option<Source>> {
+    let release = variant.release();
+    Ok(Source::find(given, release)?.or_else(|| source::downloaded(release, &cache.sources())))
 }
 
 /// Everything that decides what the built kernel is.
