@@ -6,13 +6,15 @@ use std::io::ErrorKind;
 use anyhow::{Context, Result};
 
 /// Sysctls, and what they must be while something is measured.
-const WANTED: [(&str, &str); 3] = [
+const WANTED: [(&str, &str); 4] = [
     ("/proc/sys/net/core/bpf_jit_enable", "1"),
     // Forged signatures are measured more often than a user is granted.
     ("/proc/sys/kernel/bpf_signature_failures_us", "0"),
     // Nothing that is not an interrupt may come in between: the guest agent polls, kernel threads clean up.
     // They get their turn in the pauses.
     ("/proc/sys/kernel/sched_rt_runtime_us", "-1"),
+    // Linux 7.3 looks for a module when an algorithm is first used. It would wait for a program, and that for the host.
+    ("/proc/sys/kernel/modprobe", ""),
 ];
 
 /// Sysctls by path, with their values; those that this kernel has.
@@ -53,7 +55,8 @@ impl Settings {
     pub fn write(&self) -> Result<()> {
         let Settings(now) = Settings::read()?;
         for (path, value) in self.0.iter().filter(|setting| !now.contains(setting)) {
-            fs::write(path, value).with_context(|| format!("writing {value} to {path}"))?;
+            // To write nothing would leave it as it is.
+            fs::write(path, format!("{value}\n")).with_context(|| format!("writing {value} to {path}"))?;
         }
         Ok(())
     }
