@@ -38,6 +38,13 @@ pub use uml::BOOTED;
 /// Where a guest finds what lies in [`Machine::share`].
 pub const GUEST_SHARE: &str = "/mnt/vmtest";
 
+/// Where a guest of QEMU finds an empty disk, and what that is known by.
+pub const GUEST_DISK: &str = "/dev/vda";
+pub const GUEST_DISK_SERIAL: &str = "bpfsig-scratch";
+
+/// Its size in bytes, of which only what is written takes room: enough for executables with debug information.
+const DISK_SIZE: u64 = 1 << 30;
+
 /// Enough for the verifier's state for a million instructions, eight megabytes of program and its JITed form.
 const MEMORY: &str = "2G";
 

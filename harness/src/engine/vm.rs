@@ -1,5 +1,6 @@
 //! One run of a virtual machine.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -13,7 +14,7 @@ use vmtest::{Config, Target, VMConfig, Vmtest};
 use super::machine::{self, Event, Machine};
 use super::qemu::{self, Accelerator, Qemu};
 use super::watch::{TICK, Watch};
-use super::{GUEST_SHARE, KERNEL_ARGS, MEMORY};
+use super::{DISK_SIZE, GUEST_DISK_SERIAL, GUEST_SHARE, KERNEL_ARGS, MEMORY};
 
 /// A virtual machine with this machine's root file system, ready to boot.
 pub struct Vm {
@@ -22,7 +23,9 @@ pub struct Vm {
     kernel_args: String,
     share: PathBuf,
     qemu: Qemu,
-    /// Holds the share and QEMU's files; removed with this value.
+    /// The contents of the disk.
+    disk: PathBuf,
+    /// Holds the share, the disk and QEMU's files; removed with this value.
     _directory: TempDir,
 }
 
@@ -36,13 +39,20 @@ impl Vm {
         let kernel = kernel.canonicalize().with_context(|| format!("kernel image {}", kernel.display()))?;
         let (directory, share) = machine::directory()?;
         let qemu = Qemu::new(directory.path())?;
+        let disk = directory.path().join("disk");
+        File::create(&disk)
+            .and_then(|file| file.set_len(DISK_SIZE))
+            .with_context(|| format!("creating {}", disk.display()))?;
         let kernel_args = format!("{KERNEL_ARGS} {kernel_args}");
-        Ok(Vm { accelerator, kernel, kernel_args, share, qemu, _directory: directory })
+        Ok(Vm { accelerator, kernel, kernel_args, share, qemu, disk, _directory: directory })
     }
 
     fn vmtest(&self, command: String) -> Result<Vmtest> {
         let mut extra_args: Vec<String> = self.accelerator.args().iter().map(|arg| arg.to_string()).collect();
         extra_args.extend(self.qemu.args());
+        let drive = format!("if=none,id=scratch,format=raw,file={}", self.disk.display());
+        let device = format!("virtio-blk-pci,drive=scratch,serial={GUEST_DISK_SERIAL}");
+        extra_args.extend(["-drive".to_owned(), drive, "-device".to_owned(), device]);
         let target = Target {
             name: "bpfsig".to_owned(),
             kernel: Some(self.kernel.clone()),
