@@ -34,6 +34,7 @@ packages() {
 		opensc            makes keys in that token
 		xdp-tools         eBPF objects of other people to sign, with those of libxdp1
 		iproute2          networks for the programs that the tests provoke
+		e2fsprogs         a file system whose files the kernel knows by their digests
 		qemu-system-x86   the machine that the kernel boots on
 		qemu-guest-agent  runs commands in that machine, for vmtest
 	END

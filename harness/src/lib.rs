@@ -3,6 +3,8 @@
 //! All of it needs Linux, but for the commands that sign and verify.
 
 #[cfg(target_os = "linux")]
+pub mod approve_list;
+#[cfg(target_os = "linux")]
 mod bench;
 #[cfg(target_os = "linux")]
 pub mod bpf;

@@ -5,6 +5,9 @@
 //! (`lib/modules`).
 
 mod accepted;
+mod approve_list;
+mod approve_list_evaded;
+mod approve_list_site;
 mod audit;
 mod behaviour;
 mod embedded;
