@@ -124,7 +124,7 @@ mod tests {
             Selection { algorithms: vec![Algorithm::P256, Algorithm::Rsa4096], ..Selection::default() };
         let cells = selection.cells("xdp_acl");
         assert_eq!(algorithms(&cells), [None, Some(Algorithm::P256), Some(Algorithm::Rsa4096)]);
-        assert_eq!(cells.len(), 4 + 2 * 10);
+        assert_eq!(cells.len(), 6 + 2 * 10);
         assert_eq!(cells.iter().filter(|cell| cell.mode == Mode::Unsigned).count(), 1);
     }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::engine::Engine;
+use crate::guest::Listing;
 use crate::kernel::Variant;
 
 /// How a program is presented, which decides what the kernel has to say.
@@ -37,6 +38,10 @@ pub enum Mode {
     MainlineUnknownSigner,
     /// With a valid signature over the instructions alone, to that kernel.
     MainlineDetached,
+    /// Without a signature, to a kernel that knows of none and lets listed loaders load, by one of them.
+    ApproveList,
+    /// The same, by one that is not listed.
+    ApproveListRefused,
 }
 
 /// What a mode hands to the kernel, and what its signature, if it has one, is over.
@@ -63,6 +68,10 @@ pub enum Machine {
     Required,
     /// Linux 7.3 without the patches.
     Mainline,
+    /// The kernel without the patches, where only listed loaders may load, and a listed loader.
+    Listed,
+    /// The same, and a loader that is not listed.
+    Unlisted,
 }
 
 impl Mode {
@@ -81,8 +90,14 @@ impl Mode {
     ];
 
     /// All modes without one.
-    pub const WITHOUT_SIGNATURE: [Mode; 4] =
-        [Mode::Baseline, Mode::Unsigned, Mode::RequiredUnsigned, Mode::MainlineUnsigned];
+    pub const WITHOUT_SIGNATURE: [Mode; 6] = [
+        Mode::Baseline,
+        Mode::Unsigned,
+        Mode::RequiredUnsigned,
+        Mode::MainlineUnsigned,
+        Mode::ApproveList,
+        Mode::ApproveListRefused,
+    ];
 
     /// How the kernel must answer: an errno, or 0 if it must accept.
     pub fn errno(self) -> i32 {
@@ -93,6 +108,8 @@ impl Mode {
                 libc::EKEYREJECTED
             }
             Mode::UnknownSigner | Mode::MainlineUnknownSigner => libc::ENOKEY,
+            Mode::ApproveList => 0,
+            Mode::ApproveListRefused => libc::EPERM,
         }
     }
 
@@ -126,6 +143,8 @@ impl Mode {
             | Mode::MainlineForged
             | Mode::MainlineUnknownSigner
             | Mode::MainlineDetached => Machine::Mainline,
+            Mode::ApproveList => Machine::Listed,
+            Mode::ApproveListRefused => Machine::Unlisted,
             _ => Machine::Signed,
         }
     }
@@ -147,6 +166,8 @@ impl Mode {
             Mode::MainlineForged => "mainline-forged",
             Mode::MainlineUnknownSigner => "mainline-unknown-signer",
             Mode::MainlineDetached => "mainline-detached",
+            Mode::ApproveList => "approve-list",
+            Mode::ApproveListRefused => "approve-list-refused",
         }
     }
 }
@@ -156,9 +177,15 @@ impl Machine {
     /// signatures on a host.
     pub fn on(engine: Engine) -> &'static [Machine] {
         match engine {
-            Engine::Tcg | Engine::Kvm => {
-                &[Machine::Baseline, Machine::Unsigned, Machine::Signed, Machine::Required, Machine::Mainline]
-            }
+            Engine::Tcg | Engine::Kvm => &[
+                Machine::Baseline,
+                Machine::Unsigned,
+                Machine::Signed,
+                Machine::Required,
+                Machine::Mainline,
+                Machine::Listed,
+                Machine::Unlisted,
+            ],
             Engine::Uml => &[Machine::Unsigned, Machine::Signed, Machine::Required],
             Engine::Host => &[Machine::Unsigned, Machine::Signed],
         }
@@ -167,17 +194,26 @@ impl Machine {
     /// The kernel, if it is not the patched one, or the one that runs.
     pub fn variant(self) -> Option<Variant> {
         match self {
-            Machine::Baseline => Some(Variant::Baseline),
+            Machine::Baseline | Machine::Listed | Machine::Unlisted => Some(Variant::Baseline),
             Machine::Mainline => Some(Variant::Mainline),
             Machine::Unsigned | Machine::Signed | Machine::Required => None,
+        }
+    }
+
+    /// Whether the program that loads there is on an approve-list.
+    pub fn listing(self) -> Listing {
+        match self {
+            Machine::Listed => Listing::Listed,
+            Machine::Unlisted => Listing::Unlisted,
+            _ => Listing::NoList,
         }
     }
 
     /// What is added to the kernel's command line.
     pub fn kernel_args(self) -> &'static str {
         match self {
-            Machine::Baseline | Machine::Unsigned | Machine::Signed | Machine::Mainline => "",
             Machine::Required => "bpf_signature=required",
+            _ => "",
         }
     }
 }

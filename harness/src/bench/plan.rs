@@ -26,7 +26,7 @@ const MESSAGES: u64 = 21;
 /// # Errors
 /// A program can't be signed.
 pub fn plan(subjects: &[Subject], machine: Machine, signers: &[Signers]) -> Result<Plan> {
-    let mut plan = Plan::default();
+    let mut plan = Plan { listing: machine.listing(), ..Plan::default() };
     let certificate = |signers: &Signers| signers.known.certificate().to_der().to_vec();
     plan.certificates = signers.iter().map(certificate).collect();
     let signers: HashMap<Algorithm, &Signers> = signers.iter().map(|s| (s.algorithm, s)).collect();

@@ -31,7 +31,12 @@ impl Subject {
     fn new(name: String, programs: Vec<Program>, source: Source, mut cells: Vec<Cell>) -> Subject {
         // The compiler's form of these is not loaded by a kernel without the patches.
         if programs.iter().any(Program::has_externs) {
-            cells.retain(|cell| !matches!(cell.mode, Mode::Baseline | Mode::MainlineUnsigned));
+            cells.retain(|cell| {
+                !matches!(
+                    cell.mode,
+                    Mode::Baseline | Mode::MainlineUnsigned | Mode::ApproveList | Mode::ApproveListRefused
+                )
+            });
         }
         Subject { name, programs, source, cells, loader: None }
     }

@@ -8,6 +8,7 @@ pub mod dos;
 mod host;
 mod init;
 mod kit;
+mod listed;
 mod measure;
 mod plan;
 mod priority;
@@ -25,7 +26,7 @@ use serde::de::DeserializeOwned;
 
 pub use host::hand_over;
 pub use init::init;
-pub use plan::{Form, Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
+pub use plan::{Form, Listing, Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
 pub use settings::Settings;
 pub use stats::reason;
 pub use survey::Survey;
@@ -57,7 +58,11 @@ impl Job for Plan {
     type Outcome = Outcome;
 
     fn carry_out(&self) -> Result<Outcome> {
-        measure::run(self)
+        match self.listing {
+            Listing::NoList => measure::run(self),
+            Listing::Listed => listed::run_listed(self),
+            Listing::Unlisted => listed::run_unlisted(self),
+        }
     }
 }
 

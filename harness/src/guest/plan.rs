@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::bpf::Loader;
 
 /// What the guest is to do.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
+    /// Who loads.
+    pub listing: Listing,
     /// Certificates (DER) for the secondary trusted keyring.
     pub certificates: Vec<Vec<u8>>,
     /// The programs that [`Form::Programs`] refers to.
@@ -21,8 +23,20 @@ pub struct Plan {
     pub groups: Vec<Vec<Load>>,
 }
 
+/// Whether the program that loads is on an approve-list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Listing {
+    /// No list is enforced.
+    #[default]
+    NoList,
+    /// It is.
+    Listed,
+    /// It is not.
+    Unlisted,
+}
+
 /// One thing to measure.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Load {
     /// What to call it in messages.
     pub name: String,
@@ -35,7 +49,7 @@ pub struct Load {
 }
 
 /// What is handed to the kernel.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Form {
     /// Programs, by their indices in [`Plan::programs`]: they are loaded one after the other, and make up one sample
     /// together.
