@@ -67,13 +67,15 @@ static __always_inline bool is_approved(struct task_struct *task)
 /*
  * Not bpf_prog_load: that hook comes when the kernel has allocated the program
  * and copied its instructions. Sleepable, to wait for memory for the storage
- * rather than refuse a load for want of it.
+ * rather than refuse a load for want of it. What other programs on the hook
+ * said is not looked at: once one has refused, the next is not called; and
+ * later kernels have it elsewhere (6.15 added an argument).
  */
 SEC("lsm.s/bpf")
-int BPF_PROG(lsm_approve_list, int command, void *attr, unsigned int size, int ret)
+int BPF_PROG(lsm_approve_list, int command)
 {
-	if (ret || command != BPF_PROG_LOAD)
-		return ret;
+	if (command != BPF_PROG_LOAD)
+		return 0;
 	return is_approved(bpf_get_current_task_btf()) ? 0 : -EPERM;
 }
 
