@@ -45,6 +45,22 @@ const fn signed(says: &'static str, file: &'static str, test: &'static str) -> A
     Answer { approach: Approach::Signed, says, file, test }
 }
 
+const fn mainline(says: &'static str, test: &'static str) -> Answer {
+    Answer { approach: Approach::Mainline, says, file: "mainline.rs", test }
+}
+
+const fn listed(says: &'static str, test: &'static str) -> Answer {
+    Answer { approach: Approach::ApproveList, says, file: "approve_list.rs", test }
+}
+
+const fn evades_list(says: &'static str, test: &'static str) -> Answer {
+    Answer { approach: Approach::ApproveList, says, file: "approve_list_evaded.rs", test }
+}
+
+/// Where signatures are required, what gets past a list does not help who loads an unsigned program.
+const REQUIRED: Answer =
+    signed("refused, if unsigned", "approve_list_evaded.rs", "policy_required_stops_all_of_it");
+
 /// First what is to be carried, then what is to be stopped.
 pub const CLAIMS: &[Claim] = &[
     Claim {
@@ -74,7 +90,10 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         what: "an instruction changed after signing",
-        answers: &[signed("refused", "refused_program.rs", "changed_instruction")],
+        answers: &[
+            signed("refused", "refused_program.rs", "changed_instruction"),
+            mainline("refused", "wrong_signatures"),
+        ],
     },
     Claim {
         what: "another attach target",
@@ -95,11 +114,17 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         what: "a signer whom the kernel does not know",
-        answers: &[signed("refused", "refused_signer.rs", "unknown_signer")],
+        answers: &[
+            signed("refused", "refused_signer.rs", "unknown_signer"),
+            mainline("refused", "wrong_signatures"),
+        ],
     },
     Claim {
         what: "a forged signature",
-        answers: &[signed("refused", "refused_signer.rs", "forged_signature")],
+        answers: &[
+            signed("refused", "refused_signer.rs", "forged_signature"),
+            mainline("refused", "wrong_signatures"),
+        ],
     },
     Claim {
         what: "a statement past its expiry",
@@ -119,11 +144,46 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         what: "an unsigned program, whoever loads it, where signatures are required",
-        answers: &[signed("refused", "policy_required.rs", "refuses_each_user")],
+        answers: &[
+            signed("refused", "policy_required.rs", "refuses_each_user"),
+            mainline("loaded: nothing is required", "signatures_of_all_algorithms_and_none"),
+            listed("refused, unless by a listed loader", "only_listed_loaders_load"),
+        ],
     },
     Claim {
         what: "root, who does not want signatures to be required any more",
-        answers: &[signed("not until the next boot", "policy_latch.rs", "cannot_be_taken_back")],
+        answers: &[
+            signed("not until the next boot", "policy_latch.rs", "cannot_be_taken_back"),
+            evades_list("takes the list away", "root_takes_the_list_away"),
+        ],
+    },
+    Claim {
+        what: "a loader that has been changed",
+        answers: &[listed("can't be changed, and another is refused", "a_listed_loader_can_not_be_changed")],
+    },
+    Claim {
+        what: "root, who wants another loader to be taken",
+        answers: &[listed("the list can't be changed", "a_list_can_not_be_changed")],
+    },
+    Claim {
+        what: "a malicious object, by a trusted loader",
+        answers: &[REQUIRED, evades_list("loaded", "a_listed_loader_loads_any_object")],
+    },
+    Claim {
+        what: "a script of a trusted interpreter",
+        answers: &[REQUIRED, evades_list("loads anything", "a_listed_interpreter_runs_any_script")],
+    },
+    Claim {
+        what: "a library that a trusted loader is made to load",
+        answers: &[REQUIRED, evades_list("loads anything", "a_library_acts_for_a_listed_loader")],
+    },
+    Claim {
+        what: "a debugger of a trusted loader",
+        answers: &[REQUIRED, evades_list("loads anything", "a_debugger_acts_for_a_listed_loader")],
+    },
+    Claim {
+        what: "root, who claims to run a trusted loader",
+        answers: &[REQUIRED, evades_list("loads anything", "anybody_pretends_to_be_a_listed_loader")],
     },
 ];
 
