@@ -28,7 +28,9 @@ use serde::de::DeserializeOwned;
 pub use export::{Export, Exported, Learned};
 pub use host::hand_over;
 pub use init::init;
-pub use plan::{Form, Listing, Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
+pub use plan::{
+    AttestedFacts, Form, Listing, Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats,
+};
 pub use settings::Settings;
 pub use stats::reason;
 pub use survey::Survey;
