@@ -48,7 +48,15 @@ run_tests() {
 		"$(realpath "$tests")" --ignored --test-threads=1 "${@:3}"
 }
 
+# What a machine has attested is taken on another one, see attested_elsewhere.
+attest() {
+	cp "/usr/lib/$(uname -m)-linux-gnu/bpf/xdpfilt_dny_all.o" "$work/$1/attested.o"
+	signer "$work/$1/attester" p-256 --purpose attestation --ca-key "$work/$1/ca.key" --ca-cert "$work/$1/ca.pem"
+	bpfsig attest --kernel "$1" --key "$work/$1/attester.key" --cert "$work/$1/attester.pem" "$work/$1/attested.o"
+}
+
 prepare patched
+attest patched
 # Nothing leads out of required mode, so its tests have machines of their own.
 # So do those that are run for their output, or on another kernel.
 run_tests patched "" --skip policy_latch --skip policy_required --skip unprotected --skip portable --skip mainline
@@ -65,6 +73,7 @@ run_tests mainline "" mainline
 
 # One signature for kernels whose structures are laid out differently. This one also looks for mistakes in locking.
 prepare layout
+attest layout
 for variant in patched layout; do
 	run_tests "$variant" "" --nocapture portable | tee "$work/output"
 	sed -n 's/^portable //p' "$work/output" >"$work/portable-$variant"

@@ -7,13 +7,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use bpfsig_signing::attestation::{self, Attestations, KernelAttestation};
 use bpfsig_signing::object::Object;
 use bpfsig_signing::package::{self, Package};
 use nix::fcntl::{Flock, FlockArg};
 use semver::Version;
 
 use crate::bpf::keyring::Keyring;
-use crate::bpf::{LoadOptions, LoadedObject, Pins};
+use crate::bpf::{self, LoadOptions, LoadedObject, Pins};
 
 /// Loads the objects of a package and pins their programs and maps, for as long as the result is kept.
 ///
@@ -21,11 +22,17 @@ use crate::bpf::{LoadOptions, LoadedObject, Pins};
 /// The kernel refuses a program, or something can't be pinned.
 pub fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pins> {
     let mut pins = Pins::new(directory)?;
-    let options = LoadOptions { signature: package.signature(), keyring, ..LoadOptions::default() };
     for (file, artifact) in package.artifacts() {
         if artifact.programs().is_empty() {
             continue;
         }
+        let attestation = attestation(package, file)?;
+        let options = LoadOptions {
+            signature: package.signature(),
+            keyring,
+            attestation: attestation.as_ref(),
+            ..LoadOptions::default()
+        };
         let loaded = Object::parse(&file.content)
             .map_err(anyhow::Error::from)
             .and_then(|object| LoadedObject::load(&object, &options))
@@ -37,6 +44,14 @@ pub fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pin
         }
     }
     Ok(pins)
+}
+
+/// What is attested of an object in a package for the running kernel.
+fn attestation(package: &Package, object: &package::File) -> Result<Option<KernelAttestation>> {
+    let path = format!("{}{}", object.path, attestation::SUFFIX);
+    let Some(file) = package.files().iter().find(|file| file.path == path) else { return Ok(None) };
+    let attestations = Attestations::from_json(&file.content).context(path)?;
+    Ok(attestations.kernel(&bpf::build_id()?).cloned())
 }
 
 /// Writes a package that is verified, and the files of its signature, into a directory that exists. Returns the

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::facts::BuildId;
 use crate::key::KeyId;
 
 /// The result of everything in this crate that can fail.
@@ -27,6 +28,16 @@ pub enum Error {
     /// Descriptions in a format of another version.
     #[error("descriptions of version {0} are not supported")]
     DescriptionsVersion(u32),
+
+    /// Something that is no list of attestations.
+    #[error("not attestations: {0}")]
+    Attestations(#[source] serde_json::Error),
+    /// Attestations in a format of another version.
+    #[error("attestations of version {0} are not supported")]
+    AttestationsVersion(u32),
+    /// More than one answer to what is attested for a kernel.
+    #[error("the attestations have the kernel {0} twice")]
+    AttestationsTwice(BuildId),
 
     /// A statement whose size is not what its header says.
     #[error("the statement has {actual} bytes instead of {expected}")]

@@ -5,12 +5,14 @@
 //! ```text
 //! ELF file → object::Object → program::Program → description::Description → manifest::Manifest
 //!                                                         → statement::Statement → cms → package
+//! facts::Facts → attestation::Attestation ────────────────┘
 //! ```
 //!
 //! The formats are specified in `kernel-patch/README.md`; the Linux kernel builds the same manifest from what
 //! `BPF_PROG_LOAD` hands it. Nothing in this crate uses a Unix API or libbpf.
 
 pub mod artifact;
+pub mod attestation;
 pub mod authenticode;
 pub mod btf;
 pub mod certificate;
@@ -20,6 +22,8 @@ pub mod difference;
 mod digest;
 pub mod embed;
 mod error;
+pub mod facts;
+mod fields;
 pub mod insn;
 pub mod key;
 pub mod manifest;

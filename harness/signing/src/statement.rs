@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::fields::Fields;
 use crate::{Digest, Error, Result};
 
 const MAGIC: [u8; 8] = *b"BPFSIGST";
@@ -99,14 +100,9 @@ impl Statement {
     /// One of the `Error::Statement*`.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut fields = Fields(bytes);
-        let (Some(magic), Some(version), Some(algorithm), Some(count), Some(expiry), Some(reserved)) = (
-            fields.take(),
-            fields.take().map(u16::from_le_bytes),
-            fields.take().map(u16::from_le_bytes),
-            fields.take().map(u32::from_le_bytes),
-            fields.take().map(u64::from_le_bytes),
-            fields.take(),
-        ) else {
+        let (Some(magic), Some(version), Some(algorithm), Some(count), Some(expiry), Some(reserved)) =
+            (fields.take(), fields.u16(), fields.u16(), fields.u32(), fields.u64(), fields.take())
+        else {
             return Err(Error::StatementSize { expected: HEADER_SIZE as u64, actual: bytes.len() as u64 });
         };
 
@@ -131,21 +127,9 @@ impl Statement {
         }
 
         let mut entries = Vec::with_capacity(count as usize);
-        while let (Some(kind), Some(digest)) = (fields.take().map(u32::from_le_bytes), fields.take()) {
+        while let (Some(kind), Some(digest)) = (fields.u32(), fields.take()) {
             entries.push(Entry { kind: Kind(kind), digest: Digest(digest) });
         }
         Ok(Statement { expiry, entries })
-    }
-}
-
-/// Bytes that have not been read yet.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    /// The next `N` bytes, if there are as many.
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
     }
 }

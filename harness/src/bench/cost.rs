@@ -13,7 +13,7 @@ use super::mode::{Form, Mode};
 use super::subject::Subject;
 use super::summary::Summary;
 use crate::corpus::Source;
-use crate::guest::{Load, Measured, Sample, SignatureTimes, VerifierStats};
+use crate::guest::{AttestedFacts, Load, Measured, Sample, SignatureTimes, VerifierStats};
 
 /// What it takes to hand one program to the kernel in one way.
 #[derive(Clone, Debug, Serialize)]
@@ -87,7 +87,9 @@ impl Cost {
             verdict: if measured.errno == 0 { "success" } else { "failure" },
             total: summary(|sample| Some(sample.total)),
             loaded: summary(|sample| Some(sample.loaded)),
-            travels: size(subject, cell.mode) + load.signatures.first().map_or(0, Vec::len),
+            travels: size(subject, cell.mode)
+                + load.signatures.first().map_or(0, Vec::len)
+                + load.attested.as_ref().map_or(0, attested_size),
             signature: SignatureCost::new(
                 measured.samples.iter().filter_map(|sample| sample.signature).collect(),
             ),
@@ -106,6 +108,11 @@ fn size(subject: &Subject, mode: Mode) -> usize {
         (Form::Manifests | Form::Instructions, Some(object)) => object.len(),
         (Form::Manifests | Form::Instructions, None) => insns(&subject.programs),
     }
+}
+
+/// Bytes of facts and of what attests them.
+fn attested_size(attested: &AttestedFacts) -> usize {
+    attested.facts.iter().chain(attested.messages.first()).map(Vec::len).sum()
 }
 
 fn insns(programs: &[Program]) -> usize {

@@ -82,7 +82,7 @@ impl Selection {
             [Mode::Unsigned, Mode::MainlineUnsigned].map(Cell::without_signature).into();
         for algorithm in algorithms {
             cells.extend(
-                [Mode::Signed, Mode::Repeated, Mode::Mainline]
+                [Mode::Signed, Mode::Repeated, Mode::AttestedFirst, Mode::Attested, Mode::Mainline]
                     .map(|mode| Cell { mode, algorithm: Some(*algorithm) }),
             );
         }
@@ -124,7 +124,7 @@ mod tests {
             Selection { algorithms: vec![Algorithm::P256, Algorithm::Rsa4096], ..Selection::default() };
         let cells = selection.cells("xdp_acl");
         assert_eq!(algorithms(&cells), [None, Some(Algorithm::P256), Some(Algorithm::Rsa4096)]);
-        assert_eq!(cells.len(), 6 + 2 * 10);
+        assert_eq!(cells.len(), 6 + 2 * 12);
         assert_eq!(cells.iter().filter(|cell| cell.mode == Mode::Unsigned).count(), 1);
     }
 

@@ -1,11 +1,12 @@
 //! The main job: measures what a signature check costs, next to what verification costs, and next to other ways to sign.
 //!
 //! ```text
-//! corpus → subjects, with loaders → a plan for each machine (signed) ──VM──> measured → verdicts checked → results
+//! corpus → subjects, with loaders and facts → a plan for each machine (signed) ──VM──> measured → verdicts checked → results
 //! ```
 
 mod cost;
 mod environment;
+mod facts;
 mod matrix;
 pub mod message;
 mod mode;
@@ -63,6 +64,7 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
         true => unsupported::make_loaders(&mut subjects),
         false => Vec::new(),
     };
+    unsupported.extend(facts::learn(&mut subjects, &*engine.machine(&patched.image, "")?, progress)?);
     let mut costs = Vec::new();
     for &machine in Machine::on(engine) {
         if subjects.iter().all(|subject| subject.cells_on(machine).next().is_none()) {
@@ -190,6 +192,7 @@ mod tests {
             form: Form::Programs(vec![0]),
             signatures: Vec::new(),
             replacement: None,
+            attested: None,
         };
         let plan = Plan { groups: vec![vec![load(), load()], vec![load()]], ..Plan::default() };
         let sample = Sample { total: 1, ..Sample::default() };

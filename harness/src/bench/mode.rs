@@ -26,6 +26,11 @@ pub enum Mode {
     Altered,
     /// Without a signature, where one is required.
     RequiredUnsigned,
+    /// With a valid signature and attested facts, by a known signer and a known attester, which the kernel sees for the
+    /// first time.
+    AttestedFirst,
+    /// With a valid signature and attested facts, of which the kernel has seen both messages before.
+    Attested,
     /// With a valid signature over the instructions alone.
     Detached,
     /// Without a signature, to a kernel that has its own way to sign.
@@ -76,12 +81,14 @@ pub enum Machine {
 
 impl Mode {
     /// All modes with a signature. A repeated load must come after the first.
-    pub const WITH_SIGNATURE: [Mode; 10] = [
+    pub const WITH_SIGNATURE: [Mode; 12] = [
         Mode::Signed,
         Mode::Repeated,
         Mode::Forged,
         Mode::UnknownSigner,
         Mode::Altered,
+        Mode::AttestedFirst,
+        Mode::Attested,
         Mode::Detached,
         Mode::Mainline,
         Mode::MainlineForged,
@@ -103,6 +110,7 @@ impl Mode {
     pub fn errno(self) -> i32 {
         match self {
             Mode::Baseline | Mode::Unsigned | Mode::Signed | Mode::Repeated | Mode::Detached => 0,
+            Mode::AttestedFirst | Mode::Attested => 0,
             Mode::MainlineUnsigned | Mode::Mainline | Mode::MainlineDetached => 0,
             Mode::Forged | Mode::Altered | Mode::RequiredUnsigned | Mode::MainlineForged => {
                 libc::EKEYREJECTED
@@ -118,9 +126,15 @@ impl Mode {
     pub fn carrier(self) -> Option<Mode> {
         match self {
             Mode::Detached | Mode::MainlineUnsigned | Mode::MainlineDetached => Some(self),
+            Mode::AttestedFirst | Mode::Attested => Some(Mode::Attested),
             Mode::Mainline | Mode::MainlineForged | Mode::MainlineUnknownSigner => Some(Mode::Mainline),
             _ => None,
         }
+    }
+
+    /// Whether facts about the program are handed to the kernel, too.
+    pub fn is_attested(self) -> bool {
+        matches!(self, Mode::AttestedFirst | Mode::Attested)
     }
 
     /// What is handed to the kernel.
@@ -160,6 +174,8 @@ impl Mode {
             Mode::UnknownSigner => "unknown-signer",
             Mode::Altered => "altered",
             Mode::RequiredUnsigned => "required-unsigned",
+            Mode::AttestedFirst => "attested-first",
+            Mode::Attested => "attested",
             Mode::Detached => "detached",
             Mode::MainlineUnsigned => "mainline-unsigned",
             Mode::Mainline => "mainline",

@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use anyhow::{Context, Result, bail};
+use bpfsig_signing::Digest;
+use bpfsig_signing::attestation::Attestation;
+use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use bpfsig_signing::insn::{AluOp, Insn};
 use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::{INSN_SIZE, Program};
 use nix::errno::Errno;
 
@@ -16,7 +20,7 @@ use super::mode::{Form, Machine, Mode};
 use super::signers::Signers;
 use super::subject::Subject;
 use super::unsupported::Unsupported;
-use crate::guest::{self, Load, Measured, Plan};
+use crate::guest::{self, AttestedFacts, Load, Measured, Plan};
 
 /// How many different messages there are for one load: one for each sample.
 const MESSAGES: u64 = 21;
@@ -29,6 +33,10 @@ pub fn plan(subjects: &[Subject], machine: Machine, signers: &[Signers]) -> Resu
     let mut plan = Plan { listing: machine.listing(), ..Plan::default() };
     let certificate = |signers: &Signers| signers.known.certificate().to_der().to_vec();
     plan.certificates = signers.iter().map(certificate).collect();
+    if machine == Machine::Signed {
+        let attester = |signers: &Signers| signers.attester.certificate().to_der().to_vec();
+        plan.attesters = signers.iter().map(attester).collect();
+    }
     let signers: HashMap<Algorithm, &Signers> = signers.iter().map(|s| (s.algorithm, s)).collect();
     for subject in subjects {
         let (first, loader) = (plan.programs.len(), plan.loaders.len());
@@ -51,6 +59,12 @@ pub fn plan(subjects: &[Subject], machine: Machine, signers: &[Signers]) -> Resu
                 signatures,
                 replacement: match cell.mode {
                     Mode::Altered => Some(alteration(&subject.programs[0])?),
+                    _ => None,
+                },
+                attested: match (cell.mode.is_attested(), cell.algorithm) {
+                    (true, Some(algorithm)) => {
+                        Some(attest(subject, &signers[&algorithm].attester, cell.mode)?)
+                    }
                     _ => None,
                 },
             })
@@ -85,16 +99,38 @@ fn sign(subject: &Subject, signers: &Signers, mode: Mode) -> Result<Vec<Vec<u8>>
         }
         Form::Manifests => {
             let entries = message::entries(&subject.programs)?;
-            // Dates that are far away, and never.
-            let count = if mode == Mode::Signed { MESSAGES } else { 1 };
-            let expiries = (0..count).map(|n| if n == 0 { 0 } else { u64::MAX - n });
-            expiries.map(|expiry| message::signed(entries.clone(), expiry, signer)).collect::<Result<_>>()?
+            let sign = |expiry| message::signed(entries.clone(), expiry, signer);
+            expiries(mode).map(sign).collect::<Result<_>>()?
         }
     };
     match mode {
         Mode::Forged | Mode::MainlineForged => messages.into_iter().map(message::forged).collect(),
         _ => Ok(messages),
     }
+}
+
+/// When the statements of the messages for a mode expire: at dates that are far away, or never. Those of first loads
+/// are no others', and the first of them is that of repeated ones.
+fn expiries(mode: Mode) -> impl Iterator<Item = u64> {
+    let (first, count) = match mode {
+        Mode::Signed => (0, MESSAGES),
+        Mode::AttestedFirst => (MESSAGES, MESSAGES),
+        Mode::Attested => (MESSAGES, 1),
+        _ => (0, 1),
+    };
+    (first..first + count).map(|n| if n == 0 { 0 } else { u64::MAX - n })
+}
+
+/// The facts about the programs, attested in as many messages as there are signatures.
+fn attest(subject: &Subject, attester: &Signer, mode: Mode) -> Result<AttestedFacts> {
+    let facts = subject.facts.clone().context("nothing is known of it")?;
+    let attestation = |(program, facts): (&Program, &Vec<u8>)| {
+        let manifest = Manifest::of(program)?.digest();
+        Ok(Attestation { manifest, facts: Digest::of(facts) }.entry())
+    };
+    let entries = subject.programs.iter().zip(&facts).map(attestation).collect::<Result<Vec<_>>>()?;
+    let messages = expiries(mode).map(|expiry| message::signed(entries.clone(), expiry, attester));
+    Ok(AttestedFacts { messages: messages.collect::<Result<_>>()?, facts })
 }
 
 /// Another first instruction for the program: `r0 = 1`, or `r0 = 2` if that is what it was.
@@ -151,7 +187,7 @@ mod tests {
         let entry = corpus::select(Some(name)).unwrap().remove(0);
         let cells = modes.iter().map(|mode| Cell { mode: *mode, algorithm: None }).collect();
         let (name, source) = (entry.name, entry.source);
-        Subject { name, programs: vec![entry.program], source, cells, loader: None }
+        Subject { name, programs: vec![entry.program], source, cells, loader: None, facts: None }
     }
 
     fn measured(errno: i32, log: &str) -> Measured {

@@ -14,7 +14,7 @@ use crate::kernel::Kernel;
 /// Test keys live as long as the kernel that trusts them; the kernel does not look at the dates.
 const DAYS: u32 = 3650;
 
-/// Two signers with the same kind of key.
+/// Signers and an attester with the same kind of key.
 pub struct Signers {
     /// What kind of key.
     pub algorithm: Algorithm,
@@ -22,6 +22,8 @@ pub struct Signers {
     pub known: Signer,
     /// Its certificate is issued by nobody.
     pub unknown: Signer,
+    /// Attests facts; its certificate is issued by the authority that the kernel trusts.
+    pub attester: Signer,
 }
 
 impl Signers {
@@ -39,7 +41,16 @@ impl Signers {
         let unknown = obtain(&directory.join(format!("{algorithm}-unknown")), algorithm, |key| {
             Certificate::self_signed(Role::Signer, "bpfsig bench, unknown", key, DAYS)
         })?;
-        Ok(Signers { algorithm, known, unknown })
+        let attester = obtain(&directory.join(format!("{algorithm}-attester")), algorithm, |key| {
+            Certificate::issued_by(
+                &authority,
+                Role::Signer,
+                "bpfsig bench, attester",
+                &key.public_key(),
+                DAYS,
+            )
+        })?;
+        Ok(Signers { algorithm, known, unknown, attester })
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Subject {
     pub cells: Vec<Cell>,
     /// What loads them in mainline's way, once it has been made.
     pub loader: Option<Loader>,
+    /// What the kernel has learned about each program, once it has been asked.
+    pub facts: Option<Vec<Vec<u8>>>,
 }
 
 impl Subject {
@@ -38,7 +40,7 @@ impl Subject {
                 )
             });
         }
-        Subject { name, programs, source, cells, loader: None }
+        Subject { name, programs, source, cells, loader: None, facts: None }
     }
 
     /// The objects with several programs that `entries` have; these are ordered by object.

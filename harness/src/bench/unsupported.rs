@@ -70,7 +70,7 @@ mod tests {
         let entry = corpus::select(Some("xdp_acl")).unwrap().remove(0);
         let cells = modes.iter().map(|mode| Cell { mode: *mode, algorithm: None }).collect();
         let (name, source) = (entry.name, entry.source);
-        Subject { name, programs: vec![entry.program], source, cells, loader: None }
+        Subject { name, programs: vec![entry.program], source, cells, loader: None, facts: None }
     }
 
     #[test]

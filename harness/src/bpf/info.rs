@@ -49,6 +49,41 @@ pub fn xlated(program: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(insns)
 }
 
+/// What the JIT has made of a program.
+#[derive(Clone, Debug)]
+pub struct Jited {
+    /// The native code of each function, with the address that it is at.
+    pub functions: Vec<(u64, Vec<u8>)>,
+}
+
+/// The native code of a program, as `bpftool prog dump jited` shows it.
+///
+/// # Errors
+/// `program` is no eBPF program, or the caller may not see its code.
+pub fn jited(program: BorrowedFd<'_>) -> io::Result<Jited> {
+    let sizes = program_info(program, |_| {})?;
+    let mut code = vec![0; sizes.jited_prog_len as usize];
+    let mut addresses = vec![0u64; sizes.nr_jited_ksyms as usize];
+    let mut lengths = vec![0u32; sizes.nr_jited_func_lens as usize];
+    let info = program_info(program, |info| {
+        info.jited_prog_len = code.len() as u32;
+        info.jited_prog_insns = code.as_mut_ptr() as u64;
+        info.nr_jited_ksyms = addresses.len() as u32;
+        info.jited_ksyms = addresses.as_mut_ptr() as u64;
+        info.nr_jited_func_lens = lengths.len() as u32;
+        info.jited_func_lens = lengths.as_mut_ptr() as u64;
+    })?;
+    if info.jited_prog_insns == 0 || info.jited_ksyms == 0 || info.jited_func_lens == 0 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let functions = addresses.into_iter().zip(lengths);
+    let functions = functions.map(|(address, length)| {
+        let rest = code.split_off(length as usize);
+        (address, std::mem::replace(&mut code, rest))
+    });
+    Ok(Jited { functions: functions.collect() })
+}
+
 /// The ids of the maps that a program uses.
 ///
 /// # Errors

@@ -84,10 +84,24 @@ impl FromStr for Keyring {
 /// # Errors
 /// There is no such keyring, or the kernel refuses the certificate because no key that it trusts has issued it.
 pub fn trust(certificate: &[u8]) -> Result<()> {
-    const NAME: &str = ".secondary_trusted_keys";
-    let keyring = find(NAME)?.with_context(|| format!("this kernel has no keyring {NAME}"))?;
+    add_certificate(certificate, ".secondary_trusted_keys")
+}
+
+/// What the kernel calls the keyring of attesters, which is none that programs are loaded with.
+pub const ATTESTERS: &str = ".bpf_attest";
+
+/// Adds an X.509 certificate (DER) to the keyring of attesters.
+///
+/// # Errors
+/// As for [`trust`].
+pub fn trust_attester(certificate: &[u8]) -> Result<()> {
+    add_certificate(certificate, ATTESTERS)
+}
+
+fn add_certificate(certificate: &[u8], name: &str) -> Result<()> {
+    let keyring = find(name)?.with_context(|| format!("this kernel has no keyring {name}"))?;
     add_key(c"asymmetric", certificate, keyring)
-        .with_context(|| format!("adding a certificate to {NAME}"))?;
+        .with_context(|| format!("adding a certificate to {name}"))?;
     Ok(())
 }
 

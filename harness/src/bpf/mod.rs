@@ -3,6 +3,7 @@
 //! Data flows one way: an object's maps are created, its programs are loaded onto them.
 
 mod attach;
+mod build_id;
 mod gen_loader;
 mod info;
 mod kernel_btf;
@@ -23,15 +24,16 @@ mod target;
 mod test_run;
 
 pub use attach::{Hooks, Link};
-pub use info::{jited_size, map_id, map_ids, program_id, xlated};
+pub use build_id::build_id;
+pub use info::{Jited, jited, jited_size, map_id, map_ids, program_id, xlated};
 pub use libbpf::{load_btf, map_freeze, map_update, pinned, program_by_id};
 pub use loader::{Installed, Loader};
 pub use log::Log;
 pub use maps::{create_map, create_maps};
 pub use object::{LoadOptions, LoadedMap, LoadedObject, LoadedProgram, Refused};
 pub use pin::Pins;
-pub use prog_load::{LoadContext, PreparedLoad};
-pub use programs::{Origin, ProgramInfo, Signature, programs};
+pub use prog_load::{Attest, LoadContext, PreparedLoad};
+pub use programs::{Attested, Origin, ProgramInfo, Signature, facts, programs};
 pub use syscall::{ProgLoad, prog_load};
 pub use target::LoadTarget;
 pub use test_run::{TestRun, test_run};

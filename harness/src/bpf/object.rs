@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use bpfsig_signing::attestation::KernelAttestation;
+use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::{Initial, InitialEntry, Object, StructOps};
 use bpfsig_signing::program::Program;
 use libbpf_rs::libbpf_sys as sys;
@@ -15,7 +17,7 @@ use super::kernel_btf;
 use super::keyring::Keyring;
 use super::libbpf::{load_btf, map_update};
 use super::maps::create_map;
-use super::prog_load::{LoadContext, PreparedLoad};
+use super::prog_load::{Attest, LoadContext, PreparedLoad};
 use super::struct_ops::Table;
 use super::target::LoadTarget;
 
@@ -26,6 +28,8 @@ pub struct LoadOptions<'a> {
     pub signature: Option<&'a [u8]>,
     /// Where the kernel is to look for the signer.
     pub keyring: Keyring,
+    /// What is attested of its programs for this kernel; none: the kernel verifies them.
+    pub attestation: Option<&'a KernelAttestation>,
     /// The program that `freplace`, `fentry` and `fexit` programs attach to, instead of to the kernel.
     pub target: Option<BorrowedFd<'a>>,
     /// The function of `target` that they attach to; none: the one that each names.
@@ -194,6 +198,7 @@ fn load_program(
         target: Some(&target),
         signature: options.signature,
         keyring: options.keyring,
+        attest: attest(&program, options)?,
     };
     let fd = load_with_log(PreparedLoad::new(&program, context)?).map_err(|(errno, log)| {
         let as_loaded = Box::new(program.clone().into_owned());
@@ -206,6 +211,13 @@ fn load_program(
         expected_attach_type: program.expected_attach_type,
         fd,
     })
+}
+
+/// The facts that are attested about a program, if there are any.
+fn attest<'a>(program: &Program, options: &LoadOptions<'a>) -> Result<Attest<'a>> {
+    let Some(attestation) = options.attestation else { return Ok(Attest::No) };
+    let facts = attestation.facts(&Manifest::of(program)?.digest());
+    Ok(facts.map_or(Attest::No, |facts| Attest::Facts { message: &attestation.message, facts }))
 }
 
 /// How a log begins when it was the signature for which a program was refused.

@@ -15,6 +15,26 @@ use super::stopwatch;
 use super::syscall::{ProgLoad, address, number, object_name, prog_load};
 use super::target::LoadTarget;
 
+/// `BPF_ATTEST_EXPORT`.
+const ATTEST_EXPORT: u32 = 1;
+
+/// Where what the verifier learns about a program comes from, and goes to.
+#[derive(Clone, Copy, Default)]
+pub enum Attest<'a> {
+    /// The kernel verifies the program, and keeps to itself what it learns.
+    #[default]
+    No,
+    /// The kernel verifies the program, and keeps what it learns for [`facts`](super::facts).
+    Export,
+    /// The kernel may take these facts instead, if a CMS message attests them.
+    Facts {
+        /// The message.
+        message: &'a [u8],
+        /// The facts.
+        facts: &'a [u8],
+    },
+}
+
 /// What a load needs besides the program itself.
 #[derive(Default)]
 pub struct LoadContext<'a> {
@@ -28,6 +48,8 @@ pub struct LoadContext<'a> {
     pub signature: Option<&'a [u8]>,
     /// Where to look for the signer.
     pub keyring: Keyring,
+    /// What is done about facts.
+    pub attest: Attest<'a>,
 }
 
 /// A load that can be repeated: `BPF_PROG_LOAD` with all its attributes filled in.
@@ -85,7 +107,11 @@ impl<'a> PreparedLoad<'a> {
     pub fn attr(&mut self) -> ProgLoad {
         let (log_buf, log_size) = self.log.clear();
         let program = self.program;
-        let LoadContext { btf, maps, target, signature, keyring } = &self.context;
+        let LoadContext { btf, maps, target, signature, keyring, attest } = &self.context;
+        let (message, facts) = match *attest {
+            Attest::Facts { message, facts } => (Some(message), Some(facts)),
+            Attest::No | Attest::Export => (None, None),
+        };
         ProgLoad {
             prog_type: program.prog_type,
             insn_cnt: program.insn_count(),
@@ -116,8 +142,13 @@ impl<'a> PreparedLoad<'a> {
             core_relos: address(&program.core_relos.bytes),
             core_relo_rec_size: program.core_relos.record_size,
             signature: signature.map_or(0, address),
-            signature_size: signature.map_or(0, |signature| signature.len() as u32),
+            signature_size: signature.map_or(0, size),
             keyring_id: if signature.is_some() { keyring.0 } else { 0 },
+            attestation: message.map_or(0, address),
+            facts: facts.map_or(0, address),
+            attestation_size: message.map_or(0, size),
+            facts_size: facts.map_or(0, size),
+            attest_flags: if matches!(attest, Attest::Export) { ATTEST_EXPORT } else { 0 },
             ..ProgLoad::default()
         }
     }
@@ -126,4 +157,8 @@ impl<'a> PreparedLoad<'a> {
     pub fn log(&self) -> String {
         self.log.text()
     }
+}
+
+fn size(bytes: &[u8]) -> u32 {
+    bytes.len() as u32
 }

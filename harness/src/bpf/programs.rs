@@ -1,5 +1,6 @@
 //! The programs that are loaded, and what the kernel knows of their signatures.
 
+use std::fmt;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -27,13 +28,21 @@ struct SignatureInfo {
     verdict: u32,
     keyring_id: i32,
     signer_size: u32,
-    padding: u32,
+    attested: u32,
     signer: [u8; 32],
     statement: [u8; 32],
     program: [u8; 32],
+    facts: u64,
+    facts_size: u32,
+    attester_size: u32,
+    attester: [u8; 32],
 }
 
-const _: () = assert!(std::mem::offset_of!(Info, signature) == 232);
+const _: () = {
+    use std::mem::offset_of;
+    assert!(offset_of!(Info, signature) == 232);
+    assert!(offset_of!(SignatureInfo, facts) == 112);
+};
 
 /// A loaded program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -82,6 +91,78 @@ pub struct Signature {
     /// Digest of the manifest, or of the instructions if these alone are signed.
     #[serde(serialize_with = "hex")]
     pub program: Digest,
+    /// Whether attested facts took the place of the verifier's search.
+    #[serde(flatten)]
+    pub attested: Attested,
+}
+
+/// Whether attested facts took the place of the verifier's search, and if not, why the kernel has explored the program
+/// itself (`enum bpf_sig_attested`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "facts", rename_all = "kebab-case")]
+pub enum Attested {
+    /// There were none.
+    NotGiven,
+    /// They did.
+    Attested {
+        /// The attester's subject key identifier.
+        #[serde(serialize_with = "hex")]
+        attester: KeyId,
+    },
+    /// `kernel.bpf_attestation` is 0.
+    SwitchedOff,
+    /// They are of another kernel.
+    OtherKernel,
+    /// The verifier is set up differently.
+    OtherSwitches,
+    /// The modules in use are others.
+    OtherModules,
+    /// CO-RE made other instructions of the program.
+    OtherInstructions,
+    /// No facts can say all that this program takes.
+    Unsupported,
+    /// They do not fit the program.
+    Malformed,
+    /// A reason that a later kernel has.
+    Unknown,
+}
+
+impl Attested {
+    fn new(info: &SignatureInfo) -> Attested {
+        match info.attested {
+            0 => Attested::NotGiven,
+            1 => Attested::Attested { attester: key_id(&info.attester, info.attester_size) },
+            2 => Attested::SwitchedOff,
+            3 => Attested::OtherKernel,
+            4 => Attested::OtherSwitches,
+            5 => Attested::OtherModules,
+            6 => Attested::OtherInstructions,
+            7 => Attested::Unsupported,
+            8 => Attested::Malformed,
+            _ => Attested::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Attested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Attested::NotGiven => "verified",
+            Attested::Attested { .. } => "attested",
+            Attested::SwitchedOff => "verified: kernel.bpf_attestation is 0",
+            Attested::OtherKernel => "verified: the facts are of another kernel",
+            Attested::OtherSwitches => "verified: the verifier is set up differently",
+            Attested::OtherModules => "verified: the modules are others",
+            Attested::OtherInstructions => "verified: CO-RE made other instructions of it",
+            Attested::Unsupported => "verified: no facts can say what it takes",
+            Attested::Malformed => "verified: the facts do not fit it",
+            Attested::Unknown => "verified",
+        })
+    }
+}
+
+fn key_id(bytes: &[u8; 32], size: u32) -> KeyId {
+    KeyId(bytes.iter().copied().take(size as usize).collect())
 }
 
 fn hex<S: serde::Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
@@ -98,12 +179,8 @@ impl ProgramInfo {
     /// # Errors
     /// `program` is no eBPF program.
     pub fn of(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
-        let mut info = Info::default();
-        let mut size = size_of::<Info>() as u32;
-        let start = (&raw mut info).cast();
-        // SAFETY: the kernel writes at most `size` bytes to `info`.
-        check(unsafe { sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), start, &mut size) })?;
-        Ok(ProgramInfo::new(&info, size as usize))
+        let (info, known) = info(program, |_| {})?;
+        Ok(ProgramInfo::new(&info, known))
     }
 
     /// `known` is how many bytes of it the kernel has filled in.
@@ -126,16 +203,43 @@ impl Origin {
         match info.verdict {
             0 => Origin::Unsigned,
             1 => Origin::Verified(Signature {
-                signer: KeyId(info.signer.iter().copied().take(info.signer_size as usize).collect()),
+                signer: key_id(&info.signer, info.signer_size),
                 keyring_id: info.keyring_id,
                 statement: Some(Digest(info.statement)).filter(|digest| digest.0 != [0; Digest::SIZE]),
                 program: Digest(info.program),
+                attested: Attested::new(info),
             }),
             2 => Origin::ByLoader,
             3 => Origin::ByKernel,
             _ => Origin::Unknown,
         }
     }
+}
+
+/// What the kernel says of a program, and how many bytes of it it has filled in. `ask` names the caller's array for the
+/// kernel to fill, with its size.
+fn info(program: BorrowedFd<'_>, ask: impl FnOnce(&mut Info)) -> io::Result<(Info, usize)> {
+    let mut info = Info::default();
+    ask(&mut info);
+    let mut size = size_of::<Info>() as u32;
+    let start = (&raw mut info).cast();
+    // SAFETY: the kernel writes at most `size` bytes to `info`, and to an array that `ask` has named no more than fit.
+    check(unsafe { sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), start, &mut size) })?;
+    Ok((info, size as usize))
+}
+
+/// What the verifier learned about a program that was loaded with [`Attest::Export`](super::Attest); empty if that can't
+/// be said in facts.
+///
+/// # Errors
+/// `program` is no eBPF program, or the caller may not see its facts.
+pub fn facts(program: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    let mut facts = vec![0; info(program, |_| {})?.0.signature.facts_size as usize];
+    info(program, |info| {
+        info.signature.facts_size = facts.len() as u32;
+        info.signature.facts = facts.as_mut_ptr() as u64;
+    })?;
+    Ok(facts)
 }
 
 /// All programs that are loaded, by id. Some may end while the list is made, and others appear.
@@ -192,6 +296,7 @@ mod tests {
             "keyring_id": 3,
             "statement": "01".repeat(32),
             "program": "02".repeat(32),
+            "facts": "not-given",
         });
         assert_eq!(json, expected);
     }
@@ -211,6 +316,19 @@ mod tests {
             panic!()
         };
         assert_eq!(signature.statement, None);
+    }
+
+    #[test]
+    fn of_an_attested_program() {
+        let mut info = verified();
+        info.signature.attested = 1;
+        info.signature.attester_size = 1;
+        info.signature.attester[0] = 0xef;
+        let json = serde_json::to_value(ProgramInfo::new(&info, size_of::<Info>())).unwrap();
+        assert_eq!((&json["facts"], &json["attester"]), (&"attested".into(), &"ef".into()));
+        info.signature.attested = 6;
+        let json = serde_json::to_value(ProgramInfo::new(&info, size_of::<Info>())).unwrap();
+        assert_eq!((&json["facts"], json.get("attester")), (&"other-instructions".into(), None));
     }
 
     #[test]

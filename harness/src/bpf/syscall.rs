@@ -11,8 +11,8 @@ use super::stopwatch::timed;
 const MAP_CREATE: libc::c_int = 0;
 const PROG_LOAD: libc::c_int = 5;
 
-/// `union bpf_attr` for `BPF_PROG_LOAD`, up to `keyring_id`, with the kernel's names; `kernel-patch/README.md` has the
-/// offsets of the last four.
+/// `union bpf_attr` for `BPF_PROG_LOAD`, with the kernel's names; `kernel-patch/README.md` has the offsets from
+/// `fd_array_cnt`.
 #[repr(C)]
 #[derive(Clone, Default)]
 #[allow(missing_docs)]
@@ -49,6 +49,12 @@ pub struct ProgLoad {
     pub signature: u64,
     pub signature_size: u32,
     pub keyring_id: i32,
+    pub attestation: u64,
+    pub facts: u64,
+    pub attestation_size: u32,
+    pub facts_size: u32,
+    pub attest_flags: u32,
+    pub padding: u32,
 }
 
 const _: () = {
@@ -57,7 +63,12 @@ const _: () = {
     assert!(offset_of!(ProgLoad, signature) == 152);
     assert!(offset_of!(ProgLoad, signature_size) == 160);
     assert!(offset_of!(ProgLoad, keyring_id) == 164);
-    assert!(size_of::<ProgLoad>() == 168);
+    assert!(offset_of!(ProgLoad, attestation) == 168);
+    assert!(offset_of!(ProgLoad, facts) == 176);
+    assert!(offset_of!(ProgLoad, attestation_size) == 184);
+    assert!(offset_of!(ProgLoad, facts_size) == 188);
+    assert!(offset_of!(ProgLoad, attest_flags) == 192);
+    assert!(size_of::<ProgLoad>() == 200);
 };
 
 /// `union bpf_attr` for `BPF_MAP_CREATE`, up to `excl_prog_hash_size`, which mainline has.

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use bpfsig_signing::Digest;
 use bpfsig_signing::artifact::Artifact;
+use bpfsig_signing::attestation::{self, Attestations, AttestedProgram, KernelAttestation};
 use bpfsig_signing::authenticode::{self, AuthenticodeError};
 use bpfsig_signing::certificate::Certificate;
 use bpfsig_signing::cms::Message;
 use bpfsig_signing::description::Description;
 use bpfsig_signing::embed;
+use bpfsig_signing::facts::{BuildId, Facts};
 use bpfsig_signing::pe::Image;
 use bpfsig_signing::statement::Statement;
 use clap::Args;
@@ -24,7 +27,7 @@ use super::sign::PlatformOption;
 /// Nothing is verified.
 #[derive(Args)]
 pub struct Options {
-    /// A signature (.p7s), or a file that can be signed
+    /// A signature (.p7s), attestations (.attest), or a file that can be signed
     file: PathBuf,
 
     /// Show this certificate too, if it is the signer's
@@ -42,8 +45,11 @@ pub struct Options {
 pub fn run(options: Options) -> Result<()> {
     let bytes = files::read(&options.file)?;
     let certificate = options.cert.as_deref().map(files::certificate).transpose()?;
+    let is_attestations =
+        options.file.as_os_str().as_encoded_bytes().ends_with(attestation::SUFFIX.as_bytes());
     let view = match Message::parse(&bytes) {
         Ok(message) => View::of_message(&message, certificate.as_ref()),
+        Err(_) if is_attestations => View::of_attestations(&bytes, certificate.as_ref()),
         Err(_) => {
             let artifact = files::artifact(&options.file, &bytes, options.platform.platform)?;
             View::of_file(&artifact, &bytes, certificate.as_ref())
@@ -69,6 +75,26 @@ struct View {
     /// The signature that the file is, or that is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<SignatureView>,
+    /// What is attested, for each kernel.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kernels: Vec<KernelView>,
+}
+
+#[derive(Serialize)]
+struct KernelView {
+    build_id: BuildId,
+    release: String,
+    signature: SignatureView,
+    programs: Vec<AttestedView>,
+}
+
+#[derive(Serialize)]
+struct AttestedView {
+    name: String,
+    manifest: Digest,
+    /// Whether the statement lists these facts about this program.
+    attested: bool,
+    facts: Facts,
 }
 
 #[derive(Serialize)]
@@ -110,7 +136,17 @@ struct StatementView {
 impl View {
     fn of_message(message: &Message, certificate: Option<&Certificate>) -> Result<Self> {
         let signature = Some(SignatureView::of_message(message, certificate)?);
-        Ok(Self { kind: "signature".to_owned(), binds: Vec::new(), signature })
+        Ok(Self { kind: "signature".to_owned(), binds: Vec::new(), signature, kernels: Vec::new() })
+    }
+
+    fn of_attestations(json: &[u8], certificate: Option<&Certificate>) -> Result<Self> {
+        let kernels = Attestations::from_json(json)?.kernels.into_iter();
+        let view = |kernel: KernelAttestation| {
+            let build_id = kernel.build_id;
+            KernelView::of(kernel, certificate).with_context(|| format!("kernel {build_id}"))
+        };
+        let kernels = kernels.map(view).collect::<Result<_>>()?;
+        Ok(Self { kind: "attestations".to_owned(), binds: Vec::new(), signature: None, kernels })
     }
 
     fn of_file(artifact: &Artifact, bytes: &[u8], certificate: Option<&Certificate>) -> Result<Self> {
@@ -129,7 +165,30 @@ impl View {
             },
             Artifact::File(_) => None,
         };
-        Ok(Self { kind: artifact.to_string(), binds: binds.collect(), signature })
+        let kernels = Vec::new();
+        Ok(Self { kind: artifact.to_string(), binds: binds.collect(), signature, kernels })
+    }
+}
+
+impl KernelView {
+    fn of(kernel: KernelAttestation, certificate: Option<&Certificate>) -> Result<Self> {
+        let message = Message::parse(&kernel.message)?;
+        let content = message.content().context("the message has no statement")?;
+        let statement = Statement::decode(content)?;
+        let view = |program: AttestedProgram| {
+            Ok(AttestedView {
+                attested: statement.lists(&program.attestation().entry()),
+                facts: Facts::decode(&program.facts).with_context(|| program.name.clone())?,
+                name: program.name,
+                manifest: program.manifest,
+            })
+        };
+        Ok(Self {
+            build_id: kernel.build_id,
+            release: kernel.release,
+            signature: SignatureView::of_message(&message, certificate)?,
+            programs: kernel.programs.into_iter().map(view).collect::<Result<_>>()?,
+        })
     }
 }
 
@@ -210,19 +269,41 @@ impl fmt::Display for View {
         for bound in &self.binds {
             write!(f, "{bound}")?;
         }
-        let Some(signature) = &self.signature else { return Ok(()) };
+        if let Some(signature) = &self.signature {
+            write!(f, "{signature}")?;
+        }
+        self.kernels.iter().try_for_each(|kernel| write!(f, "{kernel}"))
+    }
+}
+
+impl fmt::Display for KernelView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<11}{}", "kernel", self.release)?;
+        writeln!(f, "{:<11}{}", "build id", self.build_id)?;
+        write!(f, "{}", self.signature)?;
+        for AttestedView { name, manifest, attested, facts } in &self.programs {
+            let note = if *attested { "" } else { ": NOT ATTESTED" };
+            writeln!(f, "{manifest}  program {name}{note}")?;
+            writeln!(f, "{facts}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SignatureView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut field = |name: &str, value: &str| writeln!(f, "{name:<11}{value}");
-        field("signature", signature.format)?;
-        field("signer", &signature.signer)?;
-        field("algorithm", &signature.algorithm)?;
-        if let Some(certificate) = &signature.certificate {
+        field("signature", self.format)?;
+        field("signer", &self.signer)?;
+        field("algorithm", &self.algorithm)?;
+        if let Some(certificate) = &self.certificate {
             field("subject", &certificate.subject)?;
             field("issuer", &certificate.issuer)?;
             field("key", &certificate.key)?;
             field("valid from", &certificate.not_before)?;
             field("valid to", &certificate.not_after)?;
         }
-        let Some(statement) = &signature.statement else { return Ok(()) };
+        let Some(statement) = &self.statement else { return Ok(()) };
         field("expires", statement.expires.as_deref().unwrap_or("never"))?;
         statement.entries.iter().try_for_each(|bound| write!(f, "{bound}"))
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::artifact::{Artifact, Platform};
+use bpfsig_signing::attestation;
 use bpfsig_signing::certificate::{DOCUMENTATION_PEN, Purpose, Signer};
 use bpfsig_signing::description::{Description, to_json};
 use bpfsig_signing::statement::Statement;
@@ -174,6 +175,11 @@ pub fn signature_path(file: &Path) -> PathBuf {
 /// Where the descriptions are of what a signature covers.
 pub fn descriptions_path(signature: &Path) -> PathBuf {
     with_suffix(signature, ".json")
+}
+
+/// Where the attestations are of the programs of an object.
+pub fn attestations_path(object: &Path) -> PathBuf {
+    with_suffix(object, attestation::SUFFIX)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::follow::{bound, follow};
 use super::machine::{self, Event, Machine};
 use super::watch::Watch;
-use crate::bpf::keyring::{self, Keyring};
+use crate::bpf::keyring::{self, ATTESTERS, Keyring};
 use crate::guest::Settings;
 use crate::kernel::{self, Kernel, Variant};
 use crate::progress::Progress;
@@ -126,24 +126,24 @@ fn faults() -> Result<u64> {
 /// What a measurement changes of the machine. It is put back when this value goes away.
 struct Before {
     settings: Settings,
-    /// The secondary keyring and the keys in it.
-    keys: Option<(i32, Vec<i32>)>,
+    /// The keyrings of signers and attesters, and the keys in them.
+    keys: Vec<(i32, Vec<i32>)>,
 }
 
 impl Before {
     fn now() -> Result<Before> {
-        let keys = match system_keyring(Keyring::SECONDARY)? {
-            Some(secondary) => Some((secondary, serials(secondary)?)),
-            None => None,
-        };
+        let keyrings = [system_keyring(Keyring::SECONDARY)?, keyring::find(ATTESTERS)?];
+        let keys = keyrings.into_iter().flatten().map(|keyring| Ok((keyring, serials(keyring)?)));
+        let keys = keys.collect::<Result<_>>()?;
         Ok(Before { settings: Settings::read()?, keys })
     }
 
     fn restore(&self) -> Result<()> {
         self.settings.write()?;
-        let Some((secondary, before)) = &self.keys else { return Ok(()) };
-        for key in serials(*secondary)?.into_iter().filter(|key| !before.contains(key)) {
-            keyring::unlink(key, *secondary).context("removing a signer from the secondary keyring")?;
+        for (keyring, before) in &self.keys {
+            for key in serials(*keyring)?.into_iter().filter(|key| !before.contains(key)) {
+                keyring::unlink(key, *keyring).context("removing a signer from a keyring")?;
+            }
         }
         Ok(())
     }

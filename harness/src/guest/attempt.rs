@@ -2,16 +2,19 @@
 
 use std::io;
 use std::ops::Add;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bpfsig_signing::program::{INSN_SIZE, Program};
 
 use super::kit::Kit;
 use super::{Form, Load, Plan, Sample, stats};
-use crate::bpf::{self, LoadContext, LoadTarget, Loader, Log, PreparedLoad, stopwatch};
+use crate::bpf::{
+    self, Attest, Attested, LoadContext, LoadTarget, Loader, Log, Origin, PreparedLoad, ProgramInfo,
+    Signature, stopwatch,
+};
 
 /// Before something is loaded: enough for a grace period of RCU and for the workers that then free what was released, so
 /// that none of it is charged to that load.
@@ -24,8 +27,17 @@ pub(super) enum RepeatedLoad<'a> {
         targets: Vec<LoadTarget>,
         /// An instruction that replaces one of the first program's.
         replacement: Option<(usize, [u8; INSN_SIZE])>,
+        /// Attested facts about each program.
+        facts: Option<&'a [Vec<u8>]>,
     },
     Loader(&'a Loader),
+}
+
+/// The CMS messages that something is loaded with.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Messages<'a> {
+    pub signature: Option<&'a [u8]>,
+    pub attestation: Option<&'a [u8]>,
 }
 
 /// What became of a load.
@@ -50,6 +62,7 @@ impl<'a> RepeatedLoad<'a> {
                     targets: targets.collect::<Result<_>>()?,
                     programs,
                     replacement: load.replacement,
+                    facts: load.attested.as_ref().map(|attested| &attested.facts[..]),
                 }
             }
             Form::Loader(index) => Self::Loader(&plan.loaders[*index]),
@@ -57,13 +70,13 @@ impl<'a> RepeatedLoad<'a> {
     }
 
     /// Loads it with maps and BTF that are as new to the kernel as the programs are.
-    pub(super) fn attempt(&self, signature: Option<&[u8]>) -> Result<Attempt> {
+    pub(super) fn attempt(&self, messages: Messages<'_>) -> Result<Attempt> {
         thread::sleep(PAUSE);
         match self {
-            Self::Programs { programs, targets, replacement } => {
-                load_all(programs, targets, *replacement, signature)
+            Self::Programs { programs, targets, replacement, facts } => {
+                load_all(programs, targets, *replacement, *facts, messages)
             }
-            Self::Loader(loader) => load_with(loader, signature),
+            Self::Loader(loader) => load_with(loader, messages.signature),
         }
     }
 }
@@ -73,13 +86,18 @@ fn load_all(
     programs: &[&Program],
     targets: &[LoadTarget],
     replacement: Option<(usize, [u8; INSN_SIZE])>,
-    signature: Option<&[u8]>,
+    facts: Option<&[Vec<u8>]>,
+    messages: Messages<'_>,
 ) -> Result<Attempt> {
     let start = stopwatch::elapsed();
     let kit = Kit::new(programs)?;
     let mut loads = Vec::new();
-    for (program, target) in programs.iter().zip(targets) {
-        let context = LoadContext { signature, ..kit.context(program, target) };
+    for (index, (program, target)) in programs.iter().zip(targets).enumerate() {
+        let attest = match (facts, messages.attestation) {
+            (Some(facts), Some(message)) => Attest::Facts { message, facts: &facts[index] },
+            _ => Attest::No,
+        };
+        let context = LoadContext { signature: messages.signature, attest, ..kit.context(program, target) };
         loads.push(PreparedLoad::new(program, context)?);
     }
     if let (Some((index, insn)), Some(first)) = (replacement, loads.first_mut()) {
@@ -107,7 +125,19 @@ fn load_all(
     }
     sample.loaded = since(start);
     attempt.jited_size = jited_size(&loaded)?;
+    if facts.is_some() {
+        loaded.iter().try_for_each(|program| demand_attested(program.as_fd()))?;
+    }
     Ok(attempt)
+}
+
+/// What the kernel has verified after all must not pass for attested.
+fn demand_attested(program: BorrowedFd<'_>) -> Result<()> {
+    match ProgramInfo::of(program)?.origin {
+        Some(Origin::Verified(Signature { attested: Attested::Attested { .. }, .. })) => Ok(()),
+        Some(Origin::Verified(Signature { attested, .. })) => bail!("it is not attested, but {attested}"),
+        _ => bail!("it is not signed"),
+    }
 }
 
 /// Loads a loader, and has it load programs.

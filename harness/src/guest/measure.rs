@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nix::sys::utsname::uname;
 
-use super::attempt::RepeatedLoad;
+use super::attempt::{Messages, RepeatedLoad};
 use super::priority::schedule;
 use super::{Load, Measured, Outcome, Plan, Settings, announce};
 use crate::bpf::keyring;
@@ -26,6 +26,9 @@ pub(super) fn run(plan: &Plan) -> Result<Outcome> {
     prepare_machine()?;
     for certificate in &plan.certificates {
         keyring::trust(certificate)?;
+    }
+    for certificate in &plan.attesters {
+        keyring::trust_attester(certificate)?;
     }
     let groups = plan.groups.iter().map(|group| measure_group(plan, group)).collect::<Result<_>>()?;
     Ok(Outcome { kernel: kernel_version()?, groups })
@@ -47,7 +50,8 @@ struct Subject<'a> {
     name: &'a str,
     load: RepeatedLoad<'a>,
     signatures: slice::Iter<'a, Vec<u8>>,
-    signature: Option<&'a [u8]>,
+    attestations: slice::Iter<'a, Vec<u8>>,
+    messages: Messages<'a>,
     measured: Measured,
     /// How many samples there are to be; known after the first.
     wanted: usize,
@@ -81,7 +85,8 @@ impl<'a> Subject<'a> {
             name: &load.name,
             load: RepeatedLoad::new(plan, load)?,
             signatures: load.signatures.iter(),
-            signature: None,
+            attestations: load.attested.as_ref().map_or(&[][..], |attested| &attested.messages).iter(),
+            messages: Messages::default(),
             measured: Measured::default(),
             wanted: 0,
         })
@@ -99,8 +104,10 @@ impl<'a> Subject<'a> {
 
     /// Takes one sample; returns the time of the system calls.
     fn sample(&mut self) -> Result<Duration> {
-        self.signature = self.signatures.next().map(|next| &**next).or(self.signature);
-        let attempt = self.load.attempt(self.signature).with_context(|| self.name.to_owned())?;
+        let Messages { signature, attestation } = &mut self.messages;
+        *signature = self.signatures.next().map(|next| &**next).or(*signature);
+        *attestation = self.attestations.next().map(|next| &**next).or(*attestation);
+        let attempt = self.load.attempt(self.messages).with_context(|| self.name.to_owned())?;
         let measured = &mut self.measured;
         if measured.samples.is_empty() {
             (measured.errno, measured.jited_size) = (attempt.errno, attempt.jited_size);

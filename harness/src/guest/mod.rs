@@ -5,6 +5,7 @@
 
 mod attempt;
 pub mod dos;
+mod export;
 mod host;
 mod init;
 mod kit;
@@ -24,9 +25,12 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use export::{Export, Exported, Learned};
 pub use host::hand_over;
 pub use init::init;
-pub use plan::{Form, Listing, Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats};
+pub use plan::{
+    AttestedFacts, Form, Listing, Load, Measured, Outcome, Plan, Sample, SignatureTimes, VerifierStats,
+};
 pub use settings::Settings;
 pub use stats::reason;
 pub use survey::Survey;

@@ -14,6 +14,8 @@ pub struct Plan {
     pub listing: Listing,
     /// Certificates (DER) for the secondary trusted keyring.
     pub certificates: Vec<Vec<u8>>,
+    /// Certificates (DER) for the keyring of attesters.
+    pub attesters: Vec<Vec<u8>>,
     /// The programs that [`Form::Programs`] refers to.
     pub programs: Vec<Program>,
     /// The loaders that [`Form::Loader`] refers to.
@@ -46,6 +48,17 @@ pub struct Load {
     pub signatures: Vec<Vec<u8>>,
     /// An instruction that replaces one of the first program's: index and encoding.
     pub replacement: Option<(usize, [u8; 8])>,
+    /// What is attested of the programs; none: the kernel verifies them.
+    pub attested: Option<AttestedFacts>,
+}
+
+/// Facts about the programs of a load.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AttestedFacts {
+    /// For each program.
+    pub facts: Vec<Vec<u8>>,
+    /// CMS messages that attest all of them, of which each sample takes the next.
+    pub messages: Vec<Vec<u8>>,
 }
 
 /// What is handed to the kernel.

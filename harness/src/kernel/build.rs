@@ -145,7 +145,7 @@ impl Build {
     /// Copies what the cache keeps into its entry.
     fn collect(&self, entry: &Path) -> Result<()> {
         // What user-mode Linux boots is the stripped vmlinux.
-        if self.variant != Variant::Uml {
+        if !self.variant.is_uml() {
             fs::copy(self.tree.join("arch/x86/boot/bzImage"), entry.join("bzImage"))?;
         }
         fs::copy(self.tree.join(".config"), entry.join("config"))?;

@@ -62,6 +62,8 @@ pub enum Variant {
     Unprotected,
     /// Patched, and built as user-mode Linux: a program of this machine.
     Uml,
+    /// As user-mode Linux, and it finds its own wrong uses of memory.
+    Kasan,
     /// Linux 7.3, which checks signatures of loader programs, without patches.
     Mainline,
 }
@@ -71,25 +73,24 @@ impl Variant {
         if self == Self::Mainline { MAINLINE } else { BASE }
     }
 
+    /// Whether the kernel is a program of this machine.
+    pub fn is_uml(self) -> bool {
+        matches!(self, Self::Uml | Self::Kasan)
+    }
+
     /// `ARCH` of the kernel build, if it is not this machine's.
     fn arch(self) -> Option<&'static str> {
-        (self == Self::Uml).then_some("um")
+        self.is_uml().then_some("um")
     }
 
     /// What `make` calls the image to boot.
     fn image(self) -> &'static str {
-        match self {
-            Self::Uml => "linux",
-            _ => "bzImage",
-        }
+        if self.is_uml() { "linux" } else { "bzImage" }
     }
 
     /// What the cache calls the kernel with its symbols and BTF.
     fn vmlinux(self) -> &'static str {
-        match self {
-            Self::Uml => self.image(),
-            _ => "vmlinux",
-        }
+        if self.is_uml() { self.image() } else { "vmlinux" }
     }
 }
 
@@ -101,6 +102,7 @@ impl fmt::Display for Variant {
             Self::Layout => "layout",
             Self::Unprotected => "unprotected",
             Self::Uml => "uml",
+            Self::Kasan => "kasan",
             Self::Mainline => "mainline",
         })
     }
@@ -176,10 +178,13 @@ impl Recipe {
             Variant::Mainline => fragments.extend(config::read(&config.join("mainline"))?),
             Variant::Layout => fragments.extend(config::read(&config.join("layout"))?),
             Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
-            Variant::Uml => {
+            Variant::Uml | Variant::Kasan => {
                 fragments.extend(config::read(&config.join("uml"))?);
                 series.append(Series::read(&patches.join("uml"))?);
             }
+        }
+        if variant == Variant::Kasan {
+            fragments.extend(config::read(&config.join("kasan"))?);
         }
         tools::check()?;
         let source_digest = source.digest(progress)?;

@@ -1,16 +1,20 @@
 //! `bpfsig package install --load`: from an archive to programs in the kernel.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use bpfsig::bpf::keyring;
+use bpfsig::bpf::{Attested, keyring};
 use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer};
 use bpfsig_signing::key::{Algorithm, PrivateKey};
+use bpfsig_signing::object::Object;
 use bpfsig_signing::package::{File, Package};
 use libbpf_rs::ProgramHandle;
 use tempfile::TempDir;
 
+use crate::attested::command::attestations;
+use crate::attested::{SwitchedOn, attested, attester};
 use crate::keys::{ca, issued};
 use crate::loaded_object::bytes;
 use crate::machine::{Mount, sysctl};
@@ -18,17 +22,23 @@ use crate::machine::{Mount, sysctl};
 const OBJECT: &str = "xdp_lb.bpf.o";
 
 fn package(version: &str) -> Package {
+    package_with(version, Vec::new())
+}
+
+/// A package that has other files, too.
+fn package_with(version: &str, others: Vec<File>) -> Package {
     let metadata = format!(
         r#"{{ "name": "lb", "version": "{version}", "artifact": "lb.tar.gz", "prog_type": "xdp",
               "object_file": "{OBJECT}", "cmd_start": "lb" }}"#
     );
     let file = |path: &str, content: &[u8]| File { path: path.into(), content: content.into() };
-    let files = [
+    let mut files = vec![
         file("manifest.json", metadata.as_bytes()),
         file(OBJECT, bytes("xdp_lb")),
         file("lb", b"#!/bin/sh\nexit 0\n"),
     ];
-    Package::new("any", files.into()).unwrap()
+    files.extend(others);
+    Package::new("any", files).unwrap()
 }
 
 /// Where packages are and go.
@@ -104,6 +114,20 @@ fn round_trip() {
 #[ignore = "needs the patched kernel"]
 fn programs_are_loaded_signed() {
     round_trip();
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn attestations_travel_in_it() {
+    let _on = SwitchedOn::new();
+    let place = Place::new();
+    let attestations = attestations(&Object::parse(bytes("xdp_lb")).unwrap(), attester());
+    let file = File { path: format!("{OBJECT}.attest"), content: attestations.to_json().into() };
+    place.write("lb.tar.gz", &package_with("1.0.0", vec![file]), &known());
+    place.installs("lb.tar.gz");
+    let program = ProgramHandle::from_pinned_path(place.pins().join("xdp_lb")).unwrap();
+    assert!(matches!(attested(program.as_fd()), Attested::Attested { .. }));
+    assert!(place.path("installed/lb/1.0.0/any").join(format!("{OBJECT}.attest")).exists());
 }
 
 /// The name selects the machine that this runs on.

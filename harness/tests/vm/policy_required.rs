@@ -3,9 +3,10 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use bpfsig::bpf::keyring::{self, Keyring};
-use bpfsig::bpf::{Loader, Log, Origin, ProgramInfo};
+use bpfsig::bpf::{Attested, Loader, Log, Origin, ProgramInfo};
 use libc::{EINVAL, EKEYREJECTED, EPERM};
 
+use crate::attested::{Subject, SwitchedOn, attested};
 use crate::audit::Audit;
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
@@ -27,6 +28,15 @@ fn from_the_beginning() {
     for command in ["show", "require"] {
         assert_eq!(json(&["policy", command, "--json"])["mode"], "required");
     }
+}
+
+#[test]
+#[ignore = "needs the patched kernel, booted with bpf_signature=required"]
+fn takes_attested_facts() {
+    let _on = SwitchedOn::new();
+    let subject = Subject::new(small());
+    let program = subject.load_attested(&subject.facts().encode()).accepted();
+    assert!(matches!(attested(program.as_fd()), Attested::Attested { .. }));
 }
 
 /// The instructions are at an address where there is nothing: they are not looked at.

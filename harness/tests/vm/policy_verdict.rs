@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use bpfsig::bpf::{self, Origin, ProgramInfo, Signature};
+use bpfsig::bpf::{self, Attested, Origin, ProgramInfo, Signature};
 use bpfsig_signing::Digest;
 use bpfsig_signing::btf::{Btf, kind};
 use bpfsig_signing::cms;
@@ -32,6 +32,7 @@ fn of_a_signed_program() {
         keyring_id: 1,
         statement: Some(Digest::of(statement(&small()).encode().unwrap())),
         program: Manifest::of(&small()).unwrap().digest(),
+        attested: Attested::NotGiven,
     };
     assert_eq!(info.origin, Some(Origin::Verified(signature)));
     assert!(bpf::programs().unwrap().contains(&info));

@@ -22,7 +22,7 @@ const KERNEL_HALF: u32 = 0xff00_0000;
 
 /// An instruction without what is different in two loads of the same program on the same kernel.
 #[derive(Debug, PartialEq, Eq)]
-enum Normal {
+pub enum Normal {
     /// As it is: this includes BTF ids, offsets of fields, and addresses of functions and variables, all of which the
     /// kernel has found out.
     Same(Insn),
@@ -37,7 +37,7 @@ enum Normal {
 }
 
 /// The instructions of a loaded program. What is normalised is what [`Normal`] lists and nothing else.
-fn normalised(program: BorrowedFd<'_>) -> Vec<Normal> {
+pub fn normalised(program: BorrowedFd<'_>) -> Vec<Normal> {
     let insns: Vec<Insn> = insn::decode(&bpf::xlated(program).unwrap()).collect();
     let mut normal = Vec::new();
     let mut at = 0;
@@ -82,13 +82,18 @@ pub fn same(name: &str, bytes: &[u8], target: Option<BorrowedFd<'_>>) -> usize {
     assert_eq!(signed.names(), unsigned.names());
     for program in signed.names() {
         let [signed, unsigned] = [&signed, &unsigned].map(|loaded| normalised(loaded.program(program)));
-        let differs = signed.iter().zip(&unsigned).position(|(signed, unsigned)| signed != unsigned);
-        if let Some(at) = differs {
-            panic!("{name}: {program}: instruction {at}: {:?}, unsigned {:?}", signed[at], unsigned[at]);
-        }
-        assert_eq!(signed.len(), unsigned.len(), "{name}: {program}");
+        demand_same(&format!("{name}: {program}"), "unsigned", &signed, &unsigned);
     }
     signed.names().len()
+}
+
+/// Demands that the instructions of two loads of a program are the same; `way` is that of the second.
+pub fn demand_same(name: &str, way: &str, one: &[Normal], other: &[Normal]) {
+    let differs = one.iter().zip(other).position(|(one, other)| one != other);
+    if let Some(at) = differs {
+        panic!("{name}: instruction {at}: {:?}, {way} {:?}", one[at], other[at]);
+    }
+    assert_eq!(one.len(), other.len(), "{name}");
 }
 
 /// Whether programs of an object use functions or variables of the kernel.

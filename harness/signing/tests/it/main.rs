@@ -1,6 +1,7 @@
 //! Known answers that other tools agree with, and bad input. Needs `openssl` and compilers.
 
 mod artifact;
+mod attestation;
 mod authenticode;
 mod certificate;
 mod cms;
@@ -8,6 +9,7 @@ mod compilers;
 mod description;
 mod difference;
 mod embed;
+mod facts;
 mod key;
 mod manifest;
 mod openssl;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::guest::{self, Plan, Survey, dos};
+use crate::guest::{self, Export, Plan, Survey, dos};
 
 /// What runs inside the virtual machine
 #[derive(Subcommand)]
@@ -14,6 +14,8 @@ pub enum Command {
     Loads(Files),
     /// Attack the kernel
     Dos(Files),
+    /// Verify programs, for what the kernel learns about them
+    Export(Files),
     /// Find out which programs can be loaded
     Survey(Files),
     /// Be the first process of user-mode Linux
@@ -37,6 +39,7 @@ pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Loads(Files { job, result }) => guest::run::<Plan>(&job, &result),
         Command::Dos(Files { job, result }) => guest::run::<dos::Job>(&job, &result),
+        Command::Export(Files { job, result }) => guest::run::<Export>(&job, &result),
         Command::Survey(Files { job, result }) => guest::run::<Survey>(&job, &result),
         Command::Init { share, script } => match guest::init(&share, &script)? {},
     }

@@ -3,13 +3,14 @@
 use std::ffi::{CString, OsString};
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use bpfsig_signing::attestation::{Attestations, KernelAttestation};
 use bpfsig_signing::cms::Message;
 use bpfsig_signing::description::Description;
 use bpfsig_signing::names;
@@ -20,7 +21,9 @@ use serde::Serialize;
 
 use super::listing;
 use crate::bpf::keyring::{self, Keyring};
-use crate::bpf::{self, Hooks, Link, LoadOptions, LoadedObject, Pins, Refused};
+use crate::bpf::{
+    self, Attested, Hooks, Link, LoadOptions, LoadedObject, Origin, Pins, ProgramInfo, Refused,
+};
 use crate::cli::signature::FoundSignature;
 use crate::cli::{files, sign, verify};
 use crate::interrupt;
@@ -28,7 +31,8 @@ use crate::interrupt;
 /// Load a signed eBPF object into the kernel
 ///
 /// Creates the maps, loads all programs with the signature, and pins and attaches them if asked to. What is attached
-/// stays so for as long as it is pinned, or else until Ctrl-C.
+/// stays so for as long as it is pinned, or else until Ctrl-C. If there is an OBJ.attest that has something about the
+/// running kernel, the kernel may take what is attested instead of verifying the programs.
 #[derive(Args)]
 pub struct Options {
     /// The object
@@ -76,6 +80,7 @@ pub fn run(options: Options) -> Result<()> {
     let bytes = files::read(&options.object)?;
     let object = Object::parse(&bytes).with_context(|| options.object.display().to_string())?;
     let signature = Signature::find(&options, &bytes)?;
+    let attestation = attestation(&options.object)?;
     let hooks = hooks(&options)?;
     let target = options.target.as_deref().map(|target| program(Path::new(target))).transpose()?;
     let mut pins = options.pin.as_deref().map(Pins::new).transpose()?;
@@ -85,6 +90,7 @@ pub fn run(options: Options) -> Result<()> {
         &LoadOptions {
             signature: Some(&signature.message),
             keyring: options.keyring,
+            attestation: attestation.as_ref(),
             target: target.as_ref().map(AsFd::as_fd),
             function: None,
         },
@@ -178,6 +184,22 @@ impl Signature {
     }
 }
 
+/// What is attested of an object for the running kernel.
+fn attestation(object: &Path) -> Result<Option<KernelAttestation>> {
+    let path = sign::attestations_path(object);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let attestations =
+        Attestations::from_json(&files::read(&path)?).with_context(|| path.display().to_string())?;
+    let build_id = bpf::build_id()?;
+    let attestation = attestations.kernel(&build_id).cloned();
+    if attestation.is_none() {
+        eprintln!("bpfsig: {} has nothing about the running kernel, {build_id}", path.display());
+    }
+    Ok(attestation)
+}
+
 fn hooks(options: &Options) -> Result<Hooks> {
     let mut hooks = Hooks::new();
     if options.attach {
@@ -225,6 +247,8 @@ struct Program {
     prog_type: String,
     id: u32,
     tag: String,
+    #[serde(flatten)]
+    facts: Option<Attested>,
     attached: Option<String>,
     pinned: Option<PathBuf>,
 }
@@ -248,6 +272,7 @@ impl Report {
                 prog_type: names::prog_type(program.prog_type).into_owned(),
                 id,
                 tag: hex::encode(tag),
+                facts: facts(program.fd.as_fd())?,
                 attached: None,
                 pinned: None,
             })
@@ -290,14 +315,15 @@ impl Report {
             None => format!("key {}", self.signer),
         };
         println!("{}: signed by {signer}", self.object.display());
-        const PROGRAM: [&str; 6] = ["program", "type", "id", "tag", "attached", "pinned"];
+        const PROGRAM: [&str; 7] = ["program", "type", "id", "tag", "facts", "attached", "pinned"];
         listing::print(false, &self.programs, PROGRAM, |program| {
-            let Program { name, prog_type, id, tag, attached, pinned } = program;
+            let Program { name, prog_type, id, tag, facts, attached, pinned } = program;
             [
                 name.clone(),
                 prog_type.clone(),
                 id.to_string(),
                 tag.clone(),
+                facts.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
                 attached_to(attached),
                 pinned_at(pinned),
             ]
@@ -320,6 +346,14 @@ fn subject(keyring: Keyring, id: &str) -> Option<String> {
         None => keyring.0,
     };
     keyring::keys(serial).ok()?.into_iter().find(|key| key.id == id).map(|key| key.subject)
+}
+
+/// What became of the facts about a program that was loaded; `None`: this kernel does not tell.
+fn facts(program: BorrowedFd<'_>) -> Result<Option<Attested>> {
+    Ok(match ProgramInfo::of(program)?.origin {
+        Some(Origin::Verified(signature)) => Some(signature.attested),
+        _ => None,
+    })
 }
 
 fn attached_to(place: &Option<String>) -> String {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
+mod attest;
 mod bench;
 mod deny;
 mod guest;
@@ -21,6 +22,7 @@ mod vm;
 pub enum Command {
     Load(load::Options),
     Ps(ps::Options),
+    Attest(attest::Options),
     #[command(subcommand)]
     Trust(trust::Command),
     Deny(deny::Options),
@@ -38,6 +40,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Load(options) => load::run(options)?,
         Command::Ps(options) => ps::run(options)?,
+        Command::Attest(options) => attest::run(options)?,
         Command::Trust(command) => trust::run(command)?,
         Command::Deny(options) => deny::run(options)?,
         Command::Policy(options) => policy::run(options)?,

@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use anyhow::{Context, Result};
-use clap::{Args, Subcommand};
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::ps;
@@ -27,17 +27,31 @@ enum Command {
     Show,
     /// Require that every program is signed, until the next boot: there is no way back
     Require,
+    /// Let facts that are attested take the place of verification, or not
+    Attest {
+        /// Whether to
+        switch: Switch,
+    },
 }
 
-/// `kernel.bpf_signature`, and `kernel.bpf_signature_failures_us`.
+#[derive(Clone, Copy, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+/// `kernel.bpf_signature`, `kernel.bpf_signature_failures_us` and `kernel.bpf_attestation`.
 const MODE: &str = "/proc/sys/kernel/bpf_signature";
 const FAILURES: &str = "/proc/sys/kernel/bpf_signature_failures_us";
+const ATTESTATION: &str = "/proc/sys/kernel/bpf_attestation";
 
 #[derive(Serialize)]
 struct Policy {
     mode: Mode,
     /// What refused signatures may cost a user, in microseconds of each second; 0: any time.
     failures_us: u32,
+    /// Whether attested facts take the place of verification; `None`: this kernel takes none.
+    attestation: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -54,6 +68,18 @@ pub fn run(options: Options) -> Result<()> {
             fs::write(MODE, "1").context("requiring signatures, which takes root")?;
             Policy::read()?
         }
+        Some(Command::Attest { switch }) => {
+            ensure!(
+                policy.attestation.is_some(),
+                "this kernel takes no attested facts: {ATTESTATION} is missing"
+            );
+            let value = match switch {
+                Switch::On => "1",
+                Switch::Off => "0",
+            };
+            fs::write(ATTESTATION, value).context("switching attestation, which takes root")?;
+            Policy::read()?
+        }
         _ => policy,
     };
     if options.json {
@@ -68,6 +94,11 @@ pub fn run(options: Options) -> Result<()> {
         0 => println!("failures    may cost any time"),
         limit => println!("failures    may cost a user {limit} µs of each second"),
     }
+    match policy.attestation {
+        None => (),
+        Some(true) => println!("attestation on: attested facts take the place of verification"),
+        Some(false) => println!("attestation off"),
+    }
     if matches!(options.command, Some(Command::Require)) {
         ps::print_loaded("Loaded before, without a signature:", |program| {
             program.origin == Some(Origin::Unsigned)
@@ -79,7 +110,9 @@ pub fn run(options: Options) -> Result<()> {
 impl Policy {
     fn read() -> Result<Policy> {
         let mode = if number(MODE)? == 0 { Mode::Optional } else { Mode::Required };
-        Ok(Policy { mode, failures_us: number(FAILURES)? })
+        let attestation = fs::exists(ATTESTATION)?.then(|| number(ATTESTATION)).transpose()?;
+        let attestation = attestation.map(|value| value != 0);
+        Ok(Policy { mode, failures_us: number(FAILURES)?, attestation })
     }
 }
 

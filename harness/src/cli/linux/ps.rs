@@ -23,17 +23,19 @@ pub fn run(options: Options) -> Result<()> {
     if programs.iter().any(|program| program.origin.is_none()) {
         eprintln!("bpfsig: this kernel does not tell which programs are signed");
     }
-    const HEADER: [&str; 8] = ["id", "name", "type", "verdict", "signer", "keyring", "statement", "program"];
+    const HEADER: [&str; 9] =
+        ["id", "name", "type", "verdict", "signer", "keyring", "statement", "program", "facts"];
     listing::print(options.json, &programs, HEADER, row)
 }
 
-fn row(info: &ProgramInfo) -> [String; 8] {
-    let [signer, keyring, statement, program] = match &info.origin {
+fn row(info: &ProgramInfo) -> [String; 9] {
+    let [signer, keyring, statement, program, facts] = match &info.origin {
         Some(Origin::Verified(signature)) => [
             signature.signer.to_string(),
             Keyring(signature.keyring_id).to_string(),
             signature.statement.as_ref().map_or_else(dash, |digest| abbreviated(digest.to_string())),
             abbreviated(signature.program.to_string()),
+            signature.attested.to_string(),
         ],
         _ => std::array::from_fn(|_| dash()),
     };
@@ -54,6 +56,7 @@ fn row(info: &ProgramInfo) -> [String; 8] {
         keyring,
         statement,
         program,
+        facts,
     ]
 }
 

@@ -7,3 +7,5 @@ mod externs;
 mod packets;
 mod struct_ops;
 mod tracing;
+
+pub use externs::load_module;
