@@ -1,6 +1,8 @@
 //! Signatures as programs are loaded with.
 
 use anyhow::{Context, Result};
+use bpfsig_signing::Digest;
+use bpfsig_signing::attestation::Attestation;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
@@ -14,6 +16,18 @@ use bpfsig_signing::statement::{Entry, Kind, Statement};
 pub fn entries(programs: &[Program]) -> Result<Vec<Entry>> {
     let entry = |program| Ok(Entry { kind: Kind::PROGRAM, digest: Manifest::of(program)?.digest() });
     programs.iter().map(entry).collect()
+}
+
+/// What a statement says of facts about programs.
+///
+/// # Errors
+/// A program can't be signed.
+pub fn attestations(programs: &[Program], facts: &[Vec<u8>]) -> Result<Vec<Entry>> {
+    let attestation = |(program, facts): (&Program, &Vec<u8>)| {
+        let manifest = Manifest::of(program)?.digest();
+        Ok(Attestation { manifest, facts: Digest::of(facts) }.entry())
+    };
+    programs.iter().zip(facts).map(attestation).collect()
 }
 
 /// A message with a statement that expires at `expiry`, in seconds since 1970, or never if it is 0.

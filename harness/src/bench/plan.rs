@@ -4,13 +4,10 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use anyhow::{Context, Result, bail};
-use bpfsig_signing::Digest;
-use bpfsig_signing::attestation::Attestation;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use bpfsig_signing::insn::{AluOp, Insn};
 use bpfsig_signing::key::Algorithm;
-use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::{INSN_SIZE, Program};
 use nix::errno::Errno;
 
@@ -124,11 +121,7 @@ fn expiries(mode: Mode) -> impl Iterator<Item = u64> {
 /// The facts about the programs, attested in as many messages as there are signatures.
 fn attest(subject: &Subject, attester: &Signer, mode: Mode) -> Result<AttestedFacts> {
     let facts = subject.facts.clone().context("nothing is known of it")?;
-    let attestation = |(program, facts): (&Program, &Vec<u8>)| {
-        let manifest = Manifest::of(program)?.digest();
-        Ok(Attestation { manifest, facts: Digest::of(facts) }.entry())
-    };
-    let entries = subject.programs.iter().zip(&facts).map(attestation).collect::<Result<Vec<_>>>()?;
+    let entries = message::attestations(&subject.programs, &facts)?;
     let messages = expiries(mode).map(|expiry| message::signed(entries.clone(), expiry, attester));
     Ok(AttestedFacts { messages: messages.collect::<Result<_>>()?, facts })
 }

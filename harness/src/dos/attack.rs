@@ -11,6 +11,7 @@ use super::{exhaust, message};
 use crate::bench::message::forged;
 use crate::bench::{self, Signers};
 use crate::corpus;
+use crate::guest::AttestedFacts;
 use crate::guest::dos::{self, Action, Attempt, Policy};
 
 /// What kind of attack.
@@ -53,6 +54,7 @@ impl Attack {
         }
         match (self.class, &self.action) {
             (Class::Invalid, _) => None,
+            (_, Action::Load(attempts)) if attempts.iter().any(|attempt| attempt.attested.is_some()) => None,
             // What is signed elsewhere is loaded as it is.
             (Class::Valid, Action::Load(attempts)) => {
                 let unsigned = |attempt: &Attempt| Attempt { signature: None, ..attempt.clone() };
@@ -91,6 +93,8 @@ impl Attack {
 pub struct Arsenal {
     /// Certificates (DER) of the signers that the kernel is to know.
     pub certificates: Vec<Vec<u8>>,
+    /// Certificates (DER) of the attesters that it is to know.
+    pub attesters: Vec<Vec<u8>>,
     /// The programs that [`Attempt::program`] refers to.
     pub programs: Vec<Program>,
     /// In the order in which they are reported.
@@ -113,17 +117,26 @@ const DEEP_EFFORT: i32 = 990_000;
 /// How many users attack together, with how many threads each.
 const MANY: (u32, u32) = (8, 2);
 
+/// The program that takes the verifier longest, of those that are signed.
+///
+/// # Errors
+/// The corpus can't be read.
+pub fn heavy() -> Result<Program> {
+    from_corpus("loop-999998")
+}
+
 /// Prepares the attacks whose name matches the glob pattern `only`, or all, and in any case the reference `none`.
+/// `facts` are what the kernel has learned about the [`heavy`] program.
 ///
 /// # Errors
 /// No attack matches, or something can't be signed.
-pub fn arsenal(signers: &[Signers; 3], only: Option<&str>) -> Result<Arsenal> {
+pub fn arsenal(signers: &[Signers; 3], facts: Vec<u8>, only: Option<&str>) -> Result<Arsenal> {
     let [rsa, p256, p384] = signers;
     let known = &rsa.known;
     let mut all = Collection::default();
     let small = all.program(from_corpus("straight-2")?);
     let million = all.program(from_corpus("straight-1000000")?);
-    let looping = all.program(from_corpus("loop-999998")?);
+    let looping = all.program(heavy()?);
     let endless = all.program(exhaust::endless());
     let quadratic = all.program(exhaust::quadratic(QUADRATIC_STEPS));
     let deep = all.program(exhaust::deep(DEEP_LEVELS, DEEP_EFFORT));
@@ -134,7 +147,7 @@ pub fn arsenal(signers: &[Signers; 3], only: Option<&str>) -> Result<Arsenal> {
     all.reference("fail-at-once", Action::FailAtOnce, (1, 1));
     all.reference("fail-at-once-many", Action::FailAtOnce, MANY);
 
-    let unsigned = |program| Attempt { program, signature: None, trace: false };
+    let unsigned = |program| Attempt { program, signature: None, attested: None, trace: false };
     all.load("unsigned-small", Class::Unsigned, unsigned(small), 0);
     all.load("unsigned-straight", Class::Unsigned, unsigned(million), 0);
     all.load("unsigned-loop", Class::Unsigned, unsigned(looping), 0);
@@ -144,7 +157,7 @@ pub fn arsenal(signers: &[Signers; 3], only: Option<&str>) -> Result<Arsenal> {
     all.load("unsigned-memory", Class::Unsigned, unsigned(deep), libc::EACCES);
     all.load("unsigned-log", Class::Unsigned, Attempt { trace: true, ..unsigned(million) }, libc::ENOSPC);
 
-    let signed = |program, signature| Attempt { program, signature: Some(signature), trace: false };
+    let signed = |program, signature| Attempt { signature: Some(signature), ..unsigned(program) };
     let valid = |program: usize, signer: &Signer| {
         bench::message::signed(bench::message::entries(&all.programs[program..=program])?, 0, signer)
     };
@@ -163,15 +176,21 @@ pub fn arsenal(signers: &[Signers; 3], only: Option<&str>) -> Result<Arsenal> {
         ("most-entries-foreign", signed(million, message::most_entries(known)?), libc::EKEYREJECTED),
     ];
     let heavy = signed(looping, valid(looping, known)?);
+    let facts = vec![facts];
+    let attestations = bench::message::attestations(&all.programs[looping..=looping], &facts)?;
+    let messages = vec![bench::message::signed(attestations, 0, &rsa.attester)?];
+    let attested = Attempt { attested: Some(AttestedFacts { facts, messages }), ..heavy.clone() };
     let legitimate = signed(small, small_by(known)?);
     for (name, attempt, errno) in attacks {
         all.load(name, Class::Invalid, attempt, errno);
     }
     all.load("signed-heavy", Class::Valid, heavy, 0);
+    all.load("attested-heavy", Class::Valid, attested, 0);
     all.mixture("mixture", MANY);
 
     Ok(Arsenal {
         certificates: signers.iter().map(|signers| signers.known.certificate().to_der().to_vec()).collect(),
+        attesters: vec![rsa.attester.certificate().to_der().to_vec()],
         attacks: select(all.attacks, only)?,
         programs: all.programs,
         legitimate,
@@ -229,7 +248,7 @@ mod tests {
     use super::*;
 
     fn attempt(signature: Option<Vec<u8>>) -> Attempt {
-        Attempt { program: 0, signature, trace: false }
+        Attempt { program: 0, signature, attested: None, trace: false }
     }
 
     fn attack(name: &'static str, class: Class, action: Action) -> Attack {

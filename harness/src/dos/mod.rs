@@ -14,12 +14,12 @@ mod verdict;
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::bench::{Environment, Signers};
-use crate::engine::{Choice, Engine};
-use crate::guest;
+use crate::engine::{Choice, Engine, Machine};
 use crate::guest::dos::{Action, Job};
+use crate::guest::{self, Export, Learned};
 use crate::kernel::{self, Kernel, Variant};
 use crate::progress::{Progress, Total};
 
@@ -63,8 +63,10 @@ const QUICK_WINDOW: Duration = Duration::from_millis(500);
 /// interrupts.
 pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
     let patched = engine.kernel(progress)?;
-    let arsenal = attack::arsenal(&signers(&patched, progress)?, selection.only.as_deref())?;
+    let signers = signers(&patched, progress)?;
     let engine = engine.engine(&patched.image, progress)?;
+    let facts = facts(&*engine.machine(&patched.image, "")?, progress)?;
+    let arsenal = attack::arsenal(&signers, facts, selection.only.as_deref())?;
     let window = if selection.quick { QUICK_WINDOW } else { WINDOW };
     let mut results = Results::new(Environment::of(engine)?, window);
     for policies in policies(engine) {
@@ -83,6 +85,16 @@ fn signers(kernel: &Kernel, progress: &Progress) -> Result<[Signers; ALGORITHMS.
     let [rsa, p256, p384] = ALGORITHMS.map(|algorithm| Signers::obtain(kernel, algorithm));
     task.done();
     Ok([rsa?, p256?, p384?])
+}
+
+/// What the kernel learns about the program that takes the verifier longest.
+fn facts(machine: &dyn Machine, progress: &Progress) -> Result<Vec<u8>> {
+    let export = Export::new(vec![attack::heavy()?])?;
+    match guest::hand_over(&export, machine, 1, progress)?.programs.pop() {
+        Some(Learned::Facts(facts)) => Ok(facts),
+        Some(Learned::Nothing(reason)) => bail!("nothing can be attested of the heavy program: {reason}"),
+        None => bail!("the guest has learned nothing"),
+    }
 }
 
 /// Tries all policies of one kernel.
@@ -105,6 +117,7 @@ fn attack_kernel(
     }
     let job = Job {
         certificates: if is_baseline { Vec::new() } else { arsenal.certificates.clone() },
+        attesters: if is_baseline { Vec::new() } else { arsenal.attesters.clone() },
         programs: arsenal.programs.clone(),
         policies: policies.to_vec(),
         attacks: attacks.iter().zip(actions).map(|(attack, action)| attack.planned(action)).collect(),

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::clock;
 use super::job::{Action, Attempt, Job};
 use super::process::stop;
-use crate::bpf::{self, LoadContext, PreparedLoad, ProgLoad};
+use crate::bpf::{self, Attest, LoadContext, PreparedLoad, ProgLoad};
 
 /// How often an attacker attempts a load, or each of his threads does: often enough that each attempt that costs more
 /// than an interrupt shows, and seldom enough that his sleep and waking alone do not.
@@ -35,7 +35,12 @@ impl<'a> Loading<'a> {
     /// # Errors
     /// The program's license has a zero byte.
     pub(super) fn new(job: &'a Job, attempt: &'a Attempt) -> Result<Loading<'a>> {
-        let context = LoadContext { signature: attempt.signature.as_deref(), ..LoadContext::default() };
+        let attest = match &attempt.attested {
+            Some(attested) => Attest::Facts { message: &attested.messages[0], facts: &attested.facts[0] },
+            None => Attest::No,
+        };
+        let signature = attempt.signature.as_deref();
+        let context = LoadContext { signature, attest, ..LoadContext::default() };
         let mut prepared = PreparedLoad::new(&job.programs[attempt.program], context)?;
         let mut attr = prepared.attr();
         let mut log = vec![0; if attempt.trace { LOG_SIZE } else { 0 }];

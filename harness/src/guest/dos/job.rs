@@ -5,6 +5,8 @@ use std::time::Duration;
 use bpfsig_signing::program::Program;
 use serde::{Deserialize, Serialize};
 
+use crate::guest::AttestedFacts;
+
 /// What the kernel demands of signatures while it is attacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Policy {
@@ -39,6 +41,8 @@ impl Policy {
 pub struct Job {
     /// Certificates (DER) for the secondary trusted keyring.
     pub certificates: Vec<Vec<u8>>,
+    /// Certificates (DER) for the keyring of attesters.
+    pub attesters: Vec<Vec<u8>>,
     /// The programs that [`Attempt::program`] refers to.
     pub programs: Vec<Program>,
     /// Under which policies, from the laxest on: a machine can't go back.
@@ -86,6 +90,8 @@ pub struct Attempt {
     pub program: usize,
     /// A CMS message; none: an unsigned load.
     pub signature: Option<Vec<u8>>,
+    /// What is attested of the program; none: the kernel verifies it.
+    pub attested: Option<AttestedFacts>,
     /// Whether the verifier is told to log each instruction and state.
     pub trace: bool,
 }

@@ -44,6 +44,9 @@ impl super::Job for Job {
         for certificate in &self.certificates {
             keyring::trust(certificate)?;
         }
+        for certificate in &self.attesters {
+            keyring::trust_attester(certificate)?;
+        }
         let policy = |policy: &Policy| -> Result<Vec<Measured>> {
             impose(*policy, &default_limit)?;
             self.attacks.iter().map(|attack| self.measure(attack, *policy)).collect()
