@@ -57,6 +57,19 @@ fn layout_is_as_the_kernel_has_it() {
     assert_eq!(Facts::decode(&bytes).unwrap(), facts());
 }
 
+/// What a kernel has exported about the program of xdp-tools' `xdpfilt_dny_all.o`.
+#[test]
+fn facts_of_a_kernel() {
+    let bytes = hex::decode(include_str!("../data/facts.hex").trim()).unwrap();
+    let facts = Facts::decode(&bytes).unwrap();
+    assert_eq!((facts.insn_cnt, facts.max_ctx_offset, facts.max_pkt_offset), (437, 8, 10323));
+    assert_eq!(facts.subprograms, [Subprogram { start: 0, stack_depth: 24, flags: 8 }]);
+    assert_eq!(facts.facts.len(), 15);
+    assert_eq!(facts.facts[0].to_string(), "1: accesses the context");
+    assert_eq!(facts.facts[14].to_string(), "427: map #4");
+    assert_eq!(facts.encode(), bytes);
+}
+
 #[test]
 fn malformed_facts_are_told_apart() {
     let decode = |change: fn(&mut Vec<u8>)| {
@@ -82,7 +95,8 @@ fn facts_that_no_program_can_have_are_named() {
         change(&mut facts);
         Facts::decode(&facts.encode()).unwrap_err().to_string()
     };
-    let cases: [(fn(&mut Facts), &str); 10] = [
+    type Change = fn(&mut Facts);
+    let cases: [(Change, &str); 10] = [
         (|f| f.subprograms[0].start = 1, "function 0 of the facts does not begin after the one before"),
         (|f| f.subprograms[1].start = 0, "function 1 of the facts does not begin after the one before"),
         (|f| f.subprograms[1].start = 0x120, "function 1 of the facts begins after the program's end"),
