@@ -114,6 +114,9 @@ const QUADRATIC_STEPS: usize = 10_000;
 const DEEP_LEVELS: usize = 5;
 const DEEP_EFFORT: i32 = 990_000;
 
+/// The attack with a program that would be heavy to verify, but for its facts, which are attested.
+pub const ATTESTED: &str = "attested-heavy";
+
 /// How many users attack together, with how many threads each.
 const MANY: (u32, u32) = (8, 2);
 
@@ -185,7 +188,7 @@ pub fn arsenal(signers: &[Signers; 3], facts: Vec<u8>, only: Option<&str>) -> Re
         all.load(name, Class::Invalid, attempt, errno);
     }
     all.load("signed-heavy", Class::Valid, heavy, 0);
-    all.load("attested-heavy", Class::Valid, attested, 0);
+    all.load(ATTESTED, Class::Valid, attested, 0);
     all.mixture("mixture", MANY);
 
     Ok(Arsenal {

@@ -1,6 +1,8 @@
 //! What follows from the figures, in words.
 
-use super::attack::Class;
+use std::fmt::Write;
+
+use super::attack::{self, Class};
 use super::results::{Cell, Cost, Results};
 use super::table::percent;
 use crate::engine::Unit;
@@ -117,16 +119,25 @@ impl<'a> Figures<'a> {
         Some(text)
     }
 
-    /// What a signature can't stop.
+    /// What a signature can't stop, and what attested facts do about it.
     fn valid(&self) -> Option<String> {
         let (cell, cost) = self.worst(Policy::Limited, &[Class::Valid], |cost| cost.per_attempt)?;
-        Some(format!(
-            "A valid signature lets the verifier run: {} burns {} an attempt and leaves victims {} of their CPU time. \
-             A limit on what accepted loads cost, or a signer who does not sign such programs, would stop it.",
+        let mut text = format!(
+            "A valid signature lets the verifier run: {} burns {} an attempt and leaves victims {} of their CPU time.",
             cell.attack,
             self.unit.in_words(cost.per_attempt),
             percent(cell.victim_share_relative),
-        ))
+        );
+        let mut valid = self.of(Policy::Limited, &[Class::Valid]);
+        if let Some((attested, cost)) = valid.find(|(cell, _)| cell.attack == attack::ATTESTED) {
+            let _ = write!(
+                text,
+                " With attested facts, the same program burns {} and leaves them {}.",
+                self.unit.in_words(cost.per_attempt),
+                percent(attested.victim_share_relative),
+            );
+        }
+        Some(text)
     }
 
     fn of(&self, policy: Policy, classes: &'a [Class]) -> impl Iterator<Item = (&'a Cell, &'a Cost)> {

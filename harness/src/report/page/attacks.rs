@@ -67,7 +67,7 @@ fn plot(results: &Results) -> Result<String> {
             .collect(),
     };
     let rows: Vec<Dots> = results.attacks().into_iter().map(row).collect();
-    dots("CPU time of victims, of what they have without an attacker", &rows)
+    dots("of what they have without an attacker", &rows)
 }
 
 /// An attack a row, a policy a column.
