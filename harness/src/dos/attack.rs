@@ -1,5 +1,7 @@
 //! The attacks.
 
+use std::slice;
+
 use anyhow::{Context, Result, ensure};
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::key::Algorithm;
@@ -103,6 +105,27 @@ pub struct Arsenal {
     pub legitimate: Attempt,
 }
 
+impl Arsenal {
+    /// Attests what is learned about the program of the attack that needs it, if it is among them.
+    ///
+    /// # Errors
+    /// Nothing can be learned about the program, or attested.
+    pub fn attest(&mut self, attester: &Signer, learn: impl Fn(&Program) -> Result<Vec<u8>>) -> Result<()> {
+        let Some(attack) = self.attacks.iter_mut().find(|attack| attack.name == ATTESTED) else {
+            return Ok(());
+        };
+        let Action::Load(attempts) = &mut attack.action else { return Ok(()) };
+        for attempt in attempts {
+            let programs = slice::from_ref(&self.programs[attempt.program]);
+            let facts = vec![learn(&programs[0])?];
+            let entries = bench::message::attestations(programs, &facts)?;
+            let messages = vec![bench::message::signed(entries, 0, attester)?];
+            attempt.attested = Some(AttestedFacts { facts, messages });
+        }
+        Ok(())
+    }
+}
+
 /// The algorithms with which attackers forge.
 pub const ALGORITHMS: [Algorithm; 3] = [Algorithm::Rsa2048, Algorithm::P256, Algorithm::P384];
 
@@ -120,26 +143,18 @@ pub const ATTESTED: &str = "attested-heavy";
 /// How many users attack together, with how many threads each.
 const MANY: (u32, u32) = (8, 2);
 
-/// The program that takes the verifier longest, of those that are signed.
-///
-/// # Errors
-/// The corpus can't be read.
-pub fn heavy() -> Result<Program> {
-    from_corpus("loop-999998")
-}
-
 /// Prepares the attacks whose name matches the glob pattern `only`, or all, and in any case the reference `none`.
-/// `facts` are what the kernel has learned about the [`heavy`] program.
+/// [`Arsenal::attest`] is still to be called.
 ///
 /// # Errors
 /// No attack matches, or something can't be signed.
-pub fn arsenal(signers: &[Signers; 3], facts: Vec<u8>, only: Option<&str>) -> Result<Arsenal> {
+pub fn arsenal(signers: &[Signers; 3], only: Option<&str>) -> Result<Arsenal> {
     let [rsa, p256, p384] = signers;
     let known = &rsa.known;
     let mut all = Collection::default();
     let small = all.program(from_corpus("straight-2")?);
     let million = all.program(from_corpus("straight-1000000")?);
-    let looping = all.program(heavy()?);
+    let looping = all.program(from_corpus("loop-999998")?);
     let endless = all.program(exhaust::endless());
     let quadratic = all.program(exhaust::quadratic(QUADRATIC_STEPS));
     let deep = all.program(exhaust::deep(DEEP_LEVELS, DEEP_EFFORT));
@@ -179,16 +194,12 @@ pub fn arsenal(signers: &[Signers; 3], facts: Vec<u8>, only: Option<&str>) -> Re
         ("most-entries-foreign", signed(million, message::most_entries(known)?), libc::EKEYREJECTED),
     ];
     let heavy = signed(looping, valid(looping, known)?);
-    let facts = vec![facts];
-    let attestations = bench::message::attestations(&all.programs[looping..=looping], &facts)?;
-    let messages = vec![bench::message::signed(attestations, 0, &rsa.attester)?];
-    let attested = Attempt { attested: Some(AttestedFacts { facts, messages }), ..heavy.clone() };
     let legitimate = signed(small, small_by(known)?);
     for (name, attempt, errno) in attacks {
         all.load(name, Class::Invalid, attempt, errno);
     }
-    all.load("signed-heavy", Class::Valid, heavy, 0);
-    all.load(ATTESTED, Class::Valid, attested, 0);
+    all.load("signed-heavy", Class::Valid, heavy.clone(), 0);
+    all.load(ATTESTED, Class::Valid, heavy, 0);
     all.mixture("mixture", MANY);
 
     Ok(Arsenal {

@@ -15,6 +15,7 @@ mod verdict;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use bpfsig_signing::program::Program;
 
 use crate::bench::{Environment, Signers};
 use crate::engine::{Choice, Engine, Machine};
@@ -64,9 +65,10 @@ const QUICK_WINDOW: Duration = Duration::from_millis(500);
 pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result<Results> {
     let patched = engine.kernel(progress)?;
     let signers = signers(&patched, progress)?;
+    let mut arsenal = attack::arsenal(&signers, selection.only.as_deref())?;
     let engine = engine.engine(&patched.image, progress)?;
-    let facts = facts(&*engine.machine(&patched.image, "")?, progress)?;
-    let arsenal = attack::arsenal(&signers, facts, selection.only.as_deref())?;
+    let learn = |program: &Program| learn(program, &*engine.machine(&patched.image, "")?, progress);
+    arsenal.attest(&signers[0].attester, learn)?;
     let window = if selection.quick { QUICK_WINDOW } else { WINDOW };
     let mut results = Results::new(Environment::of(engine)?, window);
     for policies in policies(engine) {
@@ -87,12 +89,12 @@ fn signers(kernel: &Kernel, progress: &Progress) -> Result<[Signers; ALGORITHMS.
     Ok([rsa?, p256?, p384?])
 }
 
-/// What the kernel learns about the program that takes the verifier longest.
-fn facts(machine: &dyn Machine, progress: &Progress) -> Result<Vec<u8>> {
-    let export = Export::new(vec![attack::heavy()?])?;
+/// What the kernel learns about a program.
+fn learn(program: &Program, machine: &dyn Machine, progress: &Progress) -> Result<Vec<u8>> {
+    let export = Export::new(vec![program.clone()])?;
     match guest::hand_over(&export, machine, 1, progress)?.programs.pop() {
         Some(Learned::Facts(facts)) => Ok(facts),
-        Some(Learned::Nothing(reason)) => bail!("nothing can be attested of the heavy program: {reason}"),
+        Some(Learned::Nothing(reason)) => bail!("nothing can be attested of {}: {reason}", program.name),
         None => bail!("the guest has learned nothing"),
     }
 }
