@@ -37,6 +37,9 @@ pub fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pin
             .map_err(anyhow::Error::from)
             .and_then(|object| LoadedObject::load(&object, &options))
             .with_context(|| file.path.clone())?;
+        if let Some(why) = &loaded.attestation_refused {
+            eprintln!("bpfsig: the kernel does not take {}{}: {why}", file.path, attestation::SUFFIX);
+        }
         let programs = loaded.programs.iter().map(|program| (&program.name, &program.fd));
         let maps = loaded.maps.iter().map(|map| (&map.name, &map.fd));
         for (name, fd) in programs.chain(maps) {

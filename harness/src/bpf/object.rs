@@ -1,6 +1,7 @@
 //! An object in the kernel: its maps, which its programs share, and its programs.
 
 use std::borrow::Cow;
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -36,6 +37,9 @@ pub struct LoadOptions<'a> {
     pub function: Option<&'a str>,
 }
 
+/// Only a kernel that checks signatures of programs has it (`kernel.bpf_signature`).
+pub const POLICY: &str = "/proc/sys/kernel/bpf_signature";
+
 /// An object in the kernel. What is not pinned or attached goes away with it.
 #[derive(Debug)]
 pub struct LoadedObject {
@@ -43,6 +47,8 @@ pub struct LoadedObject {
     pub maps: Vec<LoadedMap>,
     /// The programs, in the object's order, without those that are not to be loaded unless asked for (`SEC("?…")`).
     pub programs: Vec<LoadedProgram>,
+    /// Why the kernel has refused the attestation; it has verified the programs then.
+    pub attestation_refused: Option<String>,
 }
 
 /// A map in the kernel.
@@ -88,16 +94,21 @@ pub struct Refused {
 }
 
 impl LoadedObject {
-    /// Loads an object: creates its maps with what is in them from the start, loads its BTF and its programs.
+    /// Loads an object: creates its maps with what is in them from the start, loads its BTF and its programs. If the
+    /// kernel refuses the attestation, they are loaded without it.
     ///
     /// # Errors
-    /// [`Refused`] if the kernel refuses a program; otherwise, a map could not be created, or a program is for a place
-    /// that this kernel does not have. Nothing stays in the kernel then.
+    /// [`Refused`] if the kernel refuses a program; otherwise, a map could not be created, a program is for a place that
+    /// this kernel does not have, or the kernel checks no signatures. Nothing stays in the kernel then.
     pub fn load(object: &Object, options: &LoadOptions<'_>) -> Result<LoadedObject> {
         let is_targeted = |program: &Program| program.clone().attach_to_program(None).is_ok();
         ensure!(
             options.target.is_none() || object.programs().iter().any(is_targeted),
             "the object has no program that attaches to a program"
+        );
+        ensure!(
+            options.signature.is_none() || fs::exists(POLICY)?,
+            "the running kernel does not check signatures: {POLICY} is missing"
         );
         let btf = object.programs().iter().find_map(|program| program.btf.as_deref());
         let btf = btf.map(load_btf).transpose().context("loading the BTF")?;
@@ -110,10 +121,21 @@ impl LoadedObject {
             let fd = create_map(map, btf)?;
             maps.push(LoadedMap { name: map.name.clone(), map_type: map.map_type, is_link: false, fd });
         }
+        let mut options = *options;
+        let mut attestation_refused = None;
         let mut programs = Vec::new();
         for program in object.programs() {
-            let is_wanted = !program.section.starts_with('?');
-            programs.push(is_wanted.then(|| load_program(program, object, &maps, btf, options)).transpose()?);
+            if program.section.starts_with('?') {
+                programs.push(None);
+                continue;
+            }
+            let mut result = load_program(program, object, &maps, btf, &options);
+            if let Some(why) = result.as_ref().err().and_then(attestation_error) {
+                attestation_refused = Some(why);
+                options.attestation = None;
+                result = load_program(program, object, &maps, btf, &options);
+            }
+            programs.push(Some(result?));
         }
         for entry in object.entries() {
             fill_entry(entry, object, &maps, &programs)?;
@@ -128,7 +150,7 @@ impl LoadedObject {
             let map_type = sys::BPF_MAP_TYPE_STRUCT_OPS;
             maps.push(LoadedMap { name: name.clone(), map_type, is_link: *is_link, fd });
         }
-        Ok(LoadedObject { maps, programs: programs.into_iter().flatten().collect() })
+        Ok(LoadedObject { maps, programs: programs.into_iter().flatten().collect(), attestation_refused })
     }
 
     /// A program by its name.
@@ -222,6 +244,15 @@ fn attest<'a>(program: &Program, options: &LoadOptions<'a>) -> Result<Attest<'a>
 
 /// How a log begins when it was the signature for which a program was refused.
 const SIGNATURE: &str = "signature: ";
+/// How it does when it was the attestation.
+const ATTESTATION: &str = "signature: attestation: ";
+
+/// Why the kernel has refused the attestation, if it was that.
+fn attestation_error(error: &anyhow::Error) -> Option<String> {
+    let refused = error.downcast_ref::<Refused>()?;
+    let why = refused.log.lines().next()?.strip_prefix(ATTESTATION)?;
+    Some(format!("{why} ({:?})", refused.errno))
+}
 
 /// Loads a program, and once more if the verifier refuses it, for it to say why. What there is to say about a signature
 /// has been said then, and asking again would be another failure of this user's.

@@ -12,13 +12,11 @@ use tempfile::TempDir;
 use super::follow::{bound, follow};
 use super::machine::{self, Event, Machine};
 use super::watch::Watch;
+use crate::bpf::POLICY;
 use crate::bpf::keyring::{self, ATTESTERS, Keyring};
 use crate::guest::Settings;
 use crate::kernel::{self, Kernel, Variant};
 use crate::progress::Progress;
-
-/// Only a kernel with the patches has it.
-const POLICY: &str = "/proc/sys/kernel/bpf_signature";
 
 /// What has gone wrong in the kernel since it booted.
 const TAINTED: &str = "/proc/sys/kernel/tainted";

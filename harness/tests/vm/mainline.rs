@@ -1,18 +1,22 @@
 //! Linux 7.3 and its way to sign: what our loads in that way are compared with has to be the real thing.
 
+use std::fs;
 use std::os::fd::AsFd;
 
 use bpfsig::bpf::{self, LoadContext, Loader, Log, PreparedLoad};
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::object::Object;
 use libc::{EACCES, EBADMSG, EINVAL, EKEYREJECTED, ENOKEY};
+use tempfile::TempDir;
 
 use crate::keys::{signer, signer_of, stranger};
 use crate::load::{Outcome, load, load_with, program, small};
 use crate::loaded::{Loaded, Way};
-use crate::loaded_object::bytes;
+use crate::loaded_object::{self, bytes};
 use crate::packet::{arp, ping, syn, udp};
+use crate::policy_commands::complains;
 
 fn loader_of(program: &str) -> Loader {
     Loader::of(bytes(program), &[program]).unwrap()
@@ -113,4 +117,16 @@ fn detached_signatures() {
     load(&with_maps, Some(&detached(&with_maps))).refused(EINVAL, "must be an array");
     load_with(&with_maps, Some(&detached(&with_maps)), |attr| attr.fd_array_cnt = 0)
         .refused(EACCES, "signed program must bind maps via a continuous fd_array");
+}
+
+#[test]
+#[ignore = "needs the kernel variant `mainline`"]
+fn load_is_not_for_this_kernel() {
+    let directory = TempDir::new().unwrap();
+    let object = directory.path().join("object.o");
+    fs::write(&object, bytes("xdp_acl")).unwrap();
+    let signature = loaded_object::sign(&Object::parse(bytes("xdp_acl")).unwrap());
+    fs::write(directory.path().join("object.o.p7s"), signature).unwrap();
+    let error = complains(&["load", object.to_str().unwrap()]);
+    assert!(error.contains("the running kernel does not check signatures"), "{error}");
 }

@@ -32,7 +32,8 @@ use crate::interrupt;
 ///
 /// Creates the maps, loads all programs with the signature, and pins and attaches them if asked to. What is attached
 /// stays so for as long as it is pinned, or else until Ctrl-C. If there is an OBJ.attest that has something about the
-/// running kernel, the kernel may take what is attested instead of verifying the programs.
+/// running kernel, the kernel may take what is attested instead of verifying the programs. If it refuses the attestation
+/// itself, it verifies them.
 #[derive(Args)]
 pub struct Options {
     /// The object
@@ -97,6 +98,12 @@ pub fn run(options: Options) -> Result<()> {
     )
     .map_err(|error| signature.explain(error))
     .with_context(|| options.object.display().to_string())?;
+    if let Some(why) = &loaded.attestation_refused {
+        eprintln!(
+            "bpfsig: the kernel does not take {}: {why}",
+            sign::attestations_path(&options.object).display()
+        );
+    }
     let mut report = Report::of(&options.object, &signature, options.keyring, &loaded)?;
 
     if let Some(pins) = &mut pins {
