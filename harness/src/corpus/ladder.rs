@@ -1,13 +1,15 @@
 //! Generated programs that cost the verifier a known effort.
 //!
-//! Three families, each named by the number of instructions that the verifier has to look at:
+//! Four families, each named by the number of instructions that the verifier has to look at:
 //! - `straight-N`: N instructions in a row: the price of size.
 //! - `loop-N`: four instructions, followed round and round.
 //! - `branch-N`: few instructions with many paths through them, none of which can be skipped.
+//! - `rewrite-N`: N instructions in a row, each of which the kernel replaces by several, after verification: the price
+//!   of moving all that come after it.
 //!
 //! The largest of each is just within the kernel's limit of 1,000,000 (`BPF_COMPLEXITY_LIMIT_INSNS`).
 
-use bpfsig_signing::insn::{self, AluOp, Insn, JumpOp};
+use bpfsig_signing::insn::{self, AluOp, Insn, JumpOp, Width};
 use bpfsig_signing::program::Program;
 
 use super::{Entry, Source};
@@ -20,7 +22,8 @@ pub(super) fn ladders() -> Vec<Entry> {
     let looping = [64, 256, 1024, 16_384, 131_072, 524_288, 999_998].map(looping);
     let branching =
         [(8, 2), (12, 2), (15, 2), (17, 2), (16, 13)].map(|(levels, tail)| branching(levels, tail));
-    straight.into_iter().chain(looping).chain(branching).collect()
+    let rewritten = [64, 512, 4096].map(rewritten);
+    straight.into_iter().chain(looping).chain(branching).chain(rewritten).collect()
 }
 
 /// `count` instructions without a jump; at least 2.
@@ -62,6 +65,14 @@ fn branching(levels: u8, tail: usize) -> Entry {
     insns.extend(std::iter::repeat_n(Insn::alu64_imm(AluOp::Xor, 6, 1), tail - 2));
     insns.push(Insn::exit());
     entry(format!("branch-{effort}"), insns)
+}
+
+/// `count` instructions without a jump, that read a member of the context which is part of a byte in the kernel.
+fn rewritten(count: usize) -> Entry {
+    /// Of `pkt_type` in `struct __sk_buff`.
+    const PKT_TYPE: i16 = 4;
+    let body = std::iter::repeat_n(Insn::load(Width::W, 0, 1, PKT_TYPE), count - 1);
+    entry(format!("rewrite-{count}"), body.chain([Insn::exit()]))
 }
 
 fn entry(name: String, insns: impl IntoIterator<Item = Insn>) -> Entry {
@@ -127,6 +138,15 @@ mod tests {
             let (last, body) = insns.split_last().unwrap();
             assert_eq!(*last, Insn::exit());
             assert!(body.iter().all(|insn| insn.code & 0x07 == 0x07 && insn.dst == 0), "not only ALU64");
+        }
+    }
+
+    #[test]
+    fn rewrites_are_as_long_as_they_say() {
+        let ladders = family("rewrite");
+        assert_eq!(ladders.iter().map(|(size, _)| *size).collect::<Vec<_>>(), [64, 512, 4096]);
+        for (size, insns) in ladders {
+            assert_eq!(insns.len(), size);
         }
     }
 
