@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use bpfsig::bpf;
 use bpfsig::corpus;
@@ -13,9 +13,10 @@ use bpfsig_signing::cms;
 use bpfsig_signing::facts::{Fact, Facts, Kind};
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
-use bpfsig_signing::program::{Attach, Program};
+use bpfsig_signing::program::Attach;
 use bpfsig_signing::statement::Statement;
 use fastrand::Rng;
+use libbpf_rs::query::ProgInfoIter;
 
 use super::{Subject, SwitchedOn, attested, attester};
 use crate::load::load_btf;
@@ -28,15 +29,28 @@ const SEED: u64 = 1;
 /// As many attestations as fit into a statement that the kernel takes.
 const BATCH: usize = 200;
 
+/// A program, and what its verification has shown.
+struct Known {
+    subject: Subject,
+    facts: Facts,
+    /// Instructions that the verifier has processed.
+    effort: u32,
+}
+
+fn effort(program: BorrowedFd<'_>) -> u32 {
+    let (id, _) = bpf::program_id(program).unwrap();
+    ProgInfoIter::default().find(|info| info.id == id).unwrap().verified_insns
+}
+
 /// The programs that any kernel can load: they attach to nothing that it may not have.
-fn subjects() -> Vec<(Subject, Facts)> {
+fn known() -> Vec<Known> {
     let of_corpus = corpus::programs().unwrap().into_iter().map(|entry| entry.program);
     let of_others = xdp_tools::objects().into_iter().flat_map(|(_, bytes)| {
         let object = Object::parse(&bytes).unwrap();
         object.programs().to_vec()
     });
     let programs = of_corpus.chain(of_others).filter(|program| matches!(program.attach, Attach::None));
-    let mut subjects = Vec::new();
+    let mut known = Vec::new();
     for program in programs {
         let btf = load_btf(&program);
         if bpf::create_maps(&program, btf.as_ref().map(AsFd::as_fd)).is_err() {
@@ -45,10 +59,10 @@ fn subjects() -> Vec<(Subject, Facts)> {
         let subject = Subject::new(program);
         let Ok(loaded) = subject.export().result else { continue };
         if let Ok(facts) = Facts::decode(&bpf::facts(loaded.as_fd()).unwrap()) {
-            subjects.push((subject, facts));
+            known.push(Known { subject, facts, effort: effort(loaded.as_fd()) });
         }
     }
-    subjects
+    known
 }
 
 /// Numbers that are more likely than others to be taken for right, or to be a mistake's.
@@ -154,6 +168,18 @@ fn load_all(subject: &Subject, mutants: &[Vec<u8>], outcomes: &mut BTreeMap<Stri
     }
 }
 
+/// Any of the programs, but of those that are hard to verify, one twice as hard half as often: most loads end in
+/// verification.
+fn pick<'k>(known: &'k [Known], random: &mut Rng) -> &'k Known {
+    const HARD: u32 = 256;
+    loop {
+        let known = &known[random.usize(..known.len())];
+        if random.u32(..known.effort) < HARD {
+            return known;
+        }
+    }
+}
+
 fn setting(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
 }
@@ -163,14 +189,13 @@ fn setting(name: &str, default: u64) -> u64 {
 fn made_up_facts() {
     let _on = SwitchedOn::new();
     let mut random = Rng::with_seed(setting("BPFSIG_FUZZ_SEED", SEED));
-    let subjects = subjects();
-    let names: Vec<_> =
-        subjects.iter().map(|(Subject { program: Program { name, .. }, .. }, _)| name).collect();
+    let known = known();
+    let names: Vec<_> = known.iter().map(|known| &known.subject.program.name).collect();
     println!("facts about {} programs: {names:?}", names.len());
     let mut outcomes = BTreeMap::new();
     let mut left = setting("BPFSIG_FUZZ_LOADS", LOADS) as usize;
     while left > 0 {
-        let (subject, facts) = &subjects[random.usize(..subjects.len())];
+        let Known { subject, facts, .. } = pick(&known, &mut random);
         let mutants: Vec<_> = (0..BATCH.min(left)).map(|_| mutant(facts, &mut random)).collect();
         load_all(subject, &mutants, &mut outcomes);
         left -= mutants.len();
