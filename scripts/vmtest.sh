@@ -52,7 +52,8 @@ run_tests() {
 attest() {
 	cp "/usr/lib/$(uname -m)-linux-gnu/bpf/xdpfilt_dny_all.o" "$work/$1/attested.o"
 	signer "$work/$1/attester" p-256 --purpose attestation --ca-key "$work/$1/ca.key" --ca-cert "$work/$1/ca.pem"
-	bpfsig attest --kernel "$1" --key "$work/$1/attester.key" --cert "$work/$1/attester.pem" "$work/$1/attested.o"
+	bpfsig attest --kernel "$1" --module nf_conntrack \
+		--key "$work/$1/attester.key" --cert "$work/$1/attester.pem" "$work/$1/attested.o"
 }
 
 prepare patched

@@ -1,8 +1,10 @@
 //! Has the kernel verify programs, for what it learns about them.
 
 use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::certificate::{Certificate, Role, Signer};
 use bpfsig_signing::facts::BuildId;
 use bpfsig_signing::key::{Algorithm, PrivateKey};
@@ -18,12 +20,23 @@ use crate::bpf::{self, Attest, LoadContext, LoadTarget, PreparedLoad};
 /// Programs to verify.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Export {
+    /// What they need.
+    pub modules: Modules,
     /// The programs.
     pub programs: Vec<Program>,
     /// The CMS message that they are loaded with.
     pub signature: Vec<u8>,
     /// The signer's certificate (DER), whom the kernel need not know.
     pub certificate: Vec<u8>,
+}
+
+/// Modules of the kernel that is to verify programs.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Modules {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Where `lib/modules` is that they are in.
+    pub root: PathBuf,
 }
 
 /// What a kernel has learned.
@@ -57,6 +70,7 @@ impl Job for Export {
         const PROCESS_KEYRING: i32 = -2;
         let key = keyring::add_key(c"asymmetric", &self.certificate, PROCESS_KEYRING)
             .context("adding the signer's certificate to a keyring")?;
+        self.modules.load()?;
         let learn = |program: &Program| {
             let learned = self.learn(program, Keyring(key)).with_context(|| program.name.clone());
             announce(&program.name);
@@ -81,6 +95,7 @@ impl Export {
         let certificate = Certificate::self_signed(Role::Signer, "verification", &key, 1)?;
         let signer = Signer::new(key, certificate)?;
         Ok(Export {
+            modules: Modules::default(),
             signature: message::signed(message::entries(&programs)?, 0, &signer)?,
             certificate: signer.certificate().to_der().to_vec(),
             programs,
@@ -112,6 +127,20 @@ impl Export {
             return Ok(Learned::Nothing(reason(&load.log())));
         }
         Ok(Learned::Facts(facts))
+    }
+}
+
+impl Modules {
+    /// Loads them, and those that they need.
+    fn load(&self) -> Result<()> {
+        for name in &self.names {
+            let modprobe =
+                Command::new("modprobe").arg("--dirname").arg(&self.root).arg("--").arg(name).output();
+            let output = modprobe.context("modprobe")?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            ensure!(output.status.success(), "module {name}: {}", said.trim_end());
+        }
+        Ok(())
     }
 }
 

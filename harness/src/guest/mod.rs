@@ -25,7 +25,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use export::{Export, Exported, Learned};
+pub use export::{Export, Exported, Learned, Modules};
 pub use host::hand_over;
 pub use init::init;
 pub use plan::{

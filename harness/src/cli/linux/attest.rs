@@ -1,5 +1,6 @@
 //! `bpfsig attest`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::SystemTime;
@@ -20,7 +21,7 @@ use crate::cli::keygen::PenOptions;
 use crate::cli::signer::SignerOptions;
 use crate::cli::{files, sign};
 use crate::engine::Engine;
-use crate::guest::{self, Export, Exported, Learned};
+use crate::guest::{self, Export, Exported, Learned, Modules};
 use crate::kernel::{self, Variant};
 use crate::progress::Progress;
 
@@ -44,6 +45,11 @@ pub struct Options {
     /// where the facts are used
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     append: Option<String>,
+
+    /// Load this module of the kernel first, and those that it needs: from lib/modules beside the image, or else from this
+    /// machine's
+    #[arg(long = "module", value_name = "NAME")]
+    modules: Vec<String>,
 
     /// Days that the attestations count for [default: for ever]
     #[arg(long)]
@@ -90,7 +96,7 @@ pub fn run(options: Options) -> Result<()> {
     trust::check(signer.certificate(), &usage, SystemTime::now())?;
     let expiry = sign::expiry(options.days)?;
     let context = || options.object.display().to_string();
-    let export = programs(&options.object).and_then(Export::new).with_context(context)?;
+    let mut export = programs(&options.object).and_then(Export::new).with_context(context)?;
 
     let path = sign::attestations_path(&options.object);
     let mut attestations = match path.exists() {
@@ -100,6 +106,7 @@ pub fn run(options: Options) -> Result<()> {
     for kernel in &options.kernels {
         let (image, engine) = kernel.obtain(&progress)?;
         let machine = engine.machine(&image, options.append.as_deref().unwrap_or_default())?;
+        export.modules = Modules { names: options.modules.clone(), root: modules_root(&image)? };
         let exported = guest::hand_over(&export, &*machine, export.programs.len() as u64, &progress)
             .with_context(context)?;
         attestations.insert(attest(&export.programs, exported, expiry, &signer).with_context(context)?);
@@ -107,6 +114,13 @@ pub fn run(options: Options) -> Result<()> {
     files::replace(&path, attestations.to_json().as_bytes())?;
     println!("{}: attested by {}", path.display(), signer.certificate().subject_key_id());
     Ok(())
+}
+
+/// Where `lib/modules` is that an image goes with. The virtual machine has this machine's root file system.
+fn modules_root(image: &Path) -> Result<PathBuf> {
+    let beside = fs::canonicalize(image).with_context(|| image.display().to_string())?;
+    let beside = beside.parent().context("an image is in a directory")?;
+    Ok(if beside.join("lib/modules").exists() { beside } else { Path::new("/") }.to_owned())
 }
 
 /// The programs of an object that are loaded unless somebody says otherwise.
