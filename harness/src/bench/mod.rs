@@ -57,14 +57,14 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
     let engine = engine.engine(&patched.image, progress)?;
     let mut subjects = match engine.takes_all_programs() {
         true => subjects,
-        false => loadable(subjects, &*engine.machine(&patched.image, "")?, progress)?,
+        false => loadable(subjects, &*engine.machine(&patched.image, "", 1)?, progress)?,
     };
     let mut environment = Environment::of(engine)?;
     let mut unsupported = match Machine::on(engine).contains(&Machine::Mainline) {
         true => unsupported::make_loaders(&mut subjects),
         false => Vec::new(),
     };
-    unsupported.extend(facts::learn(&mut subjects, &*engine.machine(&patched.image, "")?, progress)?);
+    unsupported.extend(facts::learn(&mut subjects, &*engine.machine(&patched.image, "", 1)?, progress)?);
     let mut costs = Vec::new();
     for &machine in Machine::on(engine) {
         if subjects.iter().all(|subject| subject.cells_on(machine).next().is_none()) {
@@ -75,7 +75,7 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
         // Each kernel has an authority of its own.
         let signers = signers(&subjects, machine, kernel, progress)?;
         let plan = plan::plan(&subjects, machine, &signers)?;
-        let booted = engine.machine(&kernel.image, machine.kernel_args())?;
+        let booted = engine.machine(&kernel.image, machine.kernel_args(), 1)?;
         let loads = plan.groups.iter().flatten().count() as u64;
         let outcome = guest::hand_over(&plan, &*booted, loads, progress)?;
         is_whole(&plan, &outcome)?;

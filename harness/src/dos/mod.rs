@@ -67,7 +67,7 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
     let signers = signers(&patched, progress)?;
     let mut arsenal = attack::arsenal(&signers, selection.only.as_deref())?;
     let engine = engine.engine(&patched.image, progress)?;
-    let learn = |program: &Program| learn(program, &*engine.machine(&patched.image, "")?, progress);
+    let learn = |program: &Program| learn(program, &*engine.machine(&patched.image, "", 1)?, progress);
     arsenal.attest(&signers[0].attester, learn)?;
     let window = if selection.quick { QUICK_WINDOW } else { WINDOW };
     let mut results = Results::new(Environment::of(engine)?, window);
@@ -127,7 +127,7 @@ fn attack_kernel(
         window: Duration::from_nanos(results.window),
     };
     let items = (policies.len() * attacks.len()) as u64;
-    let outcome = guest::hand_over(&job, &*engine.machine(&kernel.image, "")?, items, progress)?;
+    let outcome = guest::hand_over(&job, &*engine.machine(&kernel.image, "", 1)?, items, progress)?;
     let whole = outcome.measured.iter().all(|measured| measured.len() == attacks.len());
     ensure!(whole && outcome.measured.len() == policies.len(), "the guest has not measured everything");
     results.environment.add(kernel, outcome.kernel);

@@ -18,7 +18,7 @@ mod watch;
 use std::fmt;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -85,14 +85,15 @@ impl Engine {
         self.is_qemu()
     }
 
-    /// A machine, ready to boot `kernel` with an addition to its command line.
+    /// A machine with so many CPUs, ready to boot `kernel` with an addition to its command line.
     ///
     /// # Errors
-    /// The kernel image or QEMU is missing, or there is no room for temporary files.
-    pub fn machine(self, kernel: &Path, kernel_args: &str) -> Result<Box<dyn Machine>> {
+    /// The kernel image or QEMU is missing, there is no room for temporary files, or only QEMU has as many CPUs.
+    pub fn machine(self, kernel: &Path, kernel_args: &str, cpus: u8) -> Result<Box<dyn Machine>> {
+        ensure!(cpus == 1 || self.is_qemu(), "the engine {self} has one CPU");
         Ok(match self {
-            Engine::Tcg => Box::new(Vm::new(Accelerator::Tcg, kernel, kernel_args)?),
-            Engine::Kvm => Box::new(Vm::new(Accelerator::Kvm, kernel, kernel_args)?),
+            Engine::Tcg => Box::new(Vm::new(Accelerator::Tcg, kernel, kernel_args, cpus)?),
+            Engine::Kvm => Box::new(Vm::new(Accelerator::Kvm, kernel, kernel_args, cpus)?),
             Engine::Uml => Box::new(Uml::new(kernel, kernel_args)?),
             Engine::Host => Box::new(Host::new()?),
         })

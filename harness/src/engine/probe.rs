@@ -27,7 +27,7 @@ pub(super) fn kvm(kernel: &Path) -> Result<()> {
         .write(true)
         .open("/dev/kvm")
         .context("KVM can't be used: /dev/kvm can't be opened")?;
-    match Vm::new(Accelerator::Kvm, kernel, "")?.run("true", Some(LIMIT), &mut |_| ()) {
+    match Vm::new(Accelerator::Kvm, kernel, "", 1)?.run("true", Some(LIMIT), &mut |_| ()) {
         Ok(0) => Ok(()),
         Ok(code) => bail!("KVM can't be used: `true` exited with {code} in the VM"),
         Err(error) if error.is::<Interrupted>() => Err(error),

@@ -21,6 +21,7 @@ pub struct Vm {
     accelerator: Accelerator,
     kernel: PathBuf,
     kernel_args: String,
+    cpus: u8,
     share: PathBuf,
     qemu: Qemu,
     /// The contents of the disk.
@@ -30,11 +31,11 @@ pub struct Vm {
 }
 
 impl Vm {
-    /// Prepares a machine for `kernel`, a `bzImage`, and an addition to its command line.
+    /// Prepares a machine with so many CPUs for `kernel`, a `bzImage`, and an addition to its command line.
     ///
     /// # Errors
     /// The kernel image or QEMU is missing, or there is no room for temporary files.
-    pub(super) fn new(accelerator: Accelerator, kernel: &Path, kernel_args: &str) -> Result<Vm> {
+    pub(super) fn new(accelerator: Accelerator, kernel: &Path, kernel_args: &str, cpus: u8) -> Result<Vm> {
         qemu::version()?;
         let kernel = kernel.canonicalize().with_context(|| format!("kernel image {}", kernel.display()))?;
         let (directory, share) = machine::directory()?;
@@ -44,7 +45,7 @@ impl Vm {
             .and_then(|file| file.set_len(DISK_SIZE))
             .with_context(|| format!("creating {}", disk.display()))?;
         let kernel_args = format!("{KERNEL_ARGS} {kernel_args}");
-        Ok(Vm { accelerator, kernel, kernel_args, share, qemu, disk, _directory: directory })
+        Ok(Vm { accelerator, kernel, kernel_args, cpus, share, qemu, disk, _directory: directory })
     }
 
     fn vmtest(&self, command: String) -> Result<Vmtest> {
@@ -59,7 +60,12 @@ impl Vm {
             kernel_args: Some(self.kernel_args.clone()),
             qemu_command: Some(self.qemu.launcher().display().to_string()),
             command,
-            vm: VMConfig { num_cpus: 1, memory: MEMORY.to_owned(), extra_args, ..VMConfig::default() },
+            vm: VMConfig {
+                num_cpus: self.cpus,
+                memory: MEMORY.to_owned(),
+                extra_args,
+                ..VMConfig::default()
+            },
             ..Target::default()
         };
         Vmtest::new(&self.share, Config { target: vec![target] })

@@ -41,10 +41,14 @@ pub struct Options {
     #[arg(long = "kernel", value_name = "IMAGE|VARIANT", required = true)]
     kernels: Vec<KernelChoice>,
 
-    /// Add this to the kernels' command lines. What a program learns of the number of CPUs (`possible_cpus=64`) must be so
-    /// where the facts are used
+    /// Add this to the kernels' command lines
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     append: Option<String>,
+
+    /// Boot the kernels with this many CPUs: what is learned about a program that asks on which of them it runs is of use
+    /// only where there are as many
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    cpus: u8,
 
     /// Load this module of the kernel first, and those that it needs: from lib/modules beside the image, or else from this
     /// machine's
@@ -103,13 +107,15 @@ pub fn run(options: Options) -> Result<()> {
         true => Attestations::from_json(&files::read(&path)?).with_context(|| path.display().to_string())?,
         false => Attestations::default(),
     };
+    let append = options.append.as_deref().unwrap_or_default();
     for kernel in &options.kernels {
         let (image, engine) = kernel.obtain(&progress)?;
-        let machine = engine.machine(&image, options.append.as_deref().unwrap_or_default())?;
+        let machine = engine.machine(&image, append, options.cpus)?;
         export.modules = Modules { names: options.modules.clone(), root: modules_root(&image)? };
         let exported = guest::hand_over(&export, &*machine, export.programs.len() as u64, &progress)
             .with_context(context)?;
-        attestations.insert(attest(&export.programs, exported, expiry, &signer).with_context(context)?);
+        attestations
+            .insert(attest(&export.programs, exported, options.cpus, expiry, &signer).with_context(context)?);
     }
     files::replace(&path, attestations.to_json().as_bytes())?;
     println!("{}: attested by {}", path.display(), signer.certificate().subject_key_id());
@@ -134,6 +140,7 @@ fn programs(path: &Path) -> Result<Vec<Program>> {
 fn attest(
     programs: &[Program],
     exported: Exported,
+    cpus: u8,
     expiry: u64,
     signer: &Signer,
 ) -> Result<KernelAttestation> {
@@ -144,6 +151,12 @@ fn attest(
         match learned {
             Learned::Facts(facts) => {
                 let known = Facts::decode(&facts).with_context(|| program.name.clone())?;
+                let verified_for = known.identity.cpus;
+                ensure!(
+                    [0, cpus.into()].contains(&verified_for),
+                    "{}: verified for {verified_for} CPUs: this kernel can't have {cpus}",
+                    program.name
+                );
                 println!(
                     "  {}: {} facts, {} bytes for {} instructions",
                     program.name,

@@ -54,7 +54,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let words: Vec<String> = options.command.iter().map(|word| engine::quote(word)).collect::<Result<_>>()?;
 
     let mut boot = Some(progress.task("Boot", Total::Unknown));
-    let machine = engine.machine(&image, options.append.as_deref().unwrap_or_default())?;
+    let machine = engine.machine(&image, options.append.as_deref().unwrap_or_default(), 1)?;
     let code = machine.run(&words.join(" "), None, &mut |event| match event {
         Event::Console(line) if options.console => progress.line(line),
         Event::Console(_) => (),
