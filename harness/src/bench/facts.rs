@@ -24,9 +24,14 @@ pub fn learn(
     machine: &dyn Machine,
     progress: &Progress,
 ) -> Result<Vec<Unsupported>> {
+    let needs_them = |subject: &Subject| subject.cells.iter().any(|cell| cell.mode.is_attested());
     let mut programs: BTreeMap<Digest, Program> = BTreeMap::new();
-    for program in subjects.iter().flat_map(|subject| &subject.programs) {
+    for program in subjects.iter().filter(|subject| needs_them(subject)).flat_map(|subject| &subject.programs)
+    {
         programs.insert(Manifest::of(program)?.digest(), program.clone());
+    }
+    if programs.is_empty() {
+        return Ok(Vec::new());
     }
     let (digests, programs): (Vec<_>, Vec<_>) = programs.into_iter().unzip();
     let export = Export::new(programs)?;
@@ -34,7 +39,7 @@ pub fn learn(
     let learned: BTreeMap<_, _> = digests.into_iter().zip(exported.programs).collect();
 
     let mut unsupported = Vec::new();
-    for subject in subjects {
+    for subject in subjects.iter_mut().filter(|subject| needs_them(subject)) {
         let facts_of = |program: &Program| match &learned[&Manifest::of(program)?.digest()] {
             Learned::Facts(facts) => Ok(Ok(facts.clone())),
             Learned::Nothing(reason) => Ok(Err(reason.clone())),

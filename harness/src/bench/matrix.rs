@@ -15,6 +15,8 @@ pub struct Selection {
     pub only: Option<String>,
     /// These algorithms for all programs, instead of one for all and more for a few.
     pub algorithms: Vec<Algorithm>,
+    /// Only in these modes, if there are any.
+    pub modes: Vec<Mode>,
 }
 
 /// One thing to measure.
@@ -72,7 +74,7 @@ impl Selection {
         for algorithm in self.algorithms_for(name) {
             cells.extend(Mode::WITH_SIGNATURE.map(|mode| Cell { mode, algorithm: Some(*algorithm) }));
         }
-        cells
+        self.wanted(cells)
     }
 
     /// What is measured of an object with several programs.
@@ -86,6 +88,11 @@ impl Selection {
                     .map(|mode| Cell { mode, algorithm: Some(*algorithm) }),
             );
         }
+        self.wanted(cells)
+    }
+
+    fn wanted(&self, mut cells: Vec<Cell>) -> Vec<Cell> {
+        cells.retain(|cell| self.modes.is_empty() || self.modes.contains(&cell.mode));
         cells
     }
 
@@ -116,6 +123,14 @@ mod tests {
         let mut algorithms: Vec<_> = cells.iter().map(|cell| cell.algorithm).collect();
         algorithms.dedup();
         algorithms
+    }
+
+    #[test]
+    fn modes_that_are_not_wanted_are_not_measured() {
+        let selection = Selection { modes: vec![Mode::Attested, Mode::Unsigned], ..Selection::default() };
+        let modes = |cells: Vec<Cell>| cells.iter().map(|cell| cell.mode).collect::<Vec<_>>();
+        assert_eq!(modes(selection.cells("xdp_acl")), [Mode::Unsigned, Mode::Attested]);
+        assert_eq!(modes(selection.cells_of_object()), [Mode::Unsigned, Mode::Attested]);
     }
 
     #[test]

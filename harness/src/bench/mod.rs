@@ -107,9 +107,11 @@ fn subjects(selection: &Selection, progress: &Progress) -> Result<Vec<Subject>> 
             false
         }
     });
-    ensure!(!entries.is_empty(), "no program is left to measure");
     let objects = Subject::objects(&entries, selection);
-    Ok(entries.into_iter().map(|entry| Subject::program(entry, selection)).chain(objects).collect())
+    let programs = entries.into_iter().map(|entry| Subject::program(entry, selection));
+    let subjects: Vec<_> = programs.chain(objects).filter(|subject| !subject.cells.is_empty()).collect();
+    ensure!(!subjects.is_empty(), "no program is left to measure");
+    Ok(subjects)
 }
 
 /// Those whose programs the kernel can load at all; says what becomes of the others.

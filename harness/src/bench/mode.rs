@@ -1,5 +1,6 @@
 //! The ways to hand a program to the kernel.
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::engine::Engine;
@@ -7,7 +8,7 @@ use crate::guest::Listing;
 use crate::kernel::Variant;
 
 /// How a program is presented, which decides what the kernel has to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Without a signature, to a kernel that knows of none.

@@ -29,7 +29,8 @@ impl Unsupported {
 /// Makes the loaders of all subjects. Those that have none are not measured in the modes that need it.
 pub fn make_loaders(subjects: &mut [Subject]) -> Vec<Unsupported> {
     let mut unsupported = Vec::new();
-    for subject in subjects {
+    let needs_one = |subject: &Subject| subject.cells.iter().any(|cell| cell.mode.form() == Form::Loader);
+    for subject in subjects.iter_mut().filter(|subject| needs_one(subject)) {
         match subject.make_loader() {
             Ok(loader) => subject.loader = Some(loader),
             Err(error) => {

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use bpfsig_signing::key::Algorithm;
 use clap::Args;
 
-use crate::bench::{self, Selection};
+use crate::bench::{self, Mode, Selection};
 use crate::dos;
 use crate::engine::Choice;
 use crate::progress::Progress;
@@ -31,7 +31,7 @@ pub struct Options {
     /// Compare two results instead of measuring: what has moved from the first to the second, by more than the threshold;
     /// fails if anything costs more
     #[arg(long, value_names = ["A.json", "B.json"], num_args = 2)]
-    #[arg(conflicts_with_all = ["quick", "dos", "engine", "only", "algorithm", "json", "csv"])]
+    #[arg(conflicts_with_all = ["quick", "dos", "engine", "only", "algorithm", "mode", "json", "csv"])]
     compare: Option<Vec<PathBuf>>,
 
     /// By how much a figure must move to be shown, in percent
@@ -50,6 +50,11 @@ pub struct Options {
     #[arg(long, value_name = "ALGORITHM", value_delimiter = ',')]
     algorithm: Vec<Algorithm>,
 
+    /// Measure only in these modes, and build only the kernels that these need
+    #[arg(long, value_enum, value_name = "MODE", value_delimiter = ',')]
+    #[arg(conflicts_with = "dos")]
+    mode: Vec<Mode>,
+
     /// Where to write all samples and the environment; the report stands beside it, as .html and .md
     /// [default: results/bench.json, with --dos results/dos.json]
     #[arg(long, value_name = "FILE")]
@@ -61,7 +66,18 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<()> {
-    let Options { quick, dos, compare, threshold, engine, only, algorithm: algorithms, json, csv } = options;
+    let Options {
+        quick,
+        dos,
+        compare,
+        threshold,
+        engine,
+        only,
+        algorithm: algorithms,
+        mode: modes,
+        json,
+        csv,
+    } = options;
     if let Some([before, after]) = compare.as_deref() {
         let comparison = report::compare(before, after, threshold / 100.0)?;
         println!("{}", comparison.text);
@@ -84,7 +100,7 @@ pub fn run(options: Options) -> Result<()> {
         results.environment.seconds = Some(started.elapsed().as_secs());
         report::json(&results)?
     } else {
-        let mut results = bench::run(&Selection { quick, only, algorithms }, engine, &progress)?;
+        let mut results = bench::run(&Selection { quick, only, algorithms, modes }, engine, &progress)?;
         results.environment.seconds = Some(started.elapsed().as_secs());
         if let Some(file) = csv_file {
             report::write_csv(&results, file)?;
