@@ -59,14 +59,17 @@ pub fn run(selection: &Selection, engine: Choice, progress: &Progress) -> Result
         true => subjects,
         false => loadable(subjects, &*engine.machine(&patched.image, "", 1)?, progress)?,
     };
+    let machines = Machine::on(engine);
+    let is_measured = |subject: &Subject| machines.iter().any(|on| subject.cells_on(*on).next().is_some());
+    ensure!(subjects.iter().any(is_measured), "the engine {engine} measures in none of these modes");
     let mut environment = Environment::of(engine)?;
-    let mut unsupported = match Machine::on(engine).contains(&Machine::Mainline) {
+    let mut unsupported = match machines.contains(&Machine::Mainline) {
         true => unsupported::make_loaders(&mut subjects),
         false => Vec::new(),
     };
     unsupported.extend(facts::learn(&mut subjects, &*engine.machine(&patched.image, "", 1)?, progress)?);
     let mut costs = Vec::new();
-    for &machine in Machine::on(engine) {
+    for &machine in machines {
         if subjects.iter().all(|subject| subject.cells_on(machine).next().is_none()) {
             continue;
         }
