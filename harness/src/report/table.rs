@@ -6,7 +6,7 @@ use super::run::{Cost, Run};
 use crate::bench::Summary;
 use crate::engine::Unit;
 
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 15] = [
     Column::text("program"),
     Column::number("insns"),
     Column::number("processed"),
@@ -15,6 +15,7 @@ const COLUMNS: [Column; 14] = [
     Column::number("unsigned"),
     Column::number("signed"),
     Column::number("repeated"),
+    Column::number("attested"),
     Column::number("check"),
     Column::number("verifier"),
     Column::number("forged"),
@@ -31,11 +32,12 @@ pub(super) fn table(run: &Run) -> Table {
 }
 
 /// The rows of one program.
-fn rows(costs: &[Cost], unit: Unit) -> Vec<[String; 14]> {
+fn rows(costs: &[Cost], unit: Unit) -> Vec<[String; 15]> {
     let Some(first) = costs.first() else { return Vec::new() };
     let without = |mode| costs.iter().find(|cost| cost.mode == mode);
     let unsigned = without("unsigned");
-    let is_ours = |cost: &&Cost| cost.mode == "signed";
+    const OURS: [&str; 6] = ["signed", "repeated", "attested", "forged", "unknown-signer", "altered"];
+    let is_ours = |cost: &&Cost| OURS.contains(&&*cost.mode);
     let mut algorithms: Vec<_> = costs.iter().filter(is_ours).map(|cost| cost.algorithm.as_deref()).collect();
     algorithms.dedup();
     if algorithms.is_empty() {
@@ -60,6 +62,7 @@ fn rows(costs: &[Cost], unit: Unit) -> Vec<[String; 14]> {
             total(unsigned),
             total(signed),
             total(mode("repeated")),
+            total(mode("attested")),
             show(signed.and_then(|cost| Some(cost.signature.as_ref()?.total.median))),
             show(accepted.and_then(|cost| median(&cost.verifier))),
             total(mode("forged")),
