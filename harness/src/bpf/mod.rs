@@ -20,6 +20,7 @@ mod programs;
 pub mod stopwatch;
 mod struct_ops;
 mod syscall;
+pub mod sysctl;
 mod target;
 mod test_run;
 
@@ -30,7 +31,7 @@ pub use libbpf::{load_btf, map_freeze, map_update, pinned, program_by_id};
 pub use loader::{Installed, Loader};
 pub use log::Log;
 pub use maps::{create_map, create_maps};
-pub use object::{LoadOptions, LoadedMap, LoadedObject, LoadedProgram, POLICY, Refused};
+pub use object::{LoadOptions, LoadedMap, LoadedObject, LoadedProgram, Refused};
 pub use pin::Pins;
 pub use prog_load::{Attest, LoadContext, PreparedLoad};
 pub use programs::{Attested, Origin, ProgramInfo, Signature, facts, programs};

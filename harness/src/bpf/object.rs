@@ -20,6 +20,7 @@ use super::libbpf::{load_btf, map_update};
 use super::maps::create_map;
 use super::prog_load::{Attest, LoadContext, PreparedLoad};
 use super::struct_ops::Table;
+use super::sysctl;
 use super::target::LoadTarget;
 
 /// How to load an object.
@@ -36,9 +37,6 @@ pub struct LoadOptions<'a> {
     /// The function of `target` that they attach to; none: the one that each names.
     pub function: Option<&'a str>,
 }
-
-/// Only a kernel that checks signatures of programs has it (`kernel.bpf_signature`).
-pub const POLICY: &str = "/proc/sys/kernel/bpf_signature";
 
 /// An object in the kernel. What is not pinned or attached goes away with it.
 #[derive(Debug)]
@@ -107,8 +105,9 @@ impl LoadedObject {
             "the object has no program that attaches to a program"
         );
         ensure!(
-            options.signature.is_none() || fs::exists(POLICY)?,
-            "the running kernel does not check signatures: {POLICY} is missing"
+            options.signature.is_none() || fs::exists(sysctl::SIGNATURE)?,
+            "the running kernel does not check signatures: {} is missing",
+            sysctl::SIGNATURE
         );
         let btf = object.programs().iter().find_map(|program| program.btf.as_deref());
         let btf = btf.map(load_btf).transpose().context("loading the BTF")?;

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use super::follow::{bound, follow};
 use super::machine::{self, Event, Machine};
 use super::watch::Watch;
-use crate::bpf::POLICY;
 use crate::bpf::keyring::{self, ATTESTERS, Keyring};
+use crate::bpf::sysctl;
 use crate::guest::Settings;
 use crate::kernel::{self, Kernel, Variant};
 use crate::progress::Progress;
@@ -30,11 +30,12 @@ const FAULTS: u64 = 1 << 7 | 1 << 9;
 /// Says what is missing, and what to do about it.
 pub(super) fn kernel(progress: &Progress) -> Result<Kernel> {
     ensure!(geteuid().is_root(), "the engine host loads programs into the running kernel, which takes root");
-    if !fs::exists(POLICY)? {
+    if !fs::exists(sysctl::SIGNATURE)? {
         bail!(
-            "the running kernel does not check signatures: {POLICY} is missing; \
+            "the running kernel does not check signatures: {} is missing; \
              build the patched kernel with `bpfsig kernel build` and boot this machine with it, \
-             or measure in a virtual machine, with another --engine"
+             or measure in a virtual machine, with another --engine",
+            sysctl::SIGNATURE
         );
     }
     let Some(kernel) = kernel::cached(Variant::Patched, None, progress)? else {

@@ -5,13 +5,15 @@ use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 
+use crate::bpf::sysctl;
+
 /// Sysctls, and what they must be while something is measured.
 const WANTED: [(&str, &str); 5] = [
     ("/proc/sys/net/core/bpf_jit_enable", "1"),
     // Forged signatures are measured more often than a user is granted.
-    ("/proc/sys/kernel/bpf_signature_failures_us", "0"),
+    (sysctl::FAILURES, "0"),
     // Only what is loaded with facts notices.
-    ("/proc/sys/kernel/bpf_attestation", "1"),
+    (sysctl::ATTESTATION, "1"),
     // Nothing that is not an interrupt may come in between: the guest agent polls, kernel threads clean up.
     // They get their turn in the pauses.
     ("/proc/sys/kernel/sched_rt_runtime_us", "-1"),

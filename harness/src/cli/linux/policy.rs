@@ -8,7 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::ps;
-use crate::bpf::{Origin, POLICY};
+use crate::bpf::Origin;
+use crate::bpf::sysctl::{ATTESTATION, FAILURES, SIGNATURE};
 
 /// Show or change what the kernel demands of programs
 #[derive(Args)]
@@ -40,10 +41,6 @@ enum Switch {
     Off,
 }
 
-/// `kernel.bpf_signature_failures_us` and `kernel.bpf_attestation`.
-const FAILURES: &str = "/proc/sys/kernel/bpf_signature_failures_us";
-const ATTESTATION: &str = "/proc/sys/kernel/bpf_attestation";
-
 #[derive(Serialize)]
 struct Policy {
     mode: Mode,
@@ -64,7 +61,7 @@ pub fn run(options: Options) -> Result<()> {
     let policy = Policy::read()?;
     let policy = match options.command {
         Some(Command::Require) if policy.mode == Mode::Optional => {
-            fs::write(POLICY, "1").context("requiring signatures, which takes root")?;
+            fs::write(SIGNATURE, "1").context("requiring signatures, which takes root")?;
             Policy::read()?
         }
         Some(Command::Attest { switch }) => {
@@ -108,7 +105,7 @@ pub fn run(options: Options) -> Result<()> {
 
 impl Policy {
     fn read() -> Result<Policy> {
-        let mode = if number(POLICY)? == 0 { Mode::Optional } else { Mode::Required };
+        let mode = if number(SIGNATURE)? == 0 { Mode::Optional } else { Mode::Required };
         let attestation = fs::exists(ATTESTATION)?.then(|| number(ATTESTATION)).transpose()?;
         let attestation = attestation.map(|value| value != 0);
         Ok(Policy { mode, failures_us: number(FAILURES)?, attestation })

@@ -26,12 +26,10 @@ use anyhow::{Context, Result};
 use super::announce;
 use super::measure::{kernel_version, prepare_machine};
 use crate::bpf::keyring;
+use crate::bpf::sysctl::{FAILURES, SIGNATURE};
 
 pub use attacker::ATTEMPTS_PER_SECOND;
 pub use job::{Action, Attack, Attempt, Cost, Harm, Job, Measured, Outcome, Policy};
-
-const REQUIRED: &str = "/proc/sys/kernel/bpf_signature";
-const LIMIT: &str = "/proc/sys/kernel/bpf_signature_failures_us";
 
 impl super::Job for Job {
     const NAME: &'static str = "dos";
@@ -68,7 +66,7 @@ impl Job {
 
 /// What the kernel grants a user for failures if nobody says otherwise; empty if it knows no limit.
 fn default_limit() -> Result<String> {
-    if fs::exists(LIMIT)? { fs::read_to_string(LIMIT).context(LIMIT) } else { Ok(String::new()) }
+    if fs::exists(FAILURES)? { fs::read_to_string(FAILURES).context(FAILURES) } else { Ok(String::new()) }
 }
 
 fn impose(policy: Policy, default_limit: &str) -> Result<()> {
@@ -76,7 +74,7 @@ fn impose(policy: Policy, default_limit: &str) -> Result<()> {
         return Ok(());
     }
     if policy != Policy::Optional {
-        fs::write(REQUIRED, "1").context(REQUIRED)?;
+        fs::write(SIGNATURE, "1").context(SIGNATURE)?;
     }
-    fs::write(LIMIT, if policy == Policy::Limited { default_limit } else { "0" }).context(LIMIT)
+    fs::write(FAILURES, if policy == Policy::Limited { default_limit } else { "0" }).context(FAILURES)
 }
