@@ -1,34 +1,27 @@
 #!/bin/bash
-# Runs all tests: first those that need no kernel of ours, then those of the patched kernel, as root of a virtual machine
-# that boots it.
+# Runs all tests: first those that need no kernel of ours, then those of our kernels, each as root of a virtual machine
+# that boots it. With names of kernels, only theirs: `mainline` has tests that are run only then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo test --workspace
+fail() {
+	echo "vmtest.sh: error: $*" >&2
+	exit 1
+}
 
 bpfsig() {
 	cargo run --quiet -- "$@"
 }
 
-# Such as `Executable tests/vm/main.rs (target/debug/deps/vm-0123456789abcdef)`.
-tests=$(cargo test --package bpfsig --test vm --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
-[[ -x $tests ]] || {
-	echo "vmtest.sh: error: cargo did not say where it built the test program" >&2
-	exit 1
-}
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
 # Makes a signer who is not issued by any authority, or by the one in the directory of a kernel.
 signer() {
 	bpfsig keygen signer --algorithm "$2" --name "test $2" --key "$1.key" --cert "$1.pem" "${@:3}" >/dev/null
 }
-signer "$work/portable" rsa-2048
 
 # Builds a kernel, with signers of each algorithm whom its authority has issued.
 prepare() {
 	local variant=$1 image
+	[[ ! -e $work/$variant ]] || return 0
 	image=$(bpfsig kernel build --variant "$variant")
 	mkdir -p target/vmtest "$work/$variant"
 	ln -sfn "$image" "target/vmtest/$variant"
@@ -56,36 +49,80 @@ attest() {
 		--key "$work/$1/attester.key" --cert "$work/$1/attester.pem" "$work/$1/attested.o"
 }
 
-prepare patched
-attest patched
 # Nothing leads out of required mode, so its tests have machines of their own.
 # So do those that are run for their output, or on another kernel.
-run_tests patched "" --skip policy_latch --skip policy_required --skip unprotected --skip portable --skip mainline
-run_tests patched "" policy_latch
-run_tests patched bpf_signature=required policy_required
+elsewhere=(--skip policy_latch --skip policy_required --skip unprotected --skip portable --skip mainline)
+
+test_patched() {
+	attest patched
+	run_tests patched "" "${elsewhere[@]}"
+	run_tests patched "" policy_latch
+	run_tests patched bpf_signature=required policy_required
+}
 
 # What gets past a kernel without the protection, so that it is known that the tests above look for the right things.
-prepare unprotected
-run_tests unprotected "" unprotected
+test_unprotected() {
+	run_tests unprotected "" unprotected
+}
 
-# The way of Linux 7.3, which the benchmark compares ours with. Its kernel has no sysctl of ours, and says so.
-prepare mainline
-run_tests mainline "" mainline
-
-# One signature for kernels whose structures are laid out differently. This one also looks for mistakes in locking.
-prepare layout
-attest layout
-for variant in patched layout; do
-	run_tests "$variant" "" --nocapture portable | tee "$work/output"
-	sed -n 's/^portable //p' "$work/output" >"$work/portable-$variant"
-done
 signatures() { cut -d' ' -f1-2 "$work/portable-$1"; }
 offsets() { cut -d' ' -f3 "$work/portable-$1"; }
-cmp <(signatures patched) <(signatures layout)
-if cmp -s <(offsets patched) <(offsets layout); then
-	echo "vmtest.sh: error: the kernels do not differ in any offset that a program reads at" >&2
-	exit 1
+
+# One signature for kernels whose structures are laid out differently. This one also looks for mistakes in locking: not
+# where it would only be slow, in tests of what the code or the command line comes to.
+test_layout() {
+	prepare patched
+	for variant in patched layout; do
+		run_tests "$variant" "" --nocapture portable | tee "$work/output"
+		sed -n 's/^portable //p' "$work/output" >"$work/portable-$variant"
+	done
+	cmp <(signatures patched) <(signatures layout)
+	if cmp -s <(offsets patched) <(offsets layout); then
+		fail "the kernels do not differ in any offset that a program reads at"
+	fi
+	echo "$(wc -l <"$work/portable-patched") signed programs load on both kernels;" \
+		"the offsets of $(diff <(offsets patched) <(offsets layout) | grep -c '^<') differ"
+	run_tests layout "" "${elsewhere[@]}" --skip identical --skip xlated --skip command
+}
+
+# The way of Linux 7.3, which the benchmark compares ours with. Its kernel has no sysctl of ours, and says so.
+test_mainline() {
+	run_tests mainline "" mainline
+}
+
+kernels=("$@")
+for kernel in "${kernels[@]}"; do
+	[[ $(type -t "test_$kernel") == function ]] ||
+		fail "no tests of a kernel $kernel: there are those of patched, unprotected, layout and mainline"
+done
+if [[ $# -eq 0 ]]; then
+	kernels=(patched unprotected layout)
+	cargo test --workspace
 fi
-echo "$(wc -l <"$work/portable-patched") signed programs load on both kernels;" \
-	"the offsets of $(diff <(offsets patched) <(offsets layout) | grep -c '^<') differ"
-run_tests layout "" --skip policy_latch --skip policy_required --skip unprotected --skip portable --skip mainline
+
+# Such as `Executable tests/vm/main.rs (target/debug/deps/vm-0123456789abcdef)`.
+tests=$(cargo test --package bpfsig --test vm --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+[[ -x $tests ]] || fail "cargo did not say where it built the test program"
+
+work=$(mktemp -d)
+# What is still running when this ends is told to.
+trap 'jobs -p | xargs --no-run-if-empty printf -- "-%s\n" | xargs --no-run-if-empty kill -- ; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+signer "$work/portable" rsa-2048
+
+for kernel in "${kernels[@]}"; do
+	prepare "$kernel"
+done
+
+# Beside each other, as a virtual machine has one CPU; each in a process group of its own.
+declare -A running
+set -m
+for kernel in "${kernels[@]}"; do
+	{ "test_$kernel" 2>&1 </dev/null | sed --unbuffered "s/^/$kernel: /"; } &
+	running[$kernel]=$!
+done
+failed=()
+for kernel in "${kernels[@]}"; do
+	wait "${running[$kernel]}" || failed+=("$kernel")
+done
+[[ ${#failed[@]} -eq 0 ]] || fail "tests failed on: ${failed[*]}"
