@@ -28,6 +28,8 @@ pub enum Class {
     Invalid,
     /// Valid signatures.
     Valid,
+    /// Valid signatures of programs whose facts are attested.
+    Attested,
     /// Unsigned programs and invalid signatures.
     Mixture,
 }
@@ -55,8 +57,7 @@ impl Attack {
             return Some(self.action.clone());
         }
         match (self.class, &self.action) {
-            (Class::Invalid, _) => None,
-            (_, Action::Load(attempts)) if attempts.iter().any(|attempt| attempt.attested.is_some()) => None,
+            (Class::Invalid | Class::Attested, _) => None,
             // What is signed elsewhere is loaded as it is.
             (Class::Valid, Action::Load(attempts)) => {
                 let unsigned = |attempt: &Attempt| Attempt { signature: None, ..attempt.clone() };
@@ -106,21 +107,20 @@ pub struct Arsenal {
 }
 
 impl Arsenal {
-    /// Attests what is learned about the program of the attack that needs it, if it is among them.
+    /// Attests what is learned about the programs of the attacks that need it.
     ///
     /// # Errors
-    /// Nothing can be learned about the program, or attested.
+    /// Nothing can be learned about a program, or attested.
     pub fn attest(&mut self, attester: &Signer, learn: impl Fn(&Program) -> Result<Vec<u8>>) -> Result<()> {
-        let Some(attack) = self.attacks.iter_mut().find(|attack| attack.name == ATTESTED) else {
-            return Ok(());
-        };
-        let Action::Load(attempts) = &mut attack.action else { return Ok(()) };
-        for attempt in attempts {
-            let programs = slice::from_ref(&self.programs[attempt.program]);
-            let facts = vec![learn(&programs[0])?];
-            let entries = bench::message::attestations(programs, &facts)?;
-            let messages = vec![bench::message::signed(entries, 0, attester)?];
-            attempt.attested = Some(AttestedFacts { facts, messages });
+        for attack in self.attacks.iter_mut().filter(|attack| attack.class == Class::Attested) {
+            let Action::Load(attempts) = &mut attack.action else { continue };
+            for attempt in attempts {
+                let programs = slice::from_ref(&self.programs[attempt.program]);
+                let facts = vec![learn(&programs[0])?];
+                let entries = bench::message::attestations(programs, &facts)?;
+                let messages = vec![bench::message::signed(entries, 0, attester)?];
+                attempt.attested = Some(AttestedFacts { facts, messages });
+            }
         }
         Ok(())
     }
@@ -136,9 +136,6 @@ const QUADRATIC_STEPS: usize = 10_000;
 /// Functions of the deep program: as many as have room for their states in the guest's memory.
 const DEEP_LEVELS: usize = 5;
 const DEEP_EFFORT: i32 = 990_000;
-
-/// The attack with a program that would be heavy to verify, but for its facts, which are attested.
-pub const ATTESTED: &str = "attested-heavy";
 
 /// How many users attack together, with how many threads each.
 const MANY: (u32, u32) = (8, 2);
@@ -159,6 +156,7 @@ pub fn arsenal(signers: &[Signers; 3], only: Option<&str>) -> Result<Arsenal> {
     let quadratic = all.program(exhaust::quadratic(QUADRATIC_STEPS));
     let deep = all.program(exhaust::deep(DEEP_LEVELS, DEEP_EFFORT));
     let branching = all.program(from_corpus("branch-983040")?);
+    let rewritten = all.program(from_corpus("rewrite-4096")?);
 
     all.reference("none", Action::Nothing, (0, 0));
     all.reference("spin", Action::Compute, (1, 1));
@@ -194,12 +192,14 @@ pub fn arsenal(signers: &[Signers; 3], only: Option<&str>) -> Result<Arsenal> {
         ("most-entries-foreign", signed(million, message::most_entries(known)?), libc::EKEYREJECTED),
     ];
     let heavy = signed(looping, valid(looping, known)?);
+    let rewriting = signed(rewritten, valid(rewritten, known)?);
     let legitimate = signed(small, small_by(known)?);
     for (name, attempt, errno) in attacks {
         all.load(name, Class::Invalid, attempt, errno);
     }
     all.load("signed-heavy", Class::Valid, heavy.clone(), 0);
-    all.load(ATTESTED, Class::Valid, heavy, 0);
+    all.load("attested-heavy", Class::Attested, heavy, 0);
+    all.load("attested-rewrite", Class::Attested, rewriting, 0);
     all.mixture("mixture", MANY);
 
     Ok(Arsenal {
@@ -279,6 +279,7 @@ mod tests {
         let both = || Action::Load(vec![attempt(None), attempt(Some(vec![1]))]);
         for (class, on_baseline) in [
             (Class::Invalid, None),
+            (Class::Attested, None),
             (Class::Valid, Some(vec![false, false])),
             (Class::Mixture, Some(vec![false])),
         ] {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::attack::{self, Class};
+use super::attack::Class;
 use super::results::{Cell, Cost, Results};
 use super::table::percent;
 use crate::engine::Unit;
@@ -128,11 +128,11 @@ impl<'a> Figures<'a> {
             self.unit.in_words(cost.per_attempt),
             percent(cell.victim_share_relative),
         );
-        let mut valid = self.of(Policy::Limited, &[Class::Valid]);
-        if let Some((attested, cost)) = valid.find(|(cell, _)| cell.attack == attack::ATTESTED) {
+        for (attested, cost) in self.of(Policy::Limited, &[Class::Attested]) {
             let _ = write!(
                 text,
-                " With attested facts, the same program burns {} and leaves them {}.",
+                " With attested facts, {} burns {} and leaves them {}.",
+                attested.attack,
                 self.unit.in_words(cost.per_attempt),
                 percent(attested.victim_share_relative),
             );
@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn cells() -> Vec<Cell> {
-        use Class::{Invalid, Unsigned, Valid};
+        use Class::{Attested, Invalid, Unsigned, Valid};
         use Policy::{Baseline, Limited, Required};
         vec![
             cell("unsigned-small", Unsigned, Baseline, 80_000.0, 0.9),
@@ -210,6 +210,7 @@ mod tests {
             cell("unsigned-loop", Unsigned, Limited, 1_000.0, 0.99),
             cell("forged-p-384", Invalid, Limited, 2_000.0, 0.98),
             cell("signed-heavy", Valid, Limited, 3e9, 0.5),
+            cell("attested-heavy", Attested, Limited, 140e3, 0.85),
         ]
     }
 
@@ -227,6 +228,7 @@ mod tests {
         assert!(text.contains("98.0 %") && text.contains("1.02 times"), "{text}");
         let text = figures(&cells).valid().unwrap();
         assert!(text.contains("3.00 G") && text.contains("50.0 %"), "{text}");
+        assert!(text.contains("attested-heavy burns 140 k") && text.contains("85.0 %"), "{text}");
     }
 
     #[test]
