@@ -4,21 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-fail() {
-	echo "vmtest.sh: error: $*" >&2
-	exit 1
-}
+profile=()
+source scripts/common.sh
 
-bpfsig() {
-	cargo run --quiet -- "$@"
-}
-
-# Makes a signer who is not issued by any authority, or by the one in the directory of a kernel.
-signer() {
-	bpfsig keygen signer --algorithm "$2" --name "test $2" --key "$1.key" --cert "$1.pem" "${@:3}" >/dev/null
-}
-
-# Builds a kernel, with signers of each algorithm whom its authority has issued.
+# Builds a kernel, with signers whom its authority has issued.
 prepare() {
 	local variant=$1 image
 	[[ ! -e $work/$variant ]] || return 0
@@ -26,10 +15,7 @@ prepare() {
 	mkdir -p target/vmtest "$work/$variant"
 	ln -sfn "$image" "target/vmtest/$variant"
 	cp "$(dirname "$image")"/ca.{key,pem} "$work"/portable.{key,pem} "$work/$variant"
-	for algorithm in rsa-2048 rsa-3072 rsa-4096 p-256 p-384; do
-		signer "$work/$variant/$algorithm" "$algorithm" \
-			--ca-key "$work/$variant/ca.key" --ca-cert "$work/$variant/ca.pem"
-	done
+	signers "$work/$variant" "$work/$variant"
 }
 
 # Boots a kernel with an addition to its command line and runs the tests that the other arguments select. They get
@@ -38,7 +24,7 @@ run_tests() {
 	echo "== the $1 kernel${2:+ with $2}: ${*:3}"
 	bpfsig vm --variant "$1" --append "sysctl.kernel.bpf_signature_failures_us=0 $2" -- \
 		env BPFSIG_TEST_KEYS="$work/$1" BPFSIG_TEST_MODULES="$(dirname "$(readlink "target/vmtest/$1")")" \
-		"$(realpath "$tests")" --ignored --test-threads=1 "${@:3}"
+		"$tests" --ignored --test-threads=1 "${@:3}"
 }
 
 # What a machine has attested is taken on another one, see attested_elsewhere.
@@ -100,13 +86,10 @@ if [[ $# -eq 0 ]]; then
 	cargo test --workspace
 fi
 
-# Such as `Executable tests/vm/main.rs (target/debug/deps/vm-0123456789abcdef)`.
-tests=$(cargo test --package bpfsig --test vm --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
-[[ -x $tests ]] || fail "cargo did not say where it built the test program"
-
+tests=$(test_program)
 work=$(mktemp -d)
 # What is still running when this ends is told to.
-trap 'jobs -p | xargs --no-run-if-empty printf -- "-%s\n" | xargs --no-run-if-empty kill -- ; rm -rf "$work"' EXIT
+trap 'jobs -p | sed s/^/-/ | xargs --no-run-if-empty kill -- || true; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 signer "$work/portable" rsa-2048
 

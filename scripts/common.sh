@@ -1,0 +1,34 @@
+# What vmtest.sh and fuzz.sh share: the program with the tests for virtual machines, and the signers that it needs. They set
+# `profile` to the options that tell cargo how to build.
+
+fail() {
+	echo "${0##*/}: error: $*" >&2
+	exit 1
+}
+
+bpfsig() {
+	cargo run --quiet "${profile[@]}" -- "$@"
+}
+
+# Builds the test program and prints its path.
+test_program() {
+	local program
+	# Such as `Executable tests/vm/main.rs (target/debug/deps/vm-0123456789abcdef)`.
+	program=$(cargo test "${profile[@]}" --package bpfsig --test vm --no-run 2>&1 |
+		sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+	[[ -x $program ]] || fail "cargo did not say where it built the test program"
+	realpath "$program"
+}
+
+# Makes a signer who is not issued by any authority, unless further options name one.
+signer() {
+	bpfsig keygen signer --algorithm "$2" --name "test $2" --key "$1.key" --cert "$1.pem" "${@:3}" >/dev/null
+}
+
+# Makes signers of each algorithm in the first directory, issued by the authority of the kernel in the second.
+signers() {
+	local algorithm
+	for algorithm in rsa-2048 rsa-3072 rsa-4096 p-256 p-384; do
+		signer "$1/$algorithm" "$algorithm" --ca-key "$2/ca.key" --ca-cert "$2/ca.pem"
+	done
+}
