@@ -37,11 +37,13 @@ attest() {
 
 # Nothing leads out of required mode, so its tests have machines of their own.
 # So do those that are run for their output, or on another kernel.
-elsewhere=(--skip policy_latch --skip policy_required --skip unprotected --skip portable --skip mainline)
+elsewhere=(--skip policy_latch --skip policy_required --skip unprotected --skip portable --skip identical
+	--skip mainline)
 
 test_patched() {
 	attest patched
 	run_tests patched "" "${elsewhere[@]}"
+	run_tests patched "" --nocapture identical
 	run_tests patched "" policy_latch
 	run_tests patched bpf_signature=required policy_required
 }
@@ -68,7 +70,7 @@ test_layout() {
 	fi
 	echo "$(wc -l <"$work/portable-patched") signed programs load on both kernels;" \
 		"the offsets of $(diff <(offsets patched) <(offsets layout) | grep -c '^<') differ"
-	run_tests layout "" "${elsewhere[@]}" --skip identical --skip xlated --skip command
+	run_tests layout "" "${elsewhere[@]}" --skip xlated --skip command
 }
 
 # The way of Linux 7.3, which the benchmark compares ours with. Its kernel has no sysctl of ours, and says so.
