@@ -14,7 +14,7 @@ bpfsig() {
 test_program() {
 	local program
 	# Such as `Executable tests/vm/main.rs (target/debug/deps/vm-0123456789abcdef)`.
-	program=$(cargo test "${profile[@]}" --package bpfsig --test vm --no-run 2>&1 |
+	program=$(cargo test "${profile[@]}" --package bpfsig-lab --test vm --no-run 2>&1 |
 		sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
 	[[ -x $program ]] || fail "cargo did not say where it built the test program"
 	realpath "$program"

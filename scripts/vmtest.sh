@@ -24,6 +24,7 @@ run_tests() {
 	echo "== the $1 kernel${2:+ with $2}: ${*:3}"
 	bpfsig vm --variant "$1" --append "sysctl.kernel.bpf_signature_failures_us=0 $2" -- \
 		env BPFSIG_TEST_KEYS="$work/$1" BPFSIG_TEST_MODULES="$(dirname "$(readlink "target/vmtest/$1")")" \
+		BPFSIG_TEST_COMMAND="$command" \
 		"$tests" --ignored --test-threads=1 "${@:3}"
 }
 
@@ -89,6 +90,8 @@ if [[ $# -eq 0 ]]; then
 fi
 
 tests=$(test_program)
+# The command that `bpfsig` below runs, for the tests in the virtual machines.
+command=$(realpath "$(dirname "$tests")/..")/bpfsig
 work=$(mktemp -d)
 # What is still running when this ends is told to.
 trap 'jobs -p | sed s/^/-/ | xargs --no-run-if-empty kill -- || true; rm -rf "$work"' EXIT

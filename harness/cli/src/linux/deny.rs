@@ -1,0 +1,75 @@
+//! `bpfsig deny`.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use bpfsig_loading::keyring;
+use bpfsig_loading::{Origin, Signature};
+use bpfsig_signing::artifact::Platform;
+use bpfsig_signing::certificate::Signer;
+use bpfsig_signing::cms;
+use clap::Args;
+
+use super::ps;
+use crate::files;
+use crate::signer::SignerOptions;
+
+/// Have the kernel refuse programs from now on, whoever has signed them
+///
+/// It lasts until the next boot. Programs that are loaded stay.
+#[derive(Args)]
+pub struct Options {
+    /// Whose certificate is built into the kernel
+    #[command(flatten)]
+    signer: SignerOptions,
+
+    /// Digests of manifests, as `inspect` and `ps --json` show them, or objects, all of whose programs are meant
+    #[arg(required = true, value_name = "DIGEST|OBJ")]
+    programs: Vec<String>,
+}
+
+pub fn run(options: Options) -> Result<()> {
+    let signer = options.signer.signer()?;
+    // A typing error in the last one is to be known before the first one is refused.
+    let mut denied = Vec::new();
+    for program in &options.programs {
+        denied.extend(digests(program)?);
+    }
+    for (digest, name) in &denied {
+        deny(digest, &signer)?;
+        println!("{digest}  {name}: denied");
+    }
+    ps::print_loaded("Still loaded:", |program| {
+        let Some(Origin::Verified(Signature { program, .. })) = &program.origin else { return false };
+        denied.iter().any(|(digest, _)| *digest == program.to_string())
+    })
+}
+
+/// The digests that an argument stands for, with a name for each.
+fn digests(argument: &str) -> Result<Vec<(String, String)>> {
+    if argument.len() == 64 && argument.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(vec![(argument.to_ascii_lowercase(), "program".to_owned())]);
+    }
+    let path = Path::new(argument);
+    ensure!(path.exists(), "{argument}: neither a SHA-256 digest (64 hexadecimal digits) nor a file");
+    let artifact = files::artifact(path, &files::read(path)?, Some(Platform::Linux))?;
+    ensure!(!artifact.programs().is_empty(), "{argument}: a {artifact} has no programs for this kernel");
+    let programs = artifact.programs().iter();
+    Ok(programs
+        .map(|program| (program.digest().to_string(), format!("{argument}: {}", program.name)))
+        .collect())
+}
+
+fn deny(digest: &str, signer: &Signer) -> Result<()> {
+    if keyring::is_denied(digest)? {
+        return Ok(());
+    }
+    let signature = cms::sign_detached(keyring::denial(digest).as_bytes(), signer)?;
+    keyring::deny(digest, &signature).with_context(|| {
+        format!(
+            "the kernel does not take the denial: that takes root, a kernel with \
+             CONFIG_SYSTEM_BLACKLIST_AUTH_UPDATE, and a key that is built into it, which {} may not be",
+            signer.certificate().subject_key_id()
+        )
+    })
+}

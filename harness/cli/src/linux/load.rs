@@ -1,0 +1,372 @@
+//! `bpfsig load`.
+
+use std::ffi::{CString, OsString};
+use std::fmt::Write as _;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bpfsig_loading::keyring::{self, Keyring};
+use bpfsig_loading::{
+    self as bpf, Attested, Hooks, Link, LoadOptions, LoadedObject, Origin, Pins, ProgramInfo, Refused,
+};
+use bpfsig_signing::attestation::{Attestations, KernelAttestation};
+use bpfsig_signing::cms::Message;
+use bpfsig_signing::description::Description;
+use bpfsig_signing::names;
+use bpfsig_signing::object::Object;
+use bpfsig_signing::statement::Statement;
+use clap::Args;
+use serde::Serialize;
+
+use super::listing;
+use crate::interrupt;
+use crate::signature::FoundSignature;
+use crate::{files, sign, verify};
+
+/// Load a signed eBPF object into the kernel
+///
+/// Creates the maps, loads all programs with the signature, and pins and attaches them if asked to. What is attached
+/// stays so for as long as it is pinned, or else until Ctrl-C. If there is an OBJ.attest that has something about the
+/// running kernel, the kernel may take what is attested instead of verifying the programs. If it refuses the attestation
+/// itself, it verifies them.
+#[derive(Args)]
+pub struct Options {
+    /// The object
+    #[arg(value_name = "OBJ")]
+    object: PathBuf,
+
+    /// The signature [default: OBJ.p7s, or else the one inside of OBJ]
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+
+    /// Where the kernel looks for the signer: builtin, secondary, platform, bpf, or the serial number of a keyring or a key
+    #[arg(long, value_name = "NAME|SERIAL", default_value = "secondary", allow_hyphen_values = true)]
+    keyring: Keyring,
+
+    /// Pin programs and maps in this directory, each under its name, and the links of what is attached as NAME_link
+    #[arg(long, value_name = "DIR")]
+    pin: Option<PathBuf>,
+
+    /// Attach each program whose section says where: functions, tracepoints, LSM hooks, iterators, struct_ops
+    #[arg(long)]
+    attach: bool,
+
+    /// Attach XDP and tc programs to this network device; tc programs that name no direction to what comes in
+    #[arg(long, value_name = "IFACE")]
+    dev: Option<String>,
+
+    /// Attach cgroup and sockops programs to this control group
+    #[arg(long, value_name = "PATH")]
+    cgroup: Option<PathBuf>,
+
+    /// Attach sk_lookup programs and flow dissectors to this process's network namespace
+    #[arg(long)]
+    netns: bool,
+
+    /// The program, by its id or where it is pinned, that freplace, fentry and fexit programs attach to
+    #[arg(long, value_name = "ID|PATH")]
+    target: Option<OsString>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(options: Options) -> Result<()> {
+    let bytes = files::read(&options.object)?;
+    let object = Object::parse(&bytes).with_context(|| options.object.display().to_string())?;
+    let signature = Signature::find(&options, &bytes)?;
+    let attestation = attestation(&options.object)?;
+    let hooks = hooks(&options)?;
+    let target = options.target.as_deref().map(|target| program(Path::new(target))).transpose()?;
+    let mut pins = options.pin.as_deref().map(Pins::new).transpose()?;
+
+    let loaded = LoadedObject::load(
+        &object,
+        &LoadOptions {
+            signature: Some(&signature.message),
+            keyring: options.keyring,
+            attestation: attestation.as_ref(),
+            target: target.as_ref().map(AsFd::as_fd),
+            function: None,
+        },
+    )
+    .map_err(|error| signature.explain(error))
+    .with_context(|| options.object.display().to_string())?;
+    if let Some(why) = &loaded.attestation_refused {
+        eprintln!(
+            "bpfsig: the kernel does not take {}: {why}",
+            sign::attestations_path(&options.object).display()
+        );
+    }
+    let mut report = Report::of(&options.object, &signature, options.keyring, &loaded)?;
+
+    if let Some(pins) = &mut pins {
+        for (row, program) in report.programs.iter_mut().zip(&loaded.programs) {
+            row.pinned = Some(pins.pin(&program.name, program.fd.as_fd())?);
+        }
+        for (row, map) in report.maps.iter_mut().zip(&loaded.maps) {
+            row.pinned = Some(pins.pin(&map.name, map.fd.as_fd())?);
+        }
+    }
+    let links = loaded.attach(&hooks)?;
+    if let Some(pins) = &mut pins {
+        for link in &links {
+            pins.pin(&format!("{}_link", link.name), link.fd.as_fd())?;
+        }
+    }
+    report.add(&links);
+
+    interrupt::check()?;
+    let is_pinned = pins.is_some();
+    if let Some(pins) = pins {
+        pins.keep();
+    }
+    report.print(options.json)?;
+    match (is_pinned, links.is_empty()) {
+        (true, _) => Ok(()),
+        (false, true) => {
+            eprintln!("bpfsig: nothing is pinned or attached: it all goes away when this command ends");
+            Ok(())
+        }
+        (false, false) => {
+            eprintln!("bpfsig: attached until Ctrl-C");
+            while interrupt::check().is_ok() {
+                thread::sleep(Duration::from_millis(50));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The signature of an object, and what is known about what was signed.
+struct Signature {
+    message: Vec<u8>,
+    /// The signer's key.
+    signer: String,
+    /// Descriptions of programs, as far as the statement lists them.
+    signed: Vec<Description>,
+}
+
+impl Signature {
+    fn find(options: &Options, object: &[u8]) -> Result<Self> {
+        let found = FoundSignature::of(&options.object, object, options.signature.as_deref())?;
+        let Some(FoundSignature { message, descriptions, place }) = found else {
+            bail!(
+                "{}: no signature in it and no {}: `bpfsig sign` makes one",
+                options.object.display(),
+                sign::signature_path(&options.object).display()
+            )
+        };
+        let parsed =
+            Message::parse(&message).context(place).with_context(|| options.object.display().to_string())?;
+        let signed = match parsed.content().map(Statement::decode) {
+            Some(Ok(statement)) => verify::signed_programs(&statement, &descriptions),
+            // The kernel says what is wrong with it.
+            _ => Vec::new(),
+        };
+        Ok(Self { signer: parsed.signer().to_string(), signed, message })
+    }
+
+    /// Adds to an error in what the program is not the one that was signed.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some(refused) = error.downcast_ref::<Refused>() else { return error };
+        let Ok(program) = Description::of(&refused.as_loaded) else { return error };
+        let Some(counterpart) = program.counterpart(&self.signed) else { return error };
+        let differences = program.differences(counterpart);
+        if differences.is_empty() {
+            return error;
+        }
+        let mut text = error.to_string();
+        write!(text, "\nIt is not what was signed:").expect("there is room in memory");
+        for difference in differences {
+            write!(text, "\n  {difference}").expect("there is room in memory");
+        }
+        anyhow::Error::msg(text)
+    }
+}
+
+/// What is attested of an object for the running kernel.
+fn attestation(object: &Path) -> Result<Option<KernelAttestation>> {
+    let path = sign::attestations_path(object);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let attestations =
+        Attestations::from_json(&files::read(&path)?).with_context(|| path.display().to_string())?;
+    let build_id = bpf::build_id()?;
+    let attestation = attestations.kernel(&build_id).cloned();
+    if attestation.is_none() {
+        eprintln!("bpfsig: {} has nothing about the running kernel, {build_id}", path.display());
+    }
+    Ok(attestation)
+}
+
+fn hooks(options: &Options) -> Result<Hooks> {
+    let mut hooks = Hooks::new();
+    if options.attach {
+        hooks = hooks.by_section();
+    }
+    if let Some(name) = &options.dev {
+        hooks = hooks.device(name)?;
+    }
+    if let Some(path) = &options.cgroup {
+        hooks = hooks.cgroup(path)?;
+    }
+    if options.netns {
+        hooks = hooks.netns()?;
+    }
+    Ok(hooks)
+}
+
+/// A program in the kernel.
+fn program(name: &Path) -> Result<OwnedFd> {
+    let program = match name.to_str().and_then(|name| name.parse().ok()) {
+        Some(id) => bpf::program_by_id(id),
+        None => CString::new(name.as_os_str().as_bytes())
+            .map_err(io::Error::from)
+            .and_then(|path| bpf::pinned(&path)),
+    };
+    program.with_context(|| format!("program {}", name.display()))
+}
+
+/// What has been loaded.
+#[derive(Serialize)]
+struct Report {
+    object: PathBuf,
+    /// Subject key identifier.
+    signer: String,
+    /// Whose certificate it is, if it can be found in the keyring.
+    subject: Option<String>,
+    programs: Vec<Program>,
+    maps: Vec<Map>,
+}
+
+#[derive(Serialize)]
+struct Program {
+    name: String,
+    #[serde(rename = "type")]
+    prog_type: String,
+    id: u32,
+    tag: String,
+    #[serde(flatten)]
+    facts: Option<Attested>,
+    attached: Option<String>,
+    pinned: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Map {
+    name: String,
+    #[serde(rename = "type")]
+    map_type: String,
+    id: u32,
+    attached: Option<String>,
+    pinned: Option<PathBuf>,
+}
+
+impl Report {
+    fn of(object: &Path, signature: &Signature, keyring: Keyring, loaded: &LoadedObject) -> Result<Self> {
+        let program = |program: &bpf::LoadedProgram| {
+            let (id, tag) = bpf::program_id(program.fd.as_fd())?;
+            Ok(Program {
+                name: program.name.clone(),
+                prog_type: names::prog_type(program.prog_type).into_owned(),
+                id,
+                tag: hex::encode(tag),
+                facts: facts(program.fd.as_fd())?,
+                attached: None,
+                pinned: None,
+            })
+        };
+        let map = |map: &bpf::LoadedMap| {
+            Ok(Map {
+                name: map.name.clone(),
+                map_type: names::map_type(map.map_type).into_owned(),
+                id: bpf::map_id(map.fd.as_fd())?,
+                attached: None,
+                pinned: None,
+            })
+        };
+        Ok(Self {
+            object: object.to_owned(),
+            signer: signature.signer.clone(),
+            subject: subject(keyring, &signature.signer),
+            programs: loaded.programs.iter().map(program).collect::<Result<_>>()?,
+            maps: loaded.maps.iter().map(map).collect::<Result<_>>()?,
+        })
+    }
+
+    fn add(&mut self, links: &[Link]) {
+        for link in links {
+            let programs = self.programs.iter_mut().map(|program| (&program.name, &mut program.attached));
+            let maps = self.maps.iter_mut().map(|map| (&map.name, &mut map.attached));
+            for (_, attached) in programs.chain(maps).filter(|(name, _)| **name == link.name) {
+                *attached = Some(link.place.clone());
+            }
+        }
+    }
+
+    fn print(&self, json: bool) -> Result<()> {
+        if json {
+            println!("{}", serde_json::to_string_pretty(self)?);
+            return Ok(());
+        }
+        let signer = match &self.subject {
+            Some(subject) => format!("`{subject}`, key {}", self.signer),
+            None => format!("key {}", self.signer),
+        };
+        println!("{}: signed by {signer}", self.object.display());
+        const PROGRAM: [&str; 7] = ["program", "type", "id", "tag", "facts", "attached", "pinned"];
+        listing::print(false, &self.programs, PROGRAM, |program| {
+            let Program { name, prog_type, id, tag, facts, attached, pinned } = program;
+            [
+                name.clone(),
+                prog_type.clone(),
+                id.to_string(),
+                tag.clone(),
+                facts.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+                attached_to(attached),
+                pinned_at(pinned),
+            ]
+        })?;
+        if self.maps.is_empty() {
+            return Ok(());
+        }
+        const MAP: [&str; 5] = ["map", "type", "id", "attached", "pinned"];
+        listing::print(false, &self.maps, MAP, |map| {
+            let Map { name, map_type, id, attached, pinned } = map;
+            [name.clone(), map_type.clone(), id.to_string(), attached_to(attached), pinned_at(pinned)]
+        })
+    }
+}
+
+/// The subject of a key in a keyring that the caller may read.
+fn subject(keyring: Keyring, id: &str) -> Option<String> {
+    let serial = match keyring.system_name() {
+        Some(name) => keyring::find(name).ok()??,
+        None => keyring.0,
+    };
+    keyring::keys(serial).ok()?.into_iter().find(|key| key.id == id).map(|key| key.subject)
+}
+
+/// What became of the facts about a program that was loaded; `None`: this kernel does not tell.
+fn facts(program: BorrowedFd<'_>) -> Result<Option<Attested>> {
+    Ok(match ProgramInfo::of(program)?.origin {
+        Some(Origin::Verified(signature)) => Some(signature.attested),
+        _ => None,
+    })
+}
+
+fn attached_to(place: &Option<String>) -> String {
+    place.clone().unwrap_or_else(|| "-".to_owned())
+}
+
+fn pinned_at(path: &Option<PathBuf>) -> String {
+    path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
+}

@@ -1,0 +1,122 @@
+//! `bpfsig policy`.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result, ensure};
+use bpfsig_loading::Origin;
+use bpfsig_loading::sysctl::{ATTESTATION, FAILURES, SIGNATURE};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::ps;
+
+/// Show or change what the kernel demands of programs
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// As JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Command {
+    /// Show the policy
+    Show,
+    /// Require that every program is signed, until the next boot: there is no way back
+    Require,
+    /// Let facts that are attested take the place of verification, or not
+    Attest {
+        /// Whether to
+        switch: Switch,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Serialize)]
+struct Policy {
+    mode: Mode,
+    /// What refused signatures may cost a user, in microseconds of each second; 0: any time.
+    failures_us: u32,
+    /// Whether attested facts take the place of verification; `None`: this kernel takes none.
+    attestation: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    Optional,
+    Required,
+}
+
+pub fn run(options: Options) -> Result<()> {
+    let policy = Policy::read()?;
+    let policy = match options.command {
+        Some(Command::Require) if policy.mode == Mode::Optional => {
+            fs::write(SIGNATURE, "1").context("requiring signatures, which takes root")?;
+            Policy::read()?
+        }
+        Some(Command::Attest { switch }) => {
+            ensure!(
+                policy.attestation.is_some(),
+                "this kernel takes no attested facts: {ATTESTATION} is missing"
+            );
+            let value = match switch {
+                Switch::On => "1",
+                Switch::Off => "0",
+            };
+            fs::write(ATTESTATION, value).context("switching attestation, which takes root")?;
+            Policy::read()?
+        }
+        _ => policy,
+    };
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&policy)?);
+        return Ok(());
+    }
+    match policy.mode {
+        Mode::Optional => println!("signatures  optional"),
+        Mode::Required => println!("signatures  required, until the next boot"),
+    }
+    match policy.failures_us {
+        0 => println!("failures    may cost any time"),
+        limit => println!("failures    may cost a user {limit} µs of each second"),
+    }
+    match policy.attestation {
+        None => (),
+        Some(true) => println!("attestation on: attested facts take the place of verification"),
+        Some(false) => println!("attestation off"),
+    }
+    if matches!(options.command, Some(Command::Require)) {
+        ps::print_loaded("Loaded before, without a signature:", |program| {
+            program.origin == Some(Origin::Unsigned)
+        })?;
+    }
+    Ok(())
+}
+
+impl Policy {
+    fn read() -> Result<Policy> {
+        let mode = if number(SIGNATURE)? == 0 { Mode::Optional } else { Mode::Required };
+        let attestation = fs::exists(ATTESTATION)?.then(|| number(ATTESTATION)).transpose()?;
+        let attestation = attestation.map(|value| value != 0);
+        Ok(Policy { mode, failures_us: number(FAILURES)?, attestation })
+    }
+}
+
+fn number(path: &str) -> Result<u32> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        let missing = error.kind() == ErrorKind::NotFound;
+        let error = anyhow::Error::new(error).context(path.to_owned());
+        if missing { error.context("this kernel has no policy for signatures of programs") } else { error }
+    })?;
+    text.trim().parse().with_context(|| format!("{path} is `{}`", text.trim()))
+}

@@ -1,0 +1,215 @@
+//! `bpfsig package`.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail, ensure};
+use bpfsig_loading::keyring::Keyring;
+use bpfsig_signing::certificate::{Certificate, Purpose};
+use bpfsig_signing::package::{File, MAX_SIZE, METADATA, Package, SignedPackage};
+use bpfsig_signing::trust::{self, ExpectedUsage};
+use clap::{Args, Subcommand};
+use walkdir::WalkDir;
+
+use super::keygen::PenOptions;
+use super::signer::SignerOptions;
+use super::{files, sign};
+#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
+use crate::install;
+
+/// Make, check and install packages: programs for the kernel and for users together, with one signature
+#[derive(Subcommand)]
+pub enum Command {
+    /// Sign the files in a directory and pack them into a .tar.gz
+    ///
+    /// The directory has a manifest.json, with the field names of L3AF's l3afd: name, version (semantic), artifact, and,
+    /// if there is such a thing, object_file, entry_function_name, prog_type, map_name, cmd_start, cmd_stop, cmd_status,
+    /// cmd_config, cmd_update.
+    Create {
+        #[command(flatten)]
+        signer: SignerOptions,
+
+        #[command(flatten)]
+        pen: PenOptions,
+
+        /// What the package is for, such as the code name of a distribution
+        #[arg(long, value_name = "NAME")]
+        platform: String,
+
+        /// Days that the signature counts for [default: for ever]
+        #[arg(long)]
+        days: Option<u32>,
+
+        /// Where to write the package [default: the artifact in manifest.json]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+
+        /// The directory
+        directory: PathBuf,
+    },
+    /// Check a package, without a kernel
+    Verify {
+        #[command(flatten)]
+        trust: TrustOptions,
+
+        /// The package
+        package: PathBuf,
+    },
+    /// Check a package and unpack it into NAME/VERSION/PLATFORM/, all of it or nothing
+    #[cfg(target_os = "linux")]
+    Install {
+        #[command(flatten)]
+        trust: TrustOptions,
+
+        /// The directory to install it in
+        #[arg(long, value_name = "DIRECTORY")]
+        into: PathBuf,
+
+        /// Load the eBPF programs too, signed as the package is, and pin programs and maps in this directory of a BPF
+        /// file system. If the kernel refuses one, nothing is installed
+        #[arg(long, value_name = "DIRECTORY")]
+        load: Option<PathBuf>,
+
+        /// Where the kernel looks for the signer: builtin, secondary, platform, bpf, or the serial number of a keyring or a key
+        #[arg(
+            long,
+            value_name = "NAME|SERIAL",
+            default_value = "secondary",
+            allow_hyphen_values = true,
+            requires = "load"
+        )]
+        keyring: Keyring,
+
+        /// The package
+        package: PathBuf,
+    },
+}
+
+/// Whom to trust.
+#[derive(Args)]
+#[group(required = true, multiple = true, id = "trust", args = ["ca", "cert"])]
+pub struct TrustOptions {
+    /// Certificates of CAs that are trusted
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
+
+    /// Certificate of the one signer that is trusted
+    #[arg(long, value_name = "FILE", conflicts_with = "ca")]
+    cert: Option<PathBuf>,
+
+    #[command(flatten)]
+    pen: PenOptions,
+}
+
+pub fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Create { signer, pen, platform, days, output, directory } => {
+            let package = Package::new(&platform, read_directory(&directory)?)
+                .with_context(|| directory.display().to_string())?;
+            let (signer, intermediates) = signer.signer_and_intermediates()?;
+            for purpose in purposes(&package) {
+                let usage = ExpectedUsage::new(purpose, pen.pen);
+                trust::check(signer.certificate(), &usage, SystemTime::now())?;
+            }
+            let archive = package.sign(&signer, &intermediates, sign::expiry(days)?)?;
+            let output = output.unwrap_or_else(|| PathBuf::from(&package.metadata().artifact));
+            files::replace(&output, &archive)?;
+            print(&package);
+            println!(
+                "{}: signed by {} ({} bytes)",
+                output.display(),
+                signer.certificate().subject_key_id(),
+                archive.len()
+            );
+        }
+        Command::Verify { trust, package: path } => {
+            let (package, signer) = trust.verify(&path).with_context(|| path.display().to_string())?;
+            print(&package);
+            println!("{}: signed by `{}`", path.display(), signer.subject());
+        }
+        #[cfg(target_os = "linux")]
+        Command::Install { trust, into, load: pin, keyring, package: path } => {
+            let (package, _) = trust.verify(&path).with_context(|| path.display().to_string())?;
+            let pins = pin.map(|directory| install::load(&package, keyring, &directory)).transpose()?;
+            let folder = install::install(&package, &into)?;
+            if let Some(pins) = pins {
+                pins.keep();
+            }
+            println!("{}: installed", folder.display());
+        }
+    }
+    Ok(())
+}
+
+impl TrustOptions {
+    /// The package, if someone who is trusted has signed it, and who that is.
+    fn verify(&self, path: &Path) -> Result<(Package, Certificate)> {
+        let now = SystemTime::now();
+        let mut archive = Vec::new();
+        fs::File::open(path)?.take(MAX_SIZE as u64 + 1).read_to_end(&mut archive)?;
+        let signed = SignedPackage::read(&archive)?;
+        let certificates = signed.certificates().to_vec();
+        let (signer, intermediates) = certificates.split_first().context("no certificate in the package")?;
+        let pinned = self.cert.as_deref().map(files::certificate).transpose()?;
+        let signer = pinned.as_ref().unwrap_or(signer);
+        let cas = self.ca.iter().map(|path| files::certificates(path)).collect::<Result<Vec<_>>>()?.concat();
+        let check = |purpose| {
+            let usage = ExpectedUsage::new(purpose, self.pen.pen);
+            match pinned {
+                Some(_) => trust::check(signer, &usage, now),
+                None => trust::check_path(signer, &cas, intermediates, &usage, now),
+            }
+        };
+        // Before anything that a stranger may have made is looked into.
+        check(Purpose::Package)?;
+        let seconds = now.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
+        let package = signed.verify(signer, seconds)?;
+        purposes(&package).into_iter().try_for_each(check)?;
+        Ok((package, signer.clone()))
+    }
+}
+
+/// All files below a directory.
+fn read_directory(directory: &Path) -> Result<Vec<File>> {
+    ensure!(directory.is_dir(), "{} is no directory", directory.display());
+    let mut found = Vec::new();
+    for entry in WalkDir::new(directory) {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        if !entry.file_type().is_file() {
+            bail!("{} is neither a file nor a directory", path.display());
+        }
+        let relative = path.strip_prefix(directory)?;
+        let name = relative.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+        let content = fs::read(path).with_context(|| path.display().to_string())?;
+        found.push(File { path: name.to_owned(), content });
+    }
+    ensure!(found.iter().any(|file| file.path == METADATA), "{} has no {METADATA}", directory.display());
+    Ok(found)
+}
+
+/// What the signer's certificate must be for: programs, too, if there are any for the kernel.
+fn purposes(package: &Package) -> Vec<Purpose> {
+    let mut purposes = vec![Purpose::Package];
+    if package.has_programs() {
+        purposes.push(Purpose::Program);
+    }
+    purposes
+}
+
+/// Says what is in a package.
+fn print(package: &Package) {
+    println!("{}", package.folder());
+    for (file, artifact) in package.artifacts() {
+        println!("  {}: {artifact}", file.path);
+        for line in sign::lines(artifact) {
+            println!("    {line}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Kernels to boot: built from source, patches and configuration fragments, kept in a cache.
+//!
+//! ```text
+//! source + patches + config + tools ── key ──> cache entry, or build ──> cache entry ──> Kernel
+//! ```
+
+mod apt;
+mod build;
+mod ca;
+mod cache;
+mod config;
+mod patches;
+mod process;
+mod source;
+mod tools;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use self::cache::{Cache, Inputs};
+use self::config::Fragment;
+use self::patches::Series;
+use self::source::Source;
+use crate::progress::Progress;
+
+pub use self::cache::Kernel;
+
+/// The release that the patches are made for: a package of Debian 13, and, as an update, of Debian 12.
+const BASE: Release = Release { number: "6.12", suite: None };
+
+/// The release that signs programs in its own way.
+const MAINLINE: Release = Release { number: "7.3", suite: Some("trixie-backports") };
+
+/// A release of Linux, as Debian's package `linux-source-NUMBER`.
+#[derive(Clone, Copy)]
+struct Release {
+    /// Such as `6.12`.
+    number: &'static str,
+    /// The suite of Debian's archive that has the package, if not the one that the machine runs.
+    suite: Option<&'static str>,
+}
+
+impl Release {
+    fn package(self) -> String {
+        format!("linux-source-{}", self.number)
+    }
+}
+
+/// Which kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Variant {
+    /// With the patches that check signatures.
+    Patched,
+    /// The same source and configuration without them.
+    Baseline,
+    /// Patched, and configured so that the structures of the kernel are laid out differently.
+    Layout,
+    /// Patched, but the verifier fetches again what the signature has covered: races against a load must show on it.
+    Unprotected,
+    /// Patched, and built as user-mode Linux: a program of this machine.
+    Uml,
+    /// As user-mode Linux, and it finds its own wrong uses of memory.
+    Kasan,
+    /// Linux 7.3, which checks signatures of loader programs, without patches.
+    Mainline,
+}
+
+impl Variant {
+    fn release(self) -> Release {
+        if self == Self::Mainline { MAINLINE } else { BASE }
+    }
+
+    /// Whether the kernel is a program of this machine.
+    pub fn is_uml(self) -> bool {
+        matches!(self, Self::Uml | Self::Kasan)
+    }
+
+    /// `ARCH` of the kernel build, if it is not this machine's.
+    fn arch(self) -> Option<&'static str> {
+        self.is_uml().then_some("um")
+    }
+
+    /// What `make` calls the image to boot.
+    fn image(self) -> &'static str {
+        if self.is_uml() { "linux" } else { "bzImage" }
+    }
+
+    /// What the cache calls the kernel with its symbols and BTF.
+    fn vmlinux(self) -> &'static str {
+        if self.is_uml() { self.image() } else { "vmlinux" }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Patched => "patched",
+            Self::Baseline => "baseline",
+            Self::Layout => "layout",
+            Self::Unprotected => "unprotected",
+            Self::Uml => "uml",
+            Self::Kasan => "kasan",
+            Self::Mainline => "mainline",
+        })
+    }
+}
+
+/// The kernel of this variant: from the cache, otherwise built first, which takes minutes.
+///
+/// `source` is a directory or a tarball; without it Debian's `linux-source-6.12` (or `-7.3`) is used, downloaded if it
+/// is not installed. Fails without leaving anything in the cache if a tool is missing, a patch does not apply, a requested
+/// config symbol is lost, the compiler fails, the disk is full, or the user interrupts.
+pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Kernel> {
+    let cache = Cache::open()?;
+    let source = match at_hand(variant, source, &cache)? {
+        Some(source) => source,
+        None => source::download(variant.release(), &cache.sources(), &cache.lock(progress)?, progress)?,
+    };
+    let recipe = Recipe::new(variant, source, progress)?;
+    if let Some(kernel) = cache.get(variant, &recipe.key)? {
+        return Ok(kernel);
+    }
+    let lock = cache.lock(progress)?;
+    // Whoever held the lock may have built this very kernel.
+    if let Some(kernel) = cache.get(variant, &recipe.key)? {
+        return Ok(kernel);
+    }
+    build::build(&recipe, &cache, &lock, progress)
+}
+
+/// The kernel of this variant if it is in the cache.
+pub fn cached(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Option<Kernel>> {
+    let cache = Cache::open()?;
+    let Some(source) = at_hand(variant, source, &cache)? else { return Ok(None) };
+    let recipe = Recipe::new(variant, source, progress)?;
+    cache.get(variant, &recipe.key)
+}
+
+/// The source that is given, installed, or has been downloaded.
+fn at_hand(variant: Variant, given: Option<&Path>, cache: &Cache) -> Result<Option<Source>> {
+    let release = variant.release();
+    Ok(Source::find(given, release)?.or_else(|| source::downloaded(release, &cache.sources())))
+}
+
+/// Everything that decides what the built kernel is.
+struct Recipe {
+    variant: Variant,
+    source: Source,
+    source_digest: String,
+    series: Series,
+    fragments: Vec<Fragment>,
+    key: String,
+}
+
+impl Recipe {
+    fn new(variant: Variant, source: Source, progress: &Progress) -> Result<Self> {
+        let kernel_patch = kernel_patch();
+        let patches = kernel_patch.join(format!("linux-{}", BASE.number));
+        let config = kernel_patch.join("config");
+        let mut fragments = config::read(&config)?;
+        let mut series = Series::default();
+        if matches!(variant, Variant::Baseline | Variant::Mainline) {
+            fragments.retain(|fragment| fragment.name != config::PATCHED_ONLY);
+        } else {
+            series = Series::read(&patches)?;
+            if series.is_empty() {
+                bail!(
+                    "there are no patches in {}; `--variant baseline` builds the kernel without them",
+                    patches.display()
+                );
+            }
+        }
+        match variant {
+            Variant::Patched | Variant::Baseline => {}
+            Variant::Mainline => fragments.extend(config::read(&config.join("mainline"))?),
+            Variant::Layout => fragments.extend(config::read(&config.join("layout"))?),
+            Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
+            Variant::Uml | Variant::Kasan => {
+                fragments.extend(config::read(&config.join("uml"))?);
+                series.append(Series::read(&patches.join("uml"))?);
+            }
+        }
+        if variant == Variant::Kasan {
+            fragments.extend(config::read(&config.join("kasan"))?);
+        }
+        tools::check()?;
+        let source_digest = source.digest(progress)?;
+        let inputs = Inputs {
+            source: source_digest.clone(),
+            patches: series.iter().map(|patch| patch.text.clone()).collect(),
+            fragments: fragments.iter().map(|fragment| fragment.text.clone()).collect(),
+            tools: tools::versions()?,
+        };
+        Ok(Self { variant, source, source_digest, series, fragments, key: inputs.key() })
+    }
+}
+
+/// `kernel-patch/` of the repository that this program was built from.
+fn kernel_patch() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kernel-patch")
+}

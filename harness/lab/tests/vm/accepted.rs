@@ -1,0 +1,126 @@
+//! What the kernel accepts.
+
+use bpfsig_lab::corpus;
+use bpfsig_signing::Digest;
+use bpfsig_signing::cms;
+use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::statement::{Entry, Kind};
+
+use crate::keys::{self, signer};
+use crate::load::{load, load_with, program, sign, small, statement};
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn unsigned_program() {
+    load(&small(), None).accepted();
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn each_algorithm() {
+    for algorithm in Algorithm::ALL {
+        let signature = sign(&small(), &keys::signer_of(algorithm));
+        let outcome = load(&small(), Some(&signature));
+        assert!(outcome.log.contains("signature check "), "{algorithm}: {}", outcome.log);
+        outcome.accepted();
+    }
+}
+
+/// The programs of the corpus that can be loaded by themselves.
+fn alone() -> impl Iterator<Item = corpus::Entry> {
+    corpus::programs().unwrap().into_iter().filter(|entry| entry.needs().is_none())
+}
+
+/// Without a signature, a program may still use maps by their index.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn each_program_of_the_corpus_unsigned() {
+    for entry in alone() {
+        let outcome = load(&entry.program, None);
+        assert!(outcome.result.is_ok(), "{}: {outcome:?}", entry.name);
+    }
+}
+
+/// The kernel has to build the same manifest as the signing crate for programs of all types.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn each_program_of_the_corpus() {
+    for entry in alone() {
+        let outcome = load(&entry.program, Some(&sign(&entry.program, signer())));
+        assert!(outcome.result.is_ok(), "{}: {outcome:?}", entry.name);
+    }
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn signer_in_each_keyring() {
+    let signature = sign(&small(), &keys::ca());
+    for keyring in [0, 1] {
+        load_with(&small(), Some(&signature), |attr| attr.keyring_id = keyring).accepted();
+    }
+
+    let stranger = keys::stranger();
+    let signature = sign(&small(), &stranger);
+    let keyring = keys::keyring(c"accepted");
+    let key = keys::add(&stranger, keyring);
+    for serial in [keyring, key] {
+        load_with(&small(), Some(&signature), |attr| attr.keyring_id = serial).accepted();
+    }
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn statement_about_many_programs_and_files() {
+    let mut statement = statement(&small());
+    let other = Entry { kind: Kind::PROGRAM, digest: Digest([7; 32]) };
+    let file = Entry { kind: Kind::FILE, digest: Digest([8; 32]) };
+    statement.entries.splice(0..0, std::iter::repeat_n([other, file], 90).flatten());
+    let signature = cms::sign_attached(&statement.encode().unwrap(), signer()).unwrap();
+    load(&small(), Some(&signature)).accepted();
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn statement_before_its_expiry() {
+    let mut statement = statement(&small());
+    statement.expiry = u64::MAX;
+    let signature = cms::sign_attached(&statement.encode().unwrap(), signer()).unwrap();
+    load(&small(), Some(&signature)).accepted();
+}
+
+/// As mainline has it: a signature over the instructions alone.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn detached_signature_over_instructions() {
+    let signature = cms::sign_detached(&small().insns, signer()).unwrap();
+    load(&small(), Some(&signature)).accepted();
+    // Nothing else is bound.
+    load_with(&small(), Some(&signature), |attr| attr.prog_name[0] = b'x').accepted();
+}
+
+/// What does not decide what a program does is not bound.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn unbound_attributes() {
+    let mut with_lines = program("xdp_acl");
+    let signature = sign(&with_lines, signer());
+    assert!(with_lines.line_info.count() > 1);
+    let kept = with_lines.line_info.record_size as usize;
+    with_lines.line_info.bytes.truncate(kept);
+    load(&with_lines, Some(&signature)).accepted();
+    load_with(&with_lines, Some(&signature), |attr| attr.line_info_cnt = 0).accepted();
+    load_with(&with_lines, Some(&signature), |attr| attr.log_level |= 8).accepted();
+    load_with(&with_lines, Some(&signature), |attr| attr.kern_version = 1).accepted();
+}
+
+/// A log is no condition for a signature.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn without_a_log() {
+    let signature = sign(&small(), signer());
+    let outcome = load_with(&small(), Some(&signature), |attr| {
+        (attr.log_level, attr.log_size, attr.log_buf) = (0, 0, 0);
+    });
+    assert_eq!(outcome.log, "");
+    outcome.accepted();
+}

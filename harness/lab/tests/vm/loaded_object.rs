@@ -1,0 +1,291 @@
+//! Whole objects in the kernel.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::process::Command;
+
+use bpfsig_lab::corpus;
+use bpfsig_loading::{self as bpf, Hooks, LoadOptions, LoadedObject, Refused};
+use bpfsig_signing::cms;
+use bpfsig_signing::manifest::Manifest;
+use bpfsig_signing::object::Object;
+use bpfsig_signing::program::Program;
+use bpfsig_signing::statement::{Entry, Kind, Statement};
+use libbpf_rs::query::LinkInfoIter;
+use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
+use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::keys::signer;
+
+/// The bytes of an object of the corpus.
+pub fn bytes(name: &str) -> &'static [u8] {
+    corpus::objects().find(|(object, _)| *object == name).unwrap().1
+}
+
+/// The objects of the corpus all of whose programs can be loaded by themselves: names and bytes.
+pub fn alone() -> Vec<(&'static str, &'static [u8])> {
+    let programs = corpus::programs().unwrap();
+    let others: Vec<_> = programs.iter().filter(|program| program.needs().is_some()).collect();
+    let is_alone = |name: &str| {
+        let path = format!("progs/{name}.bpf.c");
+        !others.iter().any(|program| program.source.to_string() == path)
+    };
+    corpus::objects().filter(|(name, _)| is_alone(name)).collect()
+}
+
+/// Compiles an object that is not in the corpus.
+pub fn compile(name: &str) -> Vec<u8> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/objects/{name}.bpf.c"));
+    let output = Command::new("clang")
+        .args(["-target", "bpf", "-O2", "-g", "-mcpu=v3", "-c", "-o", "-"])
+        .arg(format!("-I/usr/include/{}-linux-gnu", std::env::consts::ARCH))
+        .arg(source)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status().unwrap();
+    assert!(status.success(), "{program}: {status}");
+}
+
+fn object(name: &str) -> Object {
+    Object::parse(bytes(name)).unwrap()
+}
+
+/// One signature for all programs of an object.
+pub fn sign(object: &Object) -> Vec<u8> {
+    sign_all(object.programs())
+}
+
+fn sign_all(programs: &[Program]) -> Vec<u8> {
+    let entry = |program| Entry { kind: Kind::PROGRAM, digest: Manifest::of(program).unwrap().digest() };
+    let statement = Statement { expiry: 0, entries: programs.iter().map(entry).collect() };
+    cms::sign_attached(&statement.encode().unwrap(), signer()).unwrap()
+}
+
+fn load_signed(object: &Object) -> LoadedObject {
+    let signature = sign(object);
+    LoadedObject::load(object, &LoadOptions { signature: Some(&signature), ..LoadOptions::default() })
+        .unwrap()
+}
+
+/// XDP_DROP.
+const DROP: u32 = 1;
+const PASS: u32 = 2;
+
+/// But for its id and its time, a signed program is the one that it would be unsigned.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn signed_and_unsigned_programs_are_the_same() {
+    for name in ["xdp_lb", "xdp_lb_stages", "trace_files", "lsm_confine", "tcp_cc_gentle", "cgroup_firewall"]
+    {
+        let object = object(name);
+        let signed = load_signed(&object);
+        let unsigned = LoadedObject::load(&object, &LoadOptions::default()).unwrap();
+        assert_eq!(signed.programs.len(), object.programs().len(), "{name}");
+        assert_eq!(signed.maps.len(), object.maps().len() + object.struct_ops().len(), "{name}");
+        for (signed, unsigned) in signed.programs.iter().zip(&unsigned.programs) {
+            let look = |fd| (bpf::program_id(fd).unwrap().1, bpf::xlated(fd).unwrap().len());
+            assert_eq!(look(signed.fd.as_fd()), look(unsigned.fd.as_fd()), "{name}: {}", signed.name);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn programs_share_maps() {
+    let loaded = load_signed(&object("xdp_lb_stages"));
+    let shared = bpf::map_id(loaded.map("lbs_work").unwrap()).unwrap();
+    for program in ["xdp_lbs_parse", "xdp_lbs_tunnel"] {
+        let ids = bpf::map_ids(loaded.program(program).unwrap()).unwrap();
+        assert!(ids.contains(&shared), "{program}");
+    }
+}
+
+/// What the kernel says is at a position of a map: the id of a program or of a map.
+fn id_at(map: BorrowedFd<'_>, index: u32) -> u32 {
+    let map = MapHandle::from_map_id(bpf::map_id(map).unwrap()).unwrap();
+    let value = map.lookup(&index.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
+    u32::from_ne_bytes(value.try_into().unwrap())
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn initial_entries() {
+    let loaded = load_signed(&object("xdp_lb_stages"));
+    let stages = loaded.map("lbs_stages").unwrap();
+    for (index, name) in [(0, "xdp_lbs_tunnel"), (1, "xdp_lbs_reject")] {
+        assert_eq!(id_at(stages, index), bpf::program_id(loaded.program(name).unwrap()).unwrap().0, "{name}");
+    }
+
+    let loaded = load_signed(&object("xdp_blocklist"));
+    let outer = loaded.map("blocklists").unwrap();
+    for (index, name) in [(0, "blocklist_a"), (1, "blocklist_b")] {
+        assert_eq!(id_at(outer, index), bpf::map_id(loaded.map(name).unwrap()).unwrap(), "{name}");
+    }
+}
+
+/// The counters at the start of global data.
+fn counters(loaded: &LoadedObject) -> [u64; 2] {
+    let bss = MapHandle::from_map_id(bpf::map_id(loaded.map(".bss").unwrap()).unwrap()).unwrap();
+    let value = bss.lookup(&0u32.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
+    [0, 8].map(|at| u64::from_ne_bytes(value[at..at + 8].try_into().unwrap()))
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn optional_programs_are_left_out_and_the_others_run() {
+    let object = Object::parse(&compile("attach")).unwrap();
+    let loaded = load_signed(&object);
+    assert_eq!(object.programs().len(), 3);
+    assert_eq!(loaded.programs.len(), 2);
+    assert!(loaded.program("not_wanted").is_none());
+
+    let links = loaded.attach(&Hooks::new().by_section()).unwrap();
+    let places: Vec<_> = links.iter().map(|link| &*link.place).collect();
+    assert_eq!(places, ["raw_tp/sched_process_exec", "kretprobe/do_unlinkat"]);
+    assert_eq!(counters(&loaded), [0, 0]);
+    Command::new("true").status().unwrap();
+    drop(tempfile::NamedTempFile::new().unwrap());
+    assert_eq!(counters(&loaded), [1, 1]);
+    drop(links);
+    Command::new("true").status().unwrap();
+    assert_eq!(counters(&loaded), [1, 1]);
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn nothing_stays_attached_if_one_program_can_not_be() {
+    let loaded = load_signed(&Object::parse(&compile("uprobe")).unwrap());
+    let error = loaded.attach(&Hooks::new().by_section()).unwrap_err();
+    let message = format!("{error:#}");
+    assert_eq!(message, "attaching program `uprobe`: attaching to `uprobe//bin/true:main` is not supported");
+    let id = bpf::program_id(loaded.program("raw_exec").unwrap()).unwrap().0;
+    assert!(!LinkInfoIter::default().any(|link| link.prog_id == id));
+}
+
+/// Nothing in an object says that its programs observe another program: the signer does.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_function_of_another_program_is_observed() {
+    let gateway = load_signed(&object("xdp_gateway"));
+    let gateway = gateway.program("xdp_gateway").unwrap();
+    let object = Object::parse(&compile("observe")).unwrap();
+    let mut programs = object.programs().to_vec();
+    for program in &mut programs {
+        program.attach_to_program(None).unwrap();
+    }
+    let signature = sign_all(&programs);
+    let options =
+        LoadOptions { signature: Some(&signature), target: Some(gateway), ..LoadOptions::default() };
+    let loaded = LoadedObject::load(&object, &options).unwrap();
+    let _links = loaded.attach(&Hooks::new().by_section()).unwrap();
+    bpf::test_run(gateway, &ssdp(), &[]).unwrap();
+    assert_eq!(counters(&loaded), [1, 1]);
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_function_of_a_module() {
+    let object = Object::parse(&compile("module")).unwrap();
+    let error = LoadedObject::load(&object, &LoadOptions::default()).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("/sys/kernel/btf/tcp_dctcp: is module tcp_dctcp loaded?"),
+        "{error:#}"
+    );
+
+    let modules = std::env::var("BPFSIG_TEST_MODULES").expect("BPFSIG_TEST_MODULES says where modules are");
+    run("modprobe", &["--dirname", &modules, "tcp_dctcp"]);
+    let loaded = load_signed(&object);
+    let _links = loaded.attach(&Hooks::new().by_section()).unwrap();
+    run("ip", &["link", "set", "lo", "up"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    setsockopt(&connection, sockopt::TcpCongestion, &"dctcp".into()).unwrap();
+    assert_eq!(counters(&loaded), [1, 0]);
+}
+
+/// With the whole log of the verifier.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_program_that_the_verifier_refuses() {
+    let mut changed = bytes("tp_exec_export").to_vec();
+    let license = changed.windows(4).position(|bytes| bytes == b"GPL\0").unwrap();
+    changed[license + 2] = b'X';
+    let object = Object::parse(&changed).unwrap();
+    let signature = sign(&object);
+    let options = LoadOptions { signature: Some(&signature), ..LoadOptions::default() };
+    let refused = LoadedObject::load(&object, &options).unwrap_err().downcast::<Refused>().unwrap();
+    assert_eq!(refused.errno, Errno::EINVAL);
+    assert!(refused.log.contains("signature check "), "{}", refused.log);
+    assert!(refused.log.contains("cannot call GPL-restricted function"), "{}", refused.log);
+    // The way there.
+    assert!(refused.log.contains("\n0: R1=ctx() R10=fp0\n"), "{}", refused.log);
+}
+
+/// A packet to the port of SSDP, which the replacement drops.
+fn ssdp() -> Vec<u8> {
+    let mut packet = vec![0; 60];
+    packet[12..14].copy_from_slice(&[8, 0]);
+    packet[14] = 0x45;
+    packet[23] = 17;
+    packet[36..38].copy_from_slice(&1900u16.to_be_bytes());
+    packet
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_function_of_another_program_is_replaced() {
+    let gateway = load_signed(&object("xdp_gateway"));
+    let gateway = gateway.program("xdp_gateway").unwrap();
+    let replacement = object("freplace_gateway_policy");
+    let signature = sign(&replacement);
+    let signed = LoadOptions { signature: Some(&signature), ..LoadOptions::default() };
+    let error = LoadedObject::load(&replacement, &signed).unwrap_err();
+    assert!(format!("{error:#}").contains("it attaches to function gateway_policy of another program"));
+
+    let options = LoadOptions { target: Some(gateway), ..signed };
+    let loaded = LoadedObject::load(&replacement, &options).unwrap();
+    assert_eq!(bpf::test_run(gateway, &ssdp(), &[]).unwrap().retval, PASS);
+    let links = loaded.attach(&Hooks::new().by_section()).unwrap();
+    assert_eq!(bpf::test_run(gateway, &ssdp(), &[]).unwrap().retval, DROP);
+    drop(links);
+    assert_eq!(bpf::test_run(gateway, &ssdp(), &[]).unwrap().retval, PASS);
+
+    let other = load_signed(&object("xdp_acl"));
+    let options = LoadOptions { target: other.program("xdp_acl"), ..signed };
+    let error = LoadedObject::load(&replacement, &options).unwrap_err();
+    assert!(format!("{error:#}").contains("the program to attach to has no function gateway_policy"));
+}
+
+/// Of a fragment and of a short packet.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn test_runs() {
+    let loaded = load_signed(&object("xdp_drop_fragments"));
+    let program = loaded.program("xdp_drop_fragments").unwrap();
+    let mut packet = vec![0; 60];
+    packet[12..14].copy_from_slice(&[8, 0]);
+    packet[14] = 0x45;
+    let run = bpf::test_run(program, &packet, &[]).unwrap();
+    assert_eq!((run.retval, &run.data), (PASS, &packet));
+    // More fragments.
+    packet[20] = 0x20;
+    assert_eq!(bpf::test_run(program, &packet, &[]).unwrap().retval, DROP);
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_refused_program_is_named_with_the_kernels_reason() {
+    let signature = sign(&object("xdp_acl"));
+    let options = LoadOptions { signature: Some(&signature), ..LoadOptions::default() };
+    let error = LoadedObject::load(&object("xdp_lb"), &options).unwrap_err();
+    let refused = error.downcast::<Refused>().unwrap();
+    assert_eq!((&*refused.program, refused.errno), ("xdp_lb", Errno::EKEYREJECTED));
+    assert!(refused.log.contains("statement does not list program"), "{}", refused.log);
+}

@@ -1,0 +1,45 @@
+//! Tests of the patched kernel. They need it, and root: `scripts/vmtest.sh` runs them in a virtual machine.
+//!
+//! `BPFSIG_TEST_KEYS` names a directory with the CA of the running kernel (`ca.key`, `ca.pem`) and a signer for each
+//! algorithm (`rsa-2048.key`, `rsa-2048.pem`, …); `BPFSIG_TEST_MODULES` one with the modules of the running kernel
+//! (`lib/modules`); `BPFSIG_TEST_COMMAND` the `bpfsig` command.
+
+mod accepted;
+mod approve_list;
+mod approve_list_evaded;
+mod approve_list_site;
+mod attested;
+mod audit;
+mod behaviour;
+mod embedded;
+mod jited;
+mod keys;
+mod known_statements;
+mod load;
+mod load_command;
+mod loaded;
+mod loaded_object;
+mod loader;
+mod machine;
+mod mainline;
+mod maps;
+mod package;
+mod packet;
+mod policy_commands;
+mod policy_denylist;
+mod policy_failures;
+mod policy_keyring;
+mod policy_latch;
+mod policy_record;
+mod policy_required;
+mod policy_verdict;
+mod portable;
+mod races;
+mod refused_message;
+mod refused_program;
+mod refused_signer;
+mod sandbox;
+mod token;
+mod window;
+mod xdp_tools;
+mod xlated;

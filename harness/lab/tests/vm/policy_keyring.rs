@@ -1,0 +1,100 @@
+//! The keyring `.bpf`: who gets in, and what happens to programs when a key goes.
+
+use std::os::fd::AsFd;
+
+use bpfsig_loading::ProgramInfo;
+use bpfsig_loading::keyring::{self, Keyring};
+use bpfsig_signing::certificate::Signer;
+use libc::{EKEYEXPIRED, EKEYREVOKED, ENOENT, ENOKEY, EOPNOTSUPP};
+
+use crate::keys;
+use crate::load::{Outcome, load_with, sign, small};
+
+/// The keyring, without what other tests have left there. For as long as it has a revoked or expired key, the kernel
+/// says so of other keys that it does not find, too.
+pub fn bpf_keyring() -> i32 {
+    let keyring = keyring::find(".bpf").unwrap().expect("there is no keyring .bpf");
+    for key in keyring::serials(keyring).unwrap() {
+        if let Err(error) = keyring::unlink(key, keyring) {
+            // The kernel has removed a revoked one by itself.
+            assert_eq!(error.raw_os_error(), Some(ENOENT));
+        }
+    }
+    keyring
+}
+
+fn load_by(signer: &Signer) -> Outcome {
+    load_with(&small(), Some(&sign(&small(), signer)), |attr| attr.keyring_id = Keyring::BPF.0)
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn takes_whom_the_ca_vouches_for() {
+    let keyring = bpf_keyring();
+    let signer = keys::issued("newcomer");
+    load_by(&signer).refused(ENOKEY, "signer is not in the keyring");
+    keys::add(&signer, keyring);
+    let program = load_by(&signer).accepted();
+    let origin = ProgramInfo::of(program.as_fd()).unwrap().origin;
+    assert!(format!("{origin:?}").contains("keyring_id: 3"), "{origin:?}");
+    // It is trusted for nothing else.
+    load_with(&small(), Some(&sign(&small(), &signer)), |attr| attr.keyring_id = Keyring::SECONDARY.0)
+        .refused(ENOKEY, "signer is not in the keyring");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn takes_nobody_else() {
+    let keyring = bpf_keyring();
+    let stranger = keys::stranger();
+    let add = keyring::add_key(c"asymmetric", stranger.certificate().to_der(), keyring);
+    assert_eq!(add.unwrap_err().raw_os_error(), Some(ENOKEY));
+
+    // Nor by a detour.
+    let own = keys::keyring(c"detour");
+    let key = keys::add(&stranger, own);
+    assert_eq!(keys::link(key, keyring).unwrap_err().raw_os_error(), Some(ENOKEY));
+    assert_eq!(keys::link(own, keyring).unwrap_err().raw_os_error(), Some(EOPNOTSUPP));
+    load_by(&stranger).refused(ENOKEY, "signer is not in the keyring");
+}
+
+/// The new key comes in, the old one goes out, without a reboot.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn rotation() {
+    let keyring = bpf_keyring();
+    let (old, new) = (keys::issued("old"), keys::issued("new"));
+    let old_key = keys::add(&old, keyring);
+    let program = load_by(&old).accepted();
+
+    keys::add(&new, keyring);
+    load_by(&old).accepted();
+    load_by(&new).accepted();
+
+    keyring::unlink(old_key, keyring).unwrap();
+    load_by(&old).refused(ENOKEY, "signer is not in the keyring");
+    load_by(&new).accepted();
+    // What is loaded stays, and can be found.
+    let origin = ProgramInfo::of(program.as_fd()).unwrap().origin;
+    let id = old.certificate().subject_key_id();
+    assert!(format!("{origin:?}").contains(&format!("{id:?}")), "{origin:?}");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn revoked_and_expired_keys() {
+    let keyring = bpf_keyring();
+    let (revoked, expired) = (keys::issued("revoked"), keys::issued("expired"));
+    let revoked_key = keys::add(&revoked, keyring);
+    let expired_key = keys::add(&expired, keyring);
+    keyring::possess(keyring).unwrap();
+    load_by(&revoked).accepted();
+    load_by(&expired).accepted();
+
+    keys::revoke(revoked_key);
+    load_by(&revoked).refused(EKEYREVOKED, "signer's key is revoked");
+    keyring::unlink(revoked_key, keyring).unwrap();
+    keys::expire_in(expired_key, 1);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    load_by(&expired).refused(EKEYEXPIRED, "signer's key has expired");
+}

@@ -1,7 +1,0 @@
-//! `bpfsig`, see [`bpfsig::cli`].
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    bpfsig::cli::run()
-}
