@@ -1,6 +1,11 @@
 #!/bin/bash
-# Runs all tests: first those that need no kernel of ours, then those of our kernels, each as root of a virtual machine
-# that boots it. With names of kernels, only theirs: `mainline` has tests that are run only then.
+# Runs tests:
+#
+#     scripts/vmtest.sh                   all: first those that need no kernel of ours, then those of our kernels
+#     scripts/vmtest.sh KERNEL...         those of these kernels: patched, unprotected, layout; mainline, which is not among all
+#     scripts/vmtest.sh KERNEL TEST...    on this kernel, the tests whose names contain one of these words
+#
+# Tests of a kernel run as root of a virtual machine that boots it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -79,12 +84,26 @@ test_mainline() {
 	run_tests mainline "" mainline
 }
 
-kernels=("$@")
-for kernel in "${kernels[@]}"; do
-	[[ $(type -t "test_$kernel") == function ]] ||
-		fail "no tests of a kernel $kernel: there are those of patched, unprotected, layout and mainline"
+# The tests that somebody is working on.
+run_some() {
+	local append=
+	if [[ ${*:2} == *policy_required* ]]; then append=bpf_signature=required; fi
+	if [[ ${*:2} == *attested_elsewhere* ]]; then attest "$1"; fi
+	"$tests" --ignored --list "${@:2}" | grep -q ': test$' || fail "no test has a name that contains ${*:2}"
+	run_tests "$1" "$append" --nocapture "${@:2}"
+}
+
+kernels=()
+while [[ $# -gt 0 && $(type -t "test_$1") == function ]]; do
+	kernels+=("$1")
+	shift
 done
-if [[ $# -eq 0 ]]; then
+names=("$@")
+if [[ ${#names[@]} -gt 0 && ${#kernels[@]} -ne 1 ]]; then
+	fail "no tests of a kernel ${names[0]}: there are those of patched, unprotected, layout and mainline;" \
+		"names of tests come after one kernel"
+fi
+if [[ ${#kernels[@]} -eq 0 ]]; then
 	kernels=(patched unprotected layout)
 	cargo test --workspace
 fi
@@ -101,6 +120,10 @@ signer "$work/portable" rsa-2048
 for kernel in "${kernels[@]}"; do
 	prepare "$kernel"
 done
+if [[ ${#names[@]} -gt 0 ]]; then
+	run_some "${kernels[0]}" "${names[@]}"
+	exit
+fi
 
 # Beside each other, as a virtual machine has one CPU; each in a process group of its own.
 declare -A running
