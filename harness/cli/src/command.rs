@@ -9,11 +9,11 @@ use clap::{Parser, Subcommand};
 use crate::lab;
 #[cfg(target_os = "linux")]
 use crate::linux;
-use crate::{inspect, interrupt, keygen, package, sign, verify};
+use crate::{generate, inspect, interrupt, keygen, package, sign, verify};
 
 /// Sign eBPF programs, load what is signed, and measure what the kernel's check costs
 #[derive(Parser)]
-#[command(version)]
+#[command(version = env!("BPFSIG_VERSION"))]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -34,6 +34,9 @@ enum Command {
     #[cfg(all(feature = "lab", target_os = "linux"))]
     #[command(flatten)]
     Lab(lab::Command),
+    Completions(generate::Completions),
+    #[command(hide = true)]
+    Man(generate::Man),
 }
 
 /// Runs the command that the arguments name.
@@ -65,6 +68,8 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Linux(command) => linux::run(command)?,
         #[cfg(all(feature = "lab", target_os = "linux"))]
         Command::Lab(command) => return lab::run(command),
+        Command::Completions(options) => generate::completions(options)?,
+        Command::Man(options) => generate::man(options)?,
     }
     Ok(ExitCode::SUCCESS)
 }

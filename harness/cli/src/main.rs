@@ -5,6 +5,7 @@
 
 mod command;
 mod files;
+mod generate;
 mod inspect;
 #[cfg(target_os = "linux")]
 mod install;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod desk;
+mod generate;
 mod keygen;
 mod keys;
 mod package;

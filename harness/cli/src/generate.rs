@@ -1,0 +1,39 @@
+//! `bpfsig completions` and `bpfsig man`: the command line, as shells and `man` want to know it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::command::Cli;
+
+/// Print a script that lets a shell complete the arguments of bpfsig
+///
+/// For bash, for example: bpfsig completions bash >~/.local/share/bash-completion/completions/bpfsig
+#[derive(Args)]
+pub struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+/// Write manual pages, one for each command
+#[derive(Args)]
+pub struct Man {
+    /// The directory to write them to
+    directory: PathBuf,
+}
+
+pub fn completions(options: Completions) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut Cli::command(), "bpfsig", &mut script);
+    io::stdout().write_all(&script).context("cannot write the script")
+}
+
+pub fn man(options: Man) -> Result<()> {
+    let context = || format!("cannot write manual pages to {}", options.directory.display());
+    fs::create_dir_all(&options.directory).with_context(context)?;
+    clap_mangen::generate_to(Cli::command(), &options.directory).with_context(context)
+}
