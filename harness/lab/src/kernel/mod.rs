@@ -9,6 +9,7 @@ mod build;
 mod ca;
 mod cache;
 mod config;
+mod download;
 mod patches;
 mod process;
 mod source;
@@ -29,18 +30,18 @@ use crate::progress::Progress;
 pub use self::cache::Kernel;
 
 /// The release that the patches are made for: a package of Debian 13, and, as an update, of Debian 12.
-const BASE: Release = Release { number: "6.12", suite: None };
+const BASE: Release = Release { number: "6.12", suites: &["trixie", "trixie-updates"] };
 
 /// The release that signs programs in its own way.
-const MAINLINE: Release = Release { number: "7.3", suite: Some("trixie-backports") };
+const MAINLINE: Release = Release { number: "7.3", suites: &["trixie-backports", "testing", "sid"] };
 
 /// A release of Linux, as Debian's package `linux-source-NUMBER`.
 #[derive(Clone, Copy)]
 struct Release {
     /// Such as `6.12`.
     number: &'static str,
-    /// The suite of Debian's archive that has the package, if not the one that the machine runs.
-    suite: Option<&'static str>,
+    /// The suites of Debian's archive that may have the package, besides those that the machine uses.
+    suites: &'static [&'static str],
 }
 
 impl Release {
@@ -66,11 +67,14 @@ pub enum Variant {
     Kasan,
     /// Linux 7.3, which checks signatures of loader programs, without patches.
     Mainline,
+    /// Linux 7.3 with the series for it.
+    #[value(name = "patched-7.3")]
+    Patched73,
 }
 
 impl Variant {
     fn release(self) -> Release {
-        if self == Self::Mainline { MAINLINE } else { BASE }
+        if matches!(self, Self::Mainline | Self::Patched73) { MAINLINE } else { BASE }
     }
 
     /// Whether the kernel is a program of this machine.
@@ -104,20 +108,21 @@ impl fmt::Display for Variant {
             Self::Uml => "uml",
             Self::Kasan => "kasan",
             Self::Mainline => "mainline",
+            Self::Patched73 => "patched-7.3",
         })
     }
 }
 
 /// The kernel of this variant: from the cache, otherwise built first, which takes minutes.
 ///
-/// `source` is a directory or a tarball; without it Debian's `linux-source-6.12` (or `-7.3`) is used, downloaded if it
-/// is not installed. Fails without leaving anything in the cache if a tool is missing, a patch does not apply, a requested
+/// `source` is a directory or a tarball; without it Debian's `linux-source-6.12` (or `-7.3`) is used: installed, downloaded
+/// earlier, or downloaded from the first suite that has it. Fails without leaving anything in the cache if a tool is missing, a patch does not apply, a requested
 /// config symbol is lost, the compiler fails, the disk is full, or the user interrupts.
 pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Kernel> {
     let cache = Cache::open()?;
     let source = match at_hand(variant, source, &cache)? {
         Some(source) => source,
-        None => source::download(variant.release(), &cache.sources(), &cache.lock(progress)?, progress)?,
+        None => download::download(variant.release(), &cache.sources(), &cache.lock(progress)?, progress)?,
     };
     let recipe = Recipe::new(variant, source, progress)?;
     if let Some(kernel) = cache.get(variant, &recipe.key)? {
@@ -142,7 +147,7 @@ pub fn cached(variant: Variant, source: Option<&Path>, progress: &Progress) -> R
 /// The source that is given, installed, or has been downloaded.
 fn at_hand(variant: Variant, given: Option<&Path>, cache: &Cache) -> Result<Option<Source>> {
     let release = variant.release();
-    Ok(Source::find(given, release)?.or_else(|| source::downloaded(release, &cache.sources())))
+    Ok(Source::find(given, release)?.or_else(|| download::downloaded(release, &cache.sources())))
 }
 
 /// Everything that decides what the built kernel is.
@@ -158,7 +163,7 @@ struct Recipe {
 impl Recipe {
     fn new(variant: Variant, source: Source, progress: &Progress) -> Result<Self> {
         let kernel_patch = kernel_patch();
-        let patches = kernel_patch.join(format!("linux-{}", BASE.number));
+        let patches = kernel_patch.join(format!("linux-{}", variant.release().number));
         let config = kernel_patch.join("config");
         let mut fragments = config::read(&config)?;
         let mut series = Series::default();
@@ -176,6 +181,10 @@ impl Recipe {
         match variant {
             Variant::Patched | Variant::Baseline => {}
             Variant::Mainline => fragments.extend(config::read(&config.join("mainline"))?),
+            Variant::Patched73 => {
+                fragments.extend(config::read(&config.join("mainline"))?);
+                fragments.extend(config::read(&config.join("patched-7.3"))?);
+            }
             Variant::Layout => fragments.extend(config::read(&config.join("layout"))?),
             Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
             Variant::Uml | Variant::Kasan => {

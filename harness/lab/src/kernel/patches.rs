@@ -15,31 +15,44 @@ pub struct Series(Vec<Patch>);
 
 /// A file that `git format-patch` wrote.
 pub struct Patch {
-    /// File name.
+    /// File name, after the name of its folder if it is in one.
     pub name: String,
     /// Contents.
     pub text: String,
 }
 
 impl Series {
-    /// Reads every `*.patch` of a directory, ordered by name. A directory that does not exist has none.
+    /// Reads the patches for a release: every `*.patch` of a directory, ordered by name, and then those of its folders whose
+    /// names begin with a digit, a series each. A directory that does not exist has none.
     pub fn read(directory: &Path) -> Result<Self> {
         if !directory.exists() {
             return Ok(Self::default());
         }
         let mut patches = Vec::new();
+        let mut folders = Vec::new();
         for entry in
             fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?
         {
             let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.extension().is_some_and(|extension| extension == "patch") {
                 let text =
                     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 patches.push(Patch { name, text });
+            } else if path.is_dir() && name.starts_with(|first: char| first.is_ascii_digit()) {
+                folders.push((name, path));
             }
         }
         patches.sort_by(|a, b| a.name.cmp(&b.name));
+        folders.sort();
+        for (folder, path) in folders {
+            let series = Self::read(&path)?;
+            if series.is_empty() {
+                bail!("there are no patches in {}", path.display());
+            }
+            let in_folder = |patch: Patch| Patch { name: format!("{folder}/{}", patch.name), ..patch };
+            patches.extend(series.0.into_iter().map(in_folder));
+        }
         Ok(Self(patches))
     }
 
@@ -202,5 +215,27 @@ Subject: [PATCH] change two lines
         );
         assert_eq!(series.sha256().unwrap(), hex::encode(Sha256::digest("0001-a.patch0002-b.patch")));
         assert!(Series::read(&directory.path().join("none")).unwrap().sha256().is_none());
+    }
+
+    #[test]
+    fn the_series_of_a_release_follow_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        for folder in ["2-second", "1-first", "uml"] {
+            fs::create_dir(directory.path().join(folder)).unwrap();
+        }
+        for name in
+            ["2-second/0001-c.patch", "1-first/0002-b.patch", "1-first/0001-a.patch", "uml/0001-d.patch"]
+        {
+            fs::write(directory.path().join(name), name).unwrap();
+        }
+        let series = Series::read(directory.path()).unwrap();
+        assert_eq!(
+            series.iter().map(|patch| patch.name.as_str()).collect::<Vec<_>>(),
+            ["1-first/0001-a.patch", "1-first/0002-b.patch", "2-second/0001-c.patch"]
+        );
+
+        fs::remove_file(directory.path().join("2-second/0001-c.patch")).unwrap();
+        let Err(error) = Series::read(directory.path()) else { panic!("a series is missing") };
+        assert!(error.to_string().ends_with("/2-second"), "{error}");
     }
 }

@@ -11,9 +11,8 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::cache::Lock;
+use super::Release;
 use super::process::{self, Log};
-use super::{Release, apt};
 use crate::interrupt;
 use crate::progress::{Progress, Total};
 
@@ -73,58 +72,8 @@ impl Source {
     }
 }
 
-/// The source that [`download`] has put into `directory`, if it has.
-pub fn downloaded(release: Release, directory: &Path) -> Option<Source> {
-    tarball_in(directory, release)
-}
-
-/// Takes the source out of Debian's package, into `directory`, without installing the package. Needs the lock.
-pub fn download(release: Release, directory: &Path, _lock: &Lock, progress: &Progress) -> Result<Source> {
-    if let Some(source) = downloaded(release, directory) {
-        return Ok(source);
-    }
-    let package = release.package();
-    progress.line(&format!("The package {package} is not installed: downloading it, about 160 MB"));
-    let scratch = directory.join("download");
-    if scratch.exists() {
-        fs::remove_dir_all(&scratch).context("cannot remove what the last download left")?;
-    }
-    fs::create_dir(&scratch).with_context(|| format!("cannot write {}", scratch.display()))?;
-    let result = download_into(&scratch, directory, release, progress);
-    let cleaned = fs::remove_dir_all(&scratch);
-    let source = result.with_context(|| {
-        format!("cannot download the package {package}; `--source` takes a kernel source that is there")
-    })?;
-    cleaned?;
-    Ok(source)
-}
-
-fn download_into(scratch: &Path, directory: &Path, release: Release, progress: &Progress) -> Result<Source> {
-    let log = Log::create(&directory.join("download.log"))?;
-    let package = release.package();
-    let task = progress.task(&format!("Downloading {package}"), Total::Unknown);
-    let mut apt_get = Command::new("apt-get");
-    if let Some(suite) = release.suite {
-        apt_get.args(apt::only(suite, scratch, &log)?);
-    }
-    process::run(apt_get.args(["download", &package]).current_dir(scratch), &log, |_| {})?;
-    let unpack =
-        "dpkg-deb --fsys-tarfile *.deb | tar --extract --strip-components=3 --wildcards './usr/src/*.tar.*'";
-    process::run(
-        Command::new("bash").args(["-o", "pipefail", "-c", unpack]).current_dir(scratch),
-        &log,
-        |_| {},
-    )?;
-    let Some(Source::Tarball(tarball)) = tarball_in(scratch, release) else {
-        bail!("{package} has no tarball in it")
-    };
-    let place = directory.join(tarball.file_name().unwrap_or_default());
-    fs::rename(&tarball, &place)?;
-    task.done();
-    Ok(Source::Tarball(place))
-}
-
-fn tarball_in(directory: &Path, release: Release) -> Option<Source> {
+/// The tarball of the package in a directory, if it is there.
+pub fn tarball_in(directory: &Path, release: Release) -> Option<Source> {
     let name = format!("{}.tar", release.package());
     ["xz", "zst", "gz", "bz2"]
         .iter()
