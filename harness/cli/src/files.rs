@@ -25,17 +25,16 @@ pub fn certificates(path: &Path) -> Result<Vec<Certificate>> {
     trust::certificates(&read(path)?).with_context(|| path.display().to_string())
 }
 
-/// Recognises a file by its content.
-pub fn artifact(path: &Path, file: &[u8], platform: Option<Platform>) -> Result<Artifact> {
+/// Recognises a file by its content. It is for the caller to name the file in an error.
+pub fn artifact(file: &[u8], platform: Option<Platform>) -> Result<Artifact> {
     Artifact::of(file, platform).map_err(|error| {
         let is_foreign = matches!(&error, ArtifactError::Object(ObjectError::UnknownSection { .. }));
         let error = anyhow::Error::from(error);
-        let error = if is_foreign {
+        if is_foreign {
             error.context("if it is made for Windows, say so with --platform windows")
         } else {
             error
-        };
-        error.context(path.display().to_string())
+        }
     })
 }
 

@@ -51,8 +51,8 @@ pub fn run(options: Options) -> Result<()> {
         Ok(message) => View::of_message(&message, certificate.as_ref()),
         Err(_) if is_attestations => View::of_attestations(&bytes, certificate.as_ref()),
         Err(_) => {
-            let artifact = files::artifact(&options.file, &bytes, options.platform.platform)?;
-            View::of_file(&artifact, &bytes, certificate.as_ref())
+            let artifact = files::artifact(&bytes, options.platform.platform);
+            artifact.and_then(|artifact| View::of_file(&artifact, &bytes, certificate.as_ref()))
         }
     };
     let view = view.with_context(|| options.file.display().to_string())?;

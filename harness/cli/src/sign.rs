@@ -85,7 +85,8 @@ pub fn run(options: Options) -> Result<()> {
     let mut entries = Vec::new();
     for path in &options.files {
         let bytes = files::read(path)?;
-        let artifact = files::artifact(path, &bytes, options.platform.platform)?;
+        let artifact =
+            files::artifact(&bytes, options.platform.platform).with_context(|| path.display().to_string())?;
         for line in lines(&artifact) {
             println!("{line}  {}", path.display());
         }

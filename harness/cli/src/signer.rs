@@ -100,23 +100,30 @@ pub fn token_uri(location: &Path) -> Option<&str> {
     location.to_str().filter(|text| text.starts_with(Pkcs11Uri::SCHEME))
 }
 
-/// Opens a key, with a passphrase if it turns out that it needs one.
+/// Opens a key; if it needs a passphrase, with the one in the environment, or else the one that is typed.
 fn with_passphrase<T>(prompt: &str, open: impl Fn(Option<&str>) -> Result<T, Error>) -> Result<T> {
     match open(None) {
-        Err(Error::KeyEncrypted | Error::TokenPin) => Ok(open(Some(&passphrase(prompt)?))?),
+        Err(Error::KeyEncrypted | Error::TokenPin) => match env::var(PASSPHRASE) {
+            Ok(passphrase) => {
+                let passphrase = Zeroizing::new(passphrase);
+                open(Some(&passphrase)).map_err(|error| match error {
+                    Error::KeyPassphrase(_) | Error::TokenLogin(_) => anyhow::Error::from(error)
+                        .context(format!("the passphrase or PIN in {PASSPHRASE} is wrong")),
+                    error => error.into(),
+                })
+            }
+            Err(VarError::NotUnicode(_)) => bail!("{PASSPHRASE} is not UTF-8"),
+            Err(VarError::NotPresent) => Ok(open(Some(&ask(prompt)?))?),
+        },
         result => Ok(result?),
     }
 }
 
-/// The passphrase in the environment, or what is typed at the terminal.
-fn passphrase(prompt: &str) -> Result<Zeroizing<String>> {
-    match env::var(PASSPHRASE) {
+/// What is typed at the terminal.
+fn ask(prompt: &str) -> Result<Zeroizing<String>> {
+    match rpassword::prompt_password(format!("{prompt}: ")) {
         Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
-        Err(VarError::NotUnicode(_)) => bail!("{PASSPHRASE} is not UTF-8"),
-        Err(VarError::NotPresent) => match rpassword::prompt_password(format!("{prompt}: ")) {
-            Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Err(Interrupted.into()),
-            Err(error) => Err(error).with_context(|| format!("no terminal to ask for it; set {PASSPHRASE}")),
-        },
+        Err(error) if error.kind() == ErrorKind::Interrupted => Err(Interrupted.into()),
+        Err(error) => Err(error).with_context(|| format!("no terminal to ask for it; set {PASSPHRASE}")),
     }
 }

@@ -53,7 +53,9 @@ pub fn run(options: Options) -> Result<()> {
     let signers = Signers::new(&options)?;
     let mut failed = Vec::new();
     for path in &options.files {
-        let outcome = check(path, &options, &signers).with_context(|| path.display().to_string());
+        let outcome = files::read(path).and_then(|file| {
+            check(path, &file, &options, &signers).with_context(|| path.display().to_string())
+        });
         match outcome {
             Ok(true) => {}
             Ok(false) => failed.push(path.display().to_string()),
@@ -123,16 +125,15 @@ impl Signers {
 }
 
 /// Checks one file, and says what was checked. An error is for what keeps it from being checked at all.
-fn check(path: &Path, options: &Options, signers: &Signers) -> Result<bool> {
-    let file = files::read(path)?;
-    let found = match FoundSignature::of(path, &file, options.signature.as_deref())? {
+fn check(path: &Path, file: &[u8], options: &Options, signers: &Signers) -> Result<bool> {
+    let found = match FoundSignature::of(path, file, options.signature.as_deref())? {
         Some(found) => found,
-        None if pe::is_pe(&file) => return check_image(path, &file, signers),
+        None if pe::is_pe(file) => return check_image(path, file, signers),
         None => bail!("no signature in it and no {}", sign::signature_path(path).display()),
     };
     let FoundSignature { message, descriptions, place } = found;
     let (statement, signer) = signers.statement(&message).with_context(|| place.clone())?;
-    let artifact = files::artifact(path, &file, options.platform.platform)?;
+    let artifact = files::artifact(file, options.platform.platform)?;
     println!("{}: {artifact}, signed by `{}` in {place}", path.display(), signer.subject());
     Ok(report(&artifact, &statement, &descriptions))
 }

@@ -61,7 +61,7 @@ pub enum TrustError {
         problem: String,
     },
     /// A certificate that can't be read.
-    #[error("not an X.509 certificate: {0}")]
+    #[error("not an X.509 certificate")]
     Encoding(#[from] der::Error),
 }
 
@@ -200,7 +200,8 @@ pub fn check_path(
     Ok(())
 }
 
-/// What can be wrong with a path, in words; what can't be anybody's intention, in webpki's terms.
+/// What can be wrong with a path, in words; what nobody does on purpose, by webpki's name for it.
+#[expect(deprecated, reason = "webpki still has both variants")]
 fn words(error: &webpki::Error) -> String {
     match error {
         webpki::Error::UnknownIssuer => "an issuer is not known".to_owned(),
@@ -215,7 +216,16 @@ fn words(error: &webpki::Error) -> String {
         webpki::Error::PathLenConstraintViolated => {
             "a CA does not allow that many others below it".to_owned()
         }
-        other => other.to_string(),
+        webpki::Error::UnsupportedSignatureAlgorithm
+        | webpki::Error::UnsupportedSignatureAlgorithmContext(_)
+        | webpki::Error::UnsupportedSignatureAlgorithmForPublicKey
+        | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "a certificate is signed with an algorithm that is not accepted: accepted are RSA (PKCS#1 v1.5) and ECDSA (P-256, \
+             P-384) with SHA-256, SHA-384 or SHA-512"
+                .to_owned()
+        }
+        // Some of them carry a struct, which only a developer could read.
+        other => other.to_string().split(['(', '{']).next().unwrap_or_default().trim().to_owned(),
     }
 }
 

@@ -52,7 +52,8 @@ fn digests(argument: &str) -> Result<Vec<(String, String)>> {
     }
     let path = Path::new(argument);
     ensure!(path.exists(), "{argument}: neither a SHA-256 digest (64 hexadecimal digits) nor a file");
-    let artifact = files::artifact(path, &files::read(path)?, Some(Platform::Linux))?;
+    let artifact = files::artifact(&files::read(path)?, Some(Platform::Linux))
+        .with_context(|| path.display().to_string())?;
     ensure!(!artifact.programs().is_empty(), "{argument}: a {artifact} has no programs for this kernel");
     let programs = artifact.programs().iter();
     Ok(programs

@@ -88,8 +88,8 @@ fn what_is_wrong_with_a_token_is_said() {
         let request = format!("keygen request --name x --key {uri} --request x.csr");
         error_of(&desk.bpfsig_with_pin(pin, &request))
     };
-    let wrong =
-        "pkcs11:token=a%20token;object=rsa: PKCS#11: the token or its module can't log in: PinIncorrect";
+    let wrong = "pkcs11:token=a%20token;object=rsa: the passphrase or PIN in KBUILD_SIGN_PIN is wrong: PKCS#11: the token \
+                 does not take the PIN: PinIncorrect";
     assert_eq!(attempt("9999", &uri("object=rsa")), wrong);
     assert!(attempt("1234", &uri("object=none")).ends_with("no private key in PKCS#11 fits the URI"));
     assert!(attempt("1234", &uri("serial=0;object=rsa")).ends_with("no token in PKCS#11 fits the URI"));
@@ -179,7 +179,9 @@ fn a_passphrase_comes_from_the_environment_or_the_terminal() {
     desk.bpfsig("verify --cert me.pem file.txt");
     let error = error_of(&desk.bpfsig_with_pin("wrong", sign));
     assert!(
-        error.starts_with("encrypted.key: can't decrypt the private key with this passphrase"),
+        error.starts_with(
+            "encrypted.key: the passphrase or PIN in KBUILD_SIGN_PIN is wrong: can't decrypt the private key"
+        ),
         "{error}"
     );
 

@@ -250,6 +250,16 @@ fn who_has_signed_matters() {
         assert!(error.contains("signed by `CN=me`, not by `CN=you`"), "{error}");
     }
 
+    // A CA that signs certificates as nobody should any more.
+    desk.write("old.ext", b"subjectKeyIdentifier=hash\n");
+    desk.run("openssl", "req -newkey rsa:2048 -nodes -keyout old.key -out old.csr -subj /CN=old");
+    let sign = "-sha1 -CA ca.pem -CAkey ca.key -CAcreateserial -extfile old.ext -days 3";
+    desk.run("openssl", &format!("x509 -req -in old.csr -out old.pem {sign}"));
+    desk.bpfsig("sign --key old.key --cert old.pem linux.o");
+    let error = desk.error("verify --ca ca.pem --cert old.pem linux.o");
+    assert!(error.contains("a certificate is signed with an algorithm that is not accepted"), "{error}");
+    assert!(!error.contains("Context"), "{error}");
+
     // A chain in one file, through a CA below the CA.
     desk.write("ext", b"basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n");
     desk.run("openssl", "req -newkey rsa:2048 -nodes -keyout middle.key -out middle.csr -subj /CN=middle");
@@ -268,7 +278,12 @@ fn who_has_signed_matters() {
 fn what_goes_wrong_is_said() {
     let desk = desk();
     let missing = desk.error(&format!("{SIGN} missing.o"));
-    assert!(missing.contains("missing.o: No such file"), "{missing}");
+    assert_eq!(missing, "missing.o: No such file or directory (os error 2)");
+    let (_, missing) = refused(&desk, &format!("{VERIFY} missing.o"));
+    assert!(
+        missing.starts_with("bpfsig: error: missing.o: No such file or directory (os error 2)\n"),
+        "{missing}"
+    );
     let several = desk.error(&format!("{SIGN} linux.o windows.o"));
     assert!(several.contains("say with --output"), "{several}");
     let unsigned = desk.error(&format!("{VERIFY} linux.o"));
@@ -302,6 +317,20 @@ fn what_goes_wrong_is_said() {
     assert!(error.contains("say so with --platform windows"), "{error}");
     desk.bpfsig(&format!("{SIGN} --platform windows foreign.o"));
     desk.bpfsig(&format!("{VERIFY} --platform windows foreign.o"));
+}
+
+#[test]
+fn nobody_has_to_read_all_of_it() {
+    let desk = desk();
+    for arguments in [&format!("{SIGN} linux.o"), &format!("{VERIFY} linux.o"), "inspect linux.o"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = desk.command(env!("CARGO_BIN_EXE_bpfsig"), arguments);
+        let output = desk::output(command.stdout(writer));
+        assert_eq!(output.status.code(), Some(141), "{arguments}");
+        assert!(output.stderr.is_empty(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        desk.bpfsig(&format!("{SIGN} linux.o"));
+    }
 }
 
 #[test]

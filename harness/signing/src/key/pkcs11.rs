@@ -53,7 +53,7 @@ impl TokenKey {
             let pin = from_uri.as_ref().map(|pin| pin.as_str()).or(pin).ok_or(Error::TokenPin)?;
             match session.login(UserType::User, Some(&pin.into())) {
                 Err(cryptoki::error::Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
-                result => result.map_err(failed("log in"))?,
+                result => result.map_err(|error| Error::TokenLogin(code(error)))?,
             }
         }
         let key = find_key(&session, uri, ObjectClass::PRIVATE_KEY)?;
@@ -195,12 +195,13 @@ fn incomplete() -> Error {
 }
 
 fn failed(what: &'static str) -> impl FnOnce(cryptoki::error::Error) -> Error {
-    move |error| {
-        // Of what the library says, the code's name is enough.
-        let reason = match error {
-            cryptoki::error::Error::Pkcs11(code, _) => format!("{code:?}"),
-            other => other.to_string(),
-        };
-        Error::Token { what, reason }
+    move |error| Error::Token { what, reason: code(error) }
+}
+
+/// Of what the library says, the code's name is enough.
+fn code(error: cryptoki::error::Error) -> String {
+    match error {
+        cryptoki::error::Error::Pkcs11(code, _) => format!("{code:?}"),
+        other => other.to_string(),
     }
 }

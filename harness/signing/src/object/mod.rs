@@ -60,7 +60,7 @@ pub enum ObjectError {
     #[error("not an eBPF object: it is for ELF machine {0}")]
     Machine(u16),
     /// Damaged.
-    #[error("damaged ELF file: {0}")]
+    #[error("damaged ELF file")]
     Elf(#[from] ::object::read::Error),
     /// A name that is not UTF-8.
     #[error("damaged object: it has a name that is not UTF-8")]
@@ -81,7 +81,7 @@ pub enum ObjectError {
     },
     /// Type information that makes no sense.
     #[error(".{0}")]
-    Btf(#[from] BtfError),
+    Btf(BtfError),
     /// Type information about instructions that makes no sense.
     #[error(".BTF.ext {0}")]
     BtfExt(&'static str),
@@ -139,6 +139,12 @@ pub enum ObjectError {
     /// No function outside of `.text`.
     #[error("the object has no programs")]
     NoPrograms,
+}
+
+impl From<BtfError> for ObjectError {
+    fn from(error: BtfError) -> Self {
+        ObjectError::Btf(error)
+    }
 }
 
 impl Object {

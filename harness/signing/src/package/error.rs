@@ -60,14 +60,15 @@ pub enum PackageError {
     #[error("there is no {METADATA}")]
     NoMetadata,
     /// Metadata that can't be read, or that the files contradict.
-    #[error("{METADATA}: {0}")]
+    #[error("{METADATA}")]
     Metadata(#[from] MetadataError),
     /// A file that can't be signed.
-    #[error("`{path}`: {error}")]
+    #[error("`{path}`")]
     Artifact {
         /// The file's path.
         path: String,
         /// What is wrong with it.
+        #[source]
         error: ArtifactError,
     },
     /// A package in a folder of another name.
@@ -82,8 +83,8 @@ pub enum PackageError {
     #[error("the package is not signed: there is no `{0}`")]
     Unsigned(&'static str),
     /// A signature that is none, or is wrong.
-    #[error("{0}")]
-    Signature(Error),
+    #[error(transparent)]
+    Signature(#[from] Error),
     /// A signature that does not count any more.
     #[error("the signature has expired")]
     Expired,

@@ -30,11 +30,11 @@ pub use file::File;
 pub use metadata::Metadata;
 pub use signed::SignedPackage;
 
+use crate::Digest;
 use crate::artifact::Artifact;
 use crate::certificate::{Certificate, Signer};
 use crate::cms;
 use crate::statement::{Entry, Kind, Statement};
-use crate::{Digest, Error};
 
 /// Bytes that an archive may have.
 pub const MAX_SIZE: usize = 64 << 20;
@@ -155,11 +155,5 @@ impl Package {
             }
         }
         entries
-    }
-}
-
-impl From<Error> for PackageError {
-    fn from(error: Error) -> Self {
-        PackageError::Signature(error)
     }
 }
