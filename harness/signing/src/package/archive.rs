@@ -15,7 +15,7 @@ use crate::Digest;
 const MAX_UNPACKED: u64 = 256 << 20;
 /// Bytes of a file.
 const MAX_FILE: u64 = 128 << 20;
-/// Files. A statement that the kernel takes can't list more.
+/// Files.
 const MAX_FILES: usize = 256;
 /// Unpacked bytes per packed byte. Deflate reaches 1032; programs are between 2 and 10.
 const MAX_RATIO: u64 = 100;

@@ -5,7 +5,6 @@ use serde::Deserialize;
 
 use super::{File, path};
 use crate::artifact::Artifact;
-use crate::program::NAME_LEN;
 
 /// The fields of l3afd's `BPFProgram` (`models/l3afd.go`) that a package decides. Those that a host decides, such as
 /// `seq_id` or `start_args`, may be there too; they are not looked at.
@@ -114,13 +113,13 @@ impl Metadata {
         }
 
         // Of an object for Windows, the programs are not known.
-        let Some(Artifact::LinuxObject(programs)) = find(&self.object_file).map(|index| &artifacts[index])
+        let Some(Artifact::LinuxObject { programs, .. }) =
+            find(&self.object_file).map(|index| &artifacts[index])
         else {
             return Ok(());
         };
         let entry = &self.entry_function_name;
-        let is_entry = |name: &str| name == entry || name.len() == NAME_LEN && entry.starts_with(name);
-        if !entry.is_empty() && !programs.iter().any(|program| is_entry(&program.name)) {
+        if !entry.is_empty() && !programs.iter().any(|program| program.whole_name() == entry) {
             return Err(MetadataError::NoProgram {
                 object: self.object_file.clone(),
                 program: entry.escape_debug().to_string(),

@@ -8,7 +8,7 @@
 //! | anything else | eBPF objects, user-mode programs, whatever they need |
 //! | `package.sha256` | the digests of all these files by path, as `sha256sum` writes them |
 //! | `package.pem` | the signer's certificate, and after it those between it and a CA |
-//! | `package.p7s` | the signature: a CMS message with a statement, as the kernel takes it |
+//! | `package.p7s` | the signature: CMS messages with a statement each, as the kernel takes them (see [`signature`](crate::signature)) |
 //!
 //! The statement lists `package.sha256` and every other file as a whole (kind 2), and whatever else vouches for their
 //! contents: each program of an eBPF object for Linux (kind 1), each PE image (kind 3). So the digests are bound by the
@@ -33,7 +33,7 @@ pub use signed::SignedPackage;
 use crate::Digest;
 use crate::artifact::Artifact;
 use crate::certificate::{Certificate, Signer};
-use crate::cms;
+use crate::signature;
 use crate::statement::{Entry, Kind, Statement};
 
 /// Bytes that an archive may have.
@@ -97,7 +97,7 @@ impl Package {
         &self.own_files
     }
 
-    /// The signature as the kernel takes it with each of the package's programs, if the package is verified.
+    /// The signature, if the package is verified.
     pub fn signature(&self) -> Option<&[u8]> {
         self.own_files.iter().find(|file| file.path == SIGNATURE).map(|file| file.content.as_slice())
     }
@@ -122,8 +122,7 @@ impl Package {
     ///
     /// # Errors
     ///
-    /// [`PackageError::Signature`], also if the statement is longer than the kernel takes: there can be some 200 files
-    /// and programs; [`PackageError::Entry`] if a path is too long for an archive.
+    /// [`PackageError::Signature`]; [`PackageError::Entry`] if a path is too long for an archive.
     pub fn sign(
         &self,
         signer: &Signer,
@@ -132,7 +131,7 @@ impl Package {
     ) -> Result<Vec<u8>, PackageError> {
         let index = index::write(&self.folder(), &self.files);
         let statement = Statement { expiry, entries: self.entries(index.as_bytes()) };
-        let message = cms::sign_attached(&statement.encode()?, signer)?;
+        let message = signature::sign(&statement, signer)?;
         let certificates = [signer.certificate()].into_iter().chain(intermediates);
         let certificates = certificates.map(Certificate::to_pem).collect::<String>();
 

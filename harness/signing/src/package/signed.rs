@@ -4,7 +4,8 @@ use super::{CERTIFICATES, File, INDEX, Package, PackageError, SIGNATURE, archive
 use crate::Digest;
 use crate::certificate::Certificate;
 use crate::cms::Message;
-use crate::statement::{Entry, Kind, Statement};
+use crate::signature;
+use crate::statement::{Entry, Kind};
 use crate::trust;
 
 /// Bytes that each of the signature's files may have: nobody has vouched for them when they are read.
@@ -20,7 +21,7 @@ pub struct SignedPackage {
     /// [`INDEX`], [`CERTIFICATES`] and [`SIGNATURE`].
     own_files: [File; 3],
     certificates: Vec<Certificate>,
-    message: Message,
+    messages: Vec<Message>,
 }
 
 impl SignedPackage {
@@ -53,8 +54,8 @@ impl SignedPackage {
         if *pem != certificates.iter().map(Certificate::to_pem).collect::<String>().as_bytes() {
             return Err(PackageError::Form);
         }
-        let message = Message::parse(&message.content)?;
-        Ok(SignedPackage { folder, platform, files, own_files, certificates, message })
+        let messages = signature::read(&message.content)?;
+        Ok(SignedPackage { folder, platform, files, own_files, certificates, messages })
     }
 
     /// The certificates in the package: the signer's, and those between it and a CA. They are to be trusted only if a
@@ -72,9 +73,9 @@ impl SignedPackage {
     /// [`PackageError::Unlisted`], [`PackageError::Missing`], [`PackageError::Different`], [`PackageError::Surplus`],
     /// and those of [`Package::new`].
     pub fn verify(self, signer: &Certificate, now: u64) -> Result<Package, PackageError> {
-        let SignedPackage { folder, platform, files, own_files, message, .. } = self;
+        let SignedPackage { folder, platform, files, own_files, messages, .. } = self;
         let [index, ..] = &own_files;
-        let statement = Statement::decode(message.verify(signer)?)?;
+        let statement = signature::verify(&messages, signer)?;
         if statement.is_expired(now) {
             return Err(PackageError::Expired);
         }
