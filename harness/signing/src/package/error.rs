@@ -71,14 +71,17 @@ pub enum PackageError {
         #[source]
         error: ArtifactError,
     },
-    /// A package in a folder of another name.
-    #[error("the files are in `{actual}`, but {METADATA} says `{expected}`")]
-    Folder {
-        /// Where they are.
+    /// A package whose archive or list of files says something else than its metadata.
+    #[error("the package is `{actual}`, but {METADATA} says `{expected}`")]
+    Contradiction {
+        /// The folder in the archive, or name, version and platform.
         actual: String,
-        /// Where they should be.
+        /// What it should be.
         expected: String,
     },
+    /// An archive whose files are not in one folder together.
+    #[error("`{0}` is not in the same folder as the other files")]
+    Folders(String),
     /// A package without a signature.
     #[error("the package is not signed: there is no `{0}`")]
     Unsigned(&'static str),

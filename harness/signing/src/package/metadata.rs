@@ -1,9 +1,8 @@
 //! `manifest.json`: what L3AF's l3afd is told of a package.
 
-use semver::Version;
 use serde::Deserialize;
 
-use super::{File, path};
+use super::{File, Version, path};
 use crate::artifact::Artifact;
 
 /// The fields of l3afd's `BPFProgram` (`models/l3afd.go`) that a package decides. Those that a host decides, such as
@@ -86,6 +85,8 @@ impl Metadata {
         let version = metadata.version.to_string();
         for (field, value) in
             [("name", &metadata.name), ("version", &version), ("artifact", &metadata.artifact)]
+                .into_iter()
+                .chain([("artifact", &metadata.folder().to_owned())])
         {
             path::check_component(value).map_err(|problem| MetadataError::Name {
                 field,
@@ -94,6 +95,12 @@ impl Metadata {
             })?;
         }
         Ok(metadata)
+    }
+
+    /// The folder of the archive that the files are in, which l3afd derives from the archive's name: all before the first
+    /// dot.
+    pub fn folder(&self) -> &str {
+        self.artifact.split('.').next().unwrap_or_default()
     }
 
     /// Checks that what the metadata names is there.
