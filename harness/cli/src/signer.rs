@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::Error;
 use bpfsig_signing::certificate::{Certificate, Signer};
-use bpfsig_signing::key::{CommandKey, Pkcs11Uri, PrivateKey, PublicKey, SigningKey, TokenKey};
+use bpfsig_signing::key::{
+    CommandKey, Pkcs11Uri, PrivateKey, PublicKey, SigningKey, TokenKey, token_certificate,
+};
 use clap::Args;
 use zeroize::Zeroizing;
 
@@ -23,8 +25,8 @@ pub struct SignerOptions {
     #[command(flatten)]
     key: KeyOptions,
 
-    /// The key's certificate
-    #[arg(long, value_name = "FILE")]
+    /// The key's certificate: a file, or a `pkcs11:` URI
+    #[arg(long, value_name = "FILE|URI")]
     cert: PathBuf,
 }
 
@@ -45,20 +47,33 @@ struct KeyOptions {
 impl SignerOptions {
     /// The signer that the options name, and the certificates after its own in the same file.
     pub fn signer_and_intermediates(&self) -> Result<(Signer, Vec<Certificate>)> {
-        let mut certificates = files::certificates(&self.cert)?;
+        let mut certificates = certificates(&self.cert)?;
         Ok((self.signer()?, certificates.split_off(1)))
     }
 
     /// The signer that the options name.
     pub fn signer(&self) -> Result<Signer> {
-        let certificate = files::certificate(&self.cert)?;
+        let certificate = certificates(&self.cert)?.swap_remove(0);
         let key = match (&self.key.key, &self.key.signer_command) {
             (Some(location), _) => key(location)?,
             (None, Some(command)) => command_key(command, certificate.public_key().clone())?,
             (None, None) => bail!("no key"),
         };
-        Signer::new(key, certificate).with_context(|| self.cert.display().to_string())
+        Signer::new(key, certificate).with_context(|| {
+            let name = self.cert.display().to_string();
+            name.split('?').next().unwrap_or_default().to_owned()
+        })
     }
+}
+
+/// The certificates in a file, or the one in a PKCS#11 token.
+fn certificates(location: &Path) -> Result<Vec<Certificate>> {
+    let Some(uri) = token_uri(location) else { return files::certificates(location) };
+    // What comes after it may have the PIN in it.
+    let name = uri.split('?').next().unwrap_or(uri);
+    let uri: Pkcs11Uri = uri.parse()?;
+    let certificate = with_passphrase(&format!("PIN of {name}"), |pin| token_certificate(&uri, pin));
+    Ok(vec![certificate.with_context(|| name.to_owned())?])
 }
 
 /// The signer with this key and this certificate.
