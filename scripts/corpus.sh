@@ -10,8 +10,7 @@ source scripts/common.sh
 
 packages=("$@")
 if [[ $# -eq 0 ]]; then
-	packages=(bpftop bpftune cilium-cli libbpf-tools libxdp1 oci-seccomp-bpf-hook opensnitch opensnitch-ebpf-modules
-		pktanon scx suricata systemd systemd-coredump udev xdp-tools)
+	packages=(bpftop bpftune libbpf-tools libxdp1 opensnitch opensnitch-ebpf-modules scx suricata systemd xdp-tools)
 fi
 
 # Fetches a package and unpacks it. Prints nothing, and fails, if there is none of this name.
@@ -61,10 +60,10 @@ for name in "${packages[@]}"; do
 		continue
 	fi
 	mkdir "$work/$name/objects"
-	# Each object once, wherever it is.
 	find "$work/$name/files" -type f -size +64c -print0 | while IFS= read -r -d '' file; do
 		carve "$file" "$work/$name/objects"
 	done
+	[[ -n $(ls "$work/$name/objects") ]] || echo "$name|-|no objects|"
 	find "$work/$name/objects" -type f -print0 | sort --zero-terminated | while IFS= read -r -d '' object; do
 		try "$name" "$object"
 	done
