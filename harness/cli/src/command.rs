@@ -41,7 +41,7 @@ enum Command {
 
 /// Runs the command that the arguments name.
 ///
-/// Exit codes: 0 success, 1 failure, 2 wrong usage (clap), 130 interrupted.
+/// Exit codes: 0 success, 1 failure, 2 wrong usage (clap), 130 interrupted, 141 nobody read the output.
 pub fn run(cli: Cli) -> ExitCode {
     match execute(cli.command) {
         Ok(code) => code,

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use bpfsig_signing::artifact::{Artifact, ArtifactError, Platform};
+use bpfsig_signing::artifact::{Artifact, Platform};
 use bpfsig_signing::certificate::Certificate;
-use bpfsig_signing::object::ObjectError;
+use bpfsig_signing::object::Choices;
 use bpfsig_signing::trust;
 
 /// Reads a file; the error names it.
@@ -25,18 +25,14 @@ pub fn certificates(path: &Path) -> Result<Vec<Certificate>> {
     trust::certificates(&read(path)?).with_context(|| path.display().to_string())
 }
 
-/// Recognises a file by its content.
-pub fn artifact(path: &Path, file: &[u8], platform: Option<Platform>) -> Result<Artifact> {
-    Artifact::of(file, platform).map_err(|error| {
-        let is_foreign = matches!(&error, ArtifactError::Object(ObjectError::UnknownSection { .. }));
-        let error = anyhow::Error::from(error);
-        let error = if is_foreign {
-            error.context("if it is made for Windows, say so with --platform windows")
-        } else {
-            error
-        };
-        error.context(path.display().to_string())
-    })
+/// Recognises a file by its content; if something is said about an object, this counts, and not what the signer of a
+/// signature in it has said. It is for the caller to name the file in an error.
+pub fn artifact(file: &[u8], platform: Option<Platform>, choices: &Choices) -> Result<Artifact> {
+    let artifact = match choices.is_empty() {
+        true => Artifact::of(file, platform)?,
+        false => Artifact::with_choices(file, platform, choices)?,
+    };
+    Ok(artifact)
 }
 
 /// Writes a file that must not exist yet. Where files have a mode, it gets this one.

@@ -15,12 +15,13 @@ use bpfsig_signing::description::Description;
 use bpfsig_signing::embed;
 use bpfsig_signing::facts::{BuildId, Facts};
 use bpfsig_signing::pe::Image;
+use bpfsig_signing::signature;
 use bpfsig_signing::statement::Statement;
 use clap::Args;
 use serde::Serialize;
 
 use super::files;
-use super::sign::PlatformOption;
+use super::sign::{ChoiceOptions, PlatformOption};
 
 /// Show what a signature vouches for, or what a signature of a file would bind
 ///
@@ -37,6 +38,9 @@ pub struct Options {
     #[command(flatten)]
     platform: PlatformOption,
 
+    #[command(flatten)]
+    choices: ChoiceOptions,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -47,12 +51,12 @@ pub fn run(options: Options) -> Result<()> {
     let certificate = options.cert.as_deref().map(files::certificate).transpose()?;
     let is_attestations =
         options.file.as_os_str().as_encoded_bytes().ends_with(attestation::SUFFIX.as_bytes());
-    let view = match Message::parse(&bytes) {
-        Ok(message) => View::of_message(&message, certificate.as_ref()),
+    let view = match signature::read(&bytes) {
+        Ok(messages) => View::of_signature(&messages, certificate.as_ref()),
         Err(_) if is_attestations => View::of_attestations(&bytes, certificate.as_ref()),
         Err(_) => {
-            let artifact = files::artifact(&options.file, &bytes, options.platform.platform)?;
-            View::of_file(&artifact, &bytes, certificate.as_ref())
+            let artifact = files::artifact(&bytes, options.platform.platform, &options.choices.choices());
+            artifact.and_then(|artifact| View::of_file(&artifact, &bytes, certificate.as_ref()))
         }
     };
     let view = view.with_context(|| options.file.display().to_string())?;
@@ -69,6 +73,9 @@ pub fn run(options: Options) -> Result<()> {
 struct View {
     /// What the file is.
     kind: String,
+    /// What is worth knowing of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<String>,
     /// What a signature of the file would bind.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     binds: Vec<Bound>,
@@ -107,7 +114,7 @@ struct Bound {
 
 #[derive(Serialize)]
 struct SignatureView {
-    format: &'static str,
+    format: String,
     /// Subject key identifier.
     signer: String,
     algorithm: String,
@@ -134,9 +141,14 @@ struct StatementView {
 }
 
 impl View {
-    fn of_message(message: &Message, certificate: Option<&Certificate>) -> Result<Self> {
-        let signature = Some(SignatureView::of_message(message, certificate)?);
-        Ok(Self { kind: "signature".to_owned(), binds: Vec::new(), signature, kernels: Vec::new() })
+    fn of_kind(kind: &impl ToString) -> Self {
+        let kind = kind.to_string();
+        Self { kind, remarks: Vec::new(), binds: Vec::new(), signature: None, kernels: Vec::new() }
+    }
+
+    fn of_signature(messages: &[Message], certificate: Option<&Certificate>) -> Result<Self> {
+        let signature = Some(SignatureView::of(messages, certificate)?);
+        Ok(Self { signature, ..Self::of_kind(&"signature") })
     }
 
     fn of_attestations(json: &[u8], certificate: Option<&Certificate>) -> Result<Self> {
@@ -146,7 +158,7 @@ impl View {
             KernelView::of(kernel, certificate).with_context(|| format!("kernel {build_id}"))
         };
         let kernels = kernels.map(view).collect::<Result<_>>()?;
-        Ok(Self { kind: "attestations".to_owned(), binds: Vec::new(), signature: None, kernels })
+        Ok(Self { kernels, ..Self::of_kind(&"attestations") })
     }
 
     fn of_file(artifact: &Artifact, bytes: &[u8], certificate: Option<&Certificate>) -> Result<Self> {
@@ -159,14 +171,16 @@ impl View {
         });
         let signature = match artifact {
             Artifact::PeImage(_) => SignatureView::of_image(bytes)?,
-            Artifact::LinuxObject(_) | Artifact::WindowsObject(_) => match embed::signature(bytes) {
-                Some(message) => Some(SignatureView::of_message(&Message::parse(message)?, certificate)?),
-                None => None,
-            },
+            Artifact::LinuxObject { .. } | Artifact::MapsOnly(_) | Artifact::WindowsObject(_) => {
+                match embed::signature(bytes) {
+                    Some(signature) => Some(SignatureView::of(&signature::read(signature)?, certificate)?),
+                    None => None,
+                }
+            }
             Artifact::File(_) => None,
         };
-        let kernels = Vec::new();
-        Ok(Self { kind: artifact.to_string(), binds: binds.collect(), signature, kernels })
+        let remarks = artifact.remarks().iter().map(ToString::to_string).collect();
+        Ok(Self { remarks, binds: binds.collect(), signature, ..Self::of_kind(artifact) })
     }
 }
 
@@ -186,21 +200,24 @@ impl KernelView {
         Ok(Self {
             build_id: kernel.build_id,
             release: kernel.release,
-            signature: SignatureView::of_message(&message, certificate)?,
+            signature: SignatureView::of(&[message], certificate)?,
             programs: kernel.programs.into_iter().map(view).collect::<Result<_>>()?,
         })
     }
 }
 
 impl SignatureView {
-    fn of_message(message: &Message, certificate: Option<&Certificate>) -> Result<Self> {
+    /// Of messages, of which there is at least one.
+    fn of(messages: &[Message], certificate: Option<&Certificate>) -> Result<Self> {
+        let message = &messages[0];
         let signers = certificate.filter(|certificate| certificate.subject_key_id() == message.signer());
-        let statement = match message.content() {
-            Some(content) => Some(StatementView::of(&Statement::decode(content)?)),
-            None => None,
-        };
+        let statement = signature::content(messages)?.as_ref().map(StatementView::of);
         Ok(Self {
-            format: if statement.is_some() { "CMS, attached statement" } else { "CMS, detached" },
+            format: match (&statement, messages) {
+                (None, _) => "CMS, detached".to_owned(),
+                (Some(_), [_]) => "CMS, attached statement".to_owned(),
+                (Some(_), _) => format!("{} CMS messages, attached statements", messages.len()),
+            },
             signer: message.signer().to_string(),
             algorithm: message.algorithm(),
             certificate: signers.map(CertificateView::of),
@@ -215,7 +232,7 @@ impl SignatureView {
         };
         let signer = signature.signer();
         Ok(Some(Self {
-            format: "Authenticode",
+            format: "Authenticode".to_owned(),
             signer: signer.subject_key_id().to_string(),
             algorithm: format!("{} with SHA-256", signer.public_key()),
             certificate: Some(CertificateView::of(signer)),
@@ -266,6 +283,9 @@ fn date(time: SystemTime) -> String {
 impl fmt::Display for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<11}{}", "kind", self.kind)?;
+        for remark in &self.remarks {
+            writeln!(f, "{:<11}{remark}", "note")?;
+        }
         for bound in &self.binds {
             write!(f, "{bound}")?;
         }
@@ -293,7 +313,7 @@ impl fmt::Display for KernelView {
 impl fmt::Display for SignatureView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut field = |name: &str, value: &str| writeln!(f, "{name:<11}{value}");
-        field("signature", self.format)?;
+        field("signature", &self.format)?;
         field("signer", &self.signer)?;
         field("algorithm", &self.algorithm)?;
         if let Some(certificate) = &self.certificate {
@@ -313,7 +333,7 @@ impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.program {
             Some(program) => {
-                writeln!(f, "{}  {} {}", self.digest, self.kind, program.name)?;
+                writeln!(f, "{}  {} {}", self.digest, self.kind, program.whole_name())?;
                 writeln!(f, "{}", program.manifest())
             }
             None => writeln!(f, "{}  {}", self.digest, self.kind),

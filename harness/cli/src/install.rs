@@ -1,4 +1,4 @@
-//! Installs packages into a directory, `NAME/VERSION/PLATFORM/`, and into the kernel.
+//! Installs packages into a directory, `NAME/VERSION/ARTIFACT/`, and into the kernel.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -11,9 +11,8 @@ use bpfsig_loading::keyring::Keyring;
 use bpfsig_loading::{self as bpf, LoadOptions, LoadedObject, Pins};
 use bpfsig_signing::attestation::{self, Attestations, KernelAttestation};
 use bpfsig_signing::object::Object;
-use bpfsig_signing::package::{self, Package};
+use bpfsig_signing::package::{self, Package, Version};
 use nix::fcntl::{Flock, FlockArg};
-use semver::Version;
 
 /// Loads the objects of a package and pins their programs and maps, for as long as the result is kept.
 ///
@@ -79,7 +78,7 @@ pub fn install(package: &Package, into: &Path) -> Result<PathBuf> {
             bail!("{name} {installed} is installed in {}; {version} is older", into.display());
         }
     }
-    let target = into.join(package.folder());
+    let target = into.join(package.place());
     ensure!(!target.exists(), "{} is installed", target.display());
 
     let staging = tempfile::Builder::new()
@@ -87,7 +86,7 @@ pub fn install(package: &Package, into: &Path) -> Result<PathBuf> {
         .tempdir_in(into)
         .with_context(|| format!("cannot write to {}", into.display()))?;
     for file in package.files().iter().chain(package.own_files()) {
-        let path = staging.path().join(package.folder()).join(&file.path);
+        let path = staging.path().join(package.place()).join(&file.path);
         write(&path, file).with_context(|| format!("cannot write {}", path.display()))?;
     }
     // The uppermost folder that is missing is moved there, and the rest in it.

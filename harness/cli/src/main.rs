@@ -3,6 +3,7 @@
 //! The commands here sign and verify, on any system; those in `linux/` load into the kernel that runs, those in `lab/` build
 //! kernels and measure.
 
+mod closed_pipe;
 mod command;
 mod files;
 mod generate;
@@ -26,5 +27,5 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    command::run(command::Cli::parse())
+    closed_pipe::catch(|| command::run(command::Cli::parse()))
 }

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use bpfsig_loading::keyring::Keyring;
 use bpfsig_signing::certificate::{Certificate, Purpose};
-use bpfsig_signing::package::{File, MAX_SIZE, METADATA, Package, SignedPackage};
+use bpfsig_signing::package::{self, File, MAX_SIZE, METADATA, Package, SignedPackage};
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::{Args, Subcommand};
 use walkdir::WalkDir;
@@ -17,17 +17,17 @@ use super::keygen::PenOptions;
 use super::signer::SignerOptions;
 use super::{files, sign};
 #[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
 use crate::install;
 
 /// Make, check and install packages: programs for the kernel and for users together, with one signature
 #[derive(Subcommand)]
 pub enum Command {
-    /// Sign the files in a directory and pack them into a .tar.gz
+    /// Sign the files in a directory or in a .tar.gz, and pack them into a .tar.gz
     ///
-    /// The directory has a manifest.json, with the field names of L3AF's l3afd: name, version (semantic), artifact, and,
-    /// if there is such a thing, object_file, entry_function_name, prog_type, map_name, cmd_start, cmd_stop, cmd_status,
-    /// cmd_config, cmd_update.
+    /// Among them is a manifest.json, with the field names of L3AF's l3afd: name, version (2.1.0, 2.1, v2.1.0 or latest),
+    /// artifact, and, if there is such a thing, object_file, entry_function_name, prog_type, map_name, cmd_start, cmd_stop,
+    /// cmd_status, cmd_config, cmd_update. In the package, all are in a folder that is called like the artifact up to the
+    /// first dot, which is where l3afd looks; in a .tar.gz, they have to be in it already.
     Create {
         #[command(flatten)]
         signer: SignerOptions,
@@ -47,8 +47,13 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
 
-        /// The directory
-        directory: PathBuf,
+        /// The manifest.json, if it is not among the files
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+
+        /// The directory, or the archive
+        #[arg(value_name = "DIRECTORY|ARCHIVE")]
+        source: PathBuf,
     },
     /// Check a package, without a kernel
     Verify {
@@ -58,7 +63,10 @@ pub enum Command {
         /// The package
         package: PathBuf,
     },
-    /// Check a package and unpack it into NAME/VERSION/PLATFORM/, all of it or nothing
+    /// Check a package and unpack it into NAME/VERSION/ARTIFACT/, all of it or nothing
+    ///
+    /// ARTIFACT is the artifact's name up to the first dot: this is where l3afd looks. An older version never follows a
+    /// newer one, whatever their platforms: 2.1 and v2.1 are 2.1.0, and latest is newer than any number.
     #[cfg(target_os = "linux")]
     Install {
         #[command(flatten)]
@@ -106,9 +114,8 @@ pub struct TrustOptions {
 
 pub fn run(command: Command) -> Result<()> {
     match command {
-        Command::Create { signer, pen, platform, days, output, directory } => {
-            let package = Package::new(&platform, read_directory(&directory)?)
-                .with_context(|| directory.display().to_string())?;
+        Command::Create { signer, pen, platform, days, output, manifest, source } => {
+            let package = read_source(&source, manifest.as_deref(), &platform)?;
             let (signer, intermediates) = signer.signer_and_intermediates()?;
             for purpose in purposes(&package) {
                 let usage = ExpectedUsage::new(purpose, pen.pen);
@@ -172,9 +179,40 @@ impl TrustOptions {
     }
 }
 
+/// A package of the files in a directory or an archive, and a manifest that may be elsewhere.
+fn read_source(source: &Path, manifest: Option<&Path>, platform: &str) -> Result<Package> {
+    let (folder, mut files) = if source.is_file() {
+        let (folder, files) =
+            package::unpack(&files::read(source)?).with_context(|| source.display().to_string())?;
+        (Some(folder), files)
+    } else {
+        (None, read_directory(source)?)
+    };
+    if let Some(manifest) = manifest {
+        files.retain(|file| file.path != METADATA);
+        files.push(File { path: METADATA.to_owned(), content: files::read(manifest)? });
+    }
+    ensure!(
+        files.iter().any(|file| file.path == METADATA),
+        "{} has no {METADATA}: --manifest says where there is one",
+        source.display()
+    );
+    let package = Package::new(platform, files).with_context(|| source.display().to_string())?;
+    if let Some(folder) = folder {
+        ensure!(
+            folder == package.folder(),
+            "{}: the files are in `{folder}`, but l3afd looks for `{}` in `{}`",
+            source.display(),
+            package.metadata().artifact,
+            package.folder()
+        );
+    }
+    Ok(package)
+}
+
 /// All files below a directory.
 fn read_directory(directory: &Path) -> Result<Vec<File>> {
-    ensure!(directory.is_dir(), "{} is no directory", directory.display());
+    ensure!(directory.is_dir(), "{} is neither a directory nor an archive", directory.display());
     let mut found = Vec::new();
     for entry in WalkDir::new(directory) {
         let entry = entry?;
@@ -190,7 +228,6 @@ fn read_directory(directory: &Path) -> Result<Vec<File>> {
         let content = fs::read(path).with_context(|| path.display().to_string())?;
         found.push(File { path: name.to_owned(), content });
     }
-    ensure!(found.iter().any(|file| file.path == METADATA), "{} has no {METADATA}", directory.display());
     Ok(found)
 }
 
@@ -205,7 +242,7 @@ fn purposes(package: &Package) -> Vec<Purpose> {
 
 /// Says what is in a package.
 fn print(package: &Package) {
-    println!("{}", package.folder());
+    println!("{}, in {}", package.title(), package.place());
     for (file, artifact) in package.artifacts() {
         println!("  {}: {artifact}", file.path);
         for line in sign::lines(artifact) {

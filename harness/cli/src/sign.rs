@@ -7,14 +7,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::artifact::{Artifact, Platform};
 use bpfsig_signing::attestation;
-use bpfsig_signing::certificate::{DOCUMENTATION_PEN, Purpose, Signer};
+use bpfsig_signing::authenticode::{self, AuthenticodeError};
+use bpfsig_signing::certificate::{Certificate, Purpose, Signer};
 use bpfsig_signing::description::{Description, to_json};
+use bpfsig_signing::object::Choices;
+use bpfsig_signing::pe::Image;
 use bpfsig_signing::statement::Statement;
 use bpfsig_signing::trust::{self, ExpectedUsage};
-use bpfsig_signing::{authenticode, cms, embed};
+use bpfsig_signing::{embed, signature};
 use clap::{Args, ValueEnum};
 
 use super::files;
+use super::keygen::PenOptions;
 use super::signer::SignerOptions;
 
 /// Sign eBPF objects, PE images and any other files: one signature for all of them
@@ -42,8 +46,23 @@ pub struct Options {
     #[arg(long, value_name = "OUTPUT")]
     output: Option<PathBuf>,
 
+    /// Sign although `verify` will not accept the signer's certificate: it has expired, is not valid yet, is for something
+    /// else, or is itself signed with an algorithm such as SHA-1
+    #[arg(long)]
+    any_cert: bool,
+
+    /// With --embed, replace the Authenticode signature that somebody else has put into a PE image
+    #[arg(long, requires = "embed")]
+    replace: bool,
+
+    #[command(flatten)]
+    pen: PenOptions,
+
     #[command(flatten)]
     platform: PlatformOption,
+
+    #[command(flatten)]
+    choices: ChoiceOptions,
 
     /// Files to sign
     #[arg(required = true, value_name = "FILE")]
@@ -64,6 +83,39 @@ pub struct PlatformOption {
     pub platform: Option<Platform>,
 }
 
+/// What `sign` and `inspect` are told of an object. For `verify` and `load`, it is beside the signature.
+#[derive(Args, Clone)]
+pub struct ChoiceOptions {
+    /// What kind of programs a section holds whose name does not say it: a section name that libbpf knows (xdp, tc,
+    /// kprobe/FUNCTION, …). Can be given several times
+    #[arg(long = "type", value_name = "SECTION=TYPE", value_parser = pair)]
+    types: Vec<(String, String)>,
+
+    /// What a program attaches to whose section is just called fentry, fexit, lsm, freplace and the like. Can be given
+    /// several times
+    #[arg(long = "target-function", value_name = "PROGRAM=FUNCTION", value_parser = pair)]
+    targets: Vec<(String, String)>,
+}
+
+impl ChoiceOptions {
+    pub fn choices(&self) -> Choices {
+        Choices {
+            types: self.types.iter().cloned().collect(),
+            targets: self.targets.iter().cloned().collect(),
+        }
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("there is no `=` in it")?;
+    let name = name.trim_start_matches('?');
+    if name.is_empty() || value.is_empty() {
+        Err("a side of the `=` is empty")
+    } else {
+        Ok((name.into(), value.into()))
+    }
+}
+
 /// A file that is to be signed.
 struct Input<'p> {
     path: &'p Path,
@@ -81,13 +133,19 @@ pub fn run(options: Options) -> Result<()> {
     };
 
     let signer = options.signer.signer()?;
+    let choices = options.choices.choices();
     let mut inputs = Vec::new();
     let mut entries = Vec::new();
     for path in &options.files {
         let bytes = files::read(path)?;
-        let artifact = files::artifact(path, &bytes, options.platform.platform)?;
+        let artifact = files::artifact(&bytes, options.platform.platform, &choices)
+            .with_context(|| path.display().to_string())?;
         for line in lines(&artifact) {
             println!("{line}  {}", path.display());
+        }
+        for remark in artifact.remarks() {
+            let kind = if remark.is_warning() { "warning: " } else { "" };
+            eprintln!("bpfsig: {kind}{}: {remark}", path.display());
         }
         for entry in artifact.entries() {
             if !entries.contains(&entry) {
@@ -96,12 +154,15 @@ pub fn run(options: Options) -> Result<()> {
         }
         inputs.push(Input { path, bytes, artifact });
     }
+    if output.is_some() || inputs.iter().any(|input| !matches!(input.artifact, Artifact::PeImage(_))) {
+        options.check(signer.certificate(), Purpose::Program)?;
+    }
     let statement = Statement { expiry: expiry(options.days)?, entries };
-    let signature = cms::sign_attached(&statement.encode()?, &signer)?;
+    let signature = signature::sign(&statement, &signer)?;
 
     match output {
-        Some(output) => write(&output, &signature, &inputs)?,
-        None => put_inside(&inputs, &signature, &signer)?,
+        Some(output) => write(&output, &signature, &inputs, &choices)?,
+        None => options.put_inside(&inputs, &signature, &signer, &choices)?,
     }
     println!("signed by {}", signer.certificate().subject_key_id());
     Ok(())
@@ -114,57 +175,95 @@ pub fn lines(artifact: &Artifact) -> Vec<String> {
         [] => entries.map(|entry| format!("{}  {artifact}", entry.digest)).collect(),
         programs => {
             let programs = entries.zip(programs);
-            programs.map(|(entry, program)| format!("{}  program {}", entry.digest, program.name)).collect()
+            programs
+                .map(|(entry, program)| format!("{}  program {}", entry.digest, program.whole_name()))
+                .collect()
         }
     }
 }
 
 /// Writes the signature, and beside it what it is about.
-fn write(output: &Path, signature: &[u8], inputs: &[Input<'_>]) -> Result<()> {
+fn write(output: &Path, signature: &[u8], inputs: &[Input<'_>], choices: &Choices) -> Result<()> {
     let programs: Vec<Description> =
         inputs.iter().flat_map(|input| input.artifact.programs()).cloned().collect();
     if !programs.is_empty() {
-        files::replace(&descriptions_path(output), to_json(&programs).as_bytes())?;
+        files::replace(&descriptions_path(output), to_json(&programs, choices).as_bytes())?;
     }
     files::replace(output, signature)?;
     println!("{}: {} bytes", output.display(), signature.len());
     Ok(())
 }
 
-/// Puts the signature into all files, or, if there is one that has no room for it, into none.
-fn put_inside(inputs: &[Input<'_>], signature: &[u8], signer: &Signer) -> Result<()> {
-    let mut signed = Vec::new();
-    for Input { path, bytes, artifact } in inputs {
-        let file = match artifact {
-            Artifact::LinuxObject(programs) => {
-                embed::write(bytes, signature, to_json(programs).as_bytes()).map_err(anyhow::Error::from)
+impl Options {
+    /// Refuses a certificate that `verify` would refuse, or warns of it if that is wanted.
+    fn check(&self, certificate: &Certificate, purpose: Purpose) -> Result<()> {
+        let usage = ExpectedUsage::new(purpose, self.pen.pen);
+        let result = trust::check(certificate, &usage, SystemTime::now())
+            .and_then(|()| trust::check_algorithm(certificate));
+        match result {
+            Err(error) if self.any_cert => {
+                eprintln!("bpfsig: warning: {error}: `verify` will refuse the signature");
+                Ok(())
             }
-            Artifact::WindowsObject(_) => embed::write(bytes, signature, &[]).map_err(anyhow::Error::from),
-            Artifact::PeImage(_) => sign_image(bytes, signer),
-            Artifact::File(_) => Err(anyhow::anyhow!(
-                "only eBPF objects and PE images have room for a signature; leave out --embed to have it in a file \
-                 of its own"
-            )),
-        };
-        signed.push((path, file.with_context(|| path.display().to_string())?));
-        let beside = signature_path(path);
-        if beside.exists() {
-            eprintln!("bpfsig: warning: {} is there, too, and is what counts: remove it", beside.display());
+            result => result.context("`verify` would refuse the signature (--any-cert signs all the same)"),
         }
     }
-    for (path, file) in signed {
-        files::replace(path, &file)?;
-        println!("{}: {} bytes", path.display(), file.len());
-    }
-    Ok(())
-}
 
-/// Signs an image, unless with a certificate that is for something else: nobody would accept that.
-fn sign_image(image: &[u8], signer: &Signer) -> Result<Vec<u8>> {
-    let usage = ExpectedUsage::new(Purpose::Code, DOCUMENTATION_PEN);
-    trust::check(signer.certificate(), &usage, SystemTime::now())
-        .context("Authenticode (see `keygen signer --purpose code`)")?;
-    Ok(authenticode::sign(image, signer)?)
+    /// Puts the signature into all files, or, if there is one that has no room for it, into none.
+    fn put_inside(
+        &self,
+        inputs: &[Input<'_>],
+        signature: &[u8],
+        signer: &Signer,
+        choices: &Choices,
+    ) -> Result<()> {
+        let mut signed = Vec::new();
+        for Input { path, bytes, artifact } in inputs {
+            let file = match artifact {
+                Artifact::LinuxObject { programs, .. } => {
+                    let json = to_json(programs, choices);
+                    embed::write(bytes, signature, json.as_bytes()).map_err(anyhow::Error::from)
+                }
+                Artifact::WindowsObject(_) | Artifact::MapsOnly(_) => {
+                    embed::write(bytes, signature, &[]).map_err(anyhow::Error::from)
+                }
+                Artifact::PeImage(_) => self.sign_image(bytes, signer),
+                Artifact::File(_) => Err(anyhow::anyhow!(
+                    "only eBPF objects and PE images have room for a signature; leave out --embed to have it in a \
+                     file of its own"
+                )),
+            };
+            signed.push((path, file.with_context(|| path.display().to_string())?));
+            let beside = signature_path(path);
+            if beside.exists() {
+                eprintln!(
+                    "bpfsig: warning: {} is there, too, and is what counts: remove it",
+                    beside.display()
+                );
+            }
+        }
+        for (path, file) in signed {
+            files::replace(path, &file)?;
+            println!("{}: {} bytes", path.display(), file.len());
+        }
+        Ok(())
+    }
+
+    /// Signs an image, but not over somebody else's signature unless that is wanted.
+    fn sign_image(&self, image: &[u8], signer: &Signer) -> Result<Vec<u8>> {
+        self.check(signer.certificate(), Purpose::Code)
+            .context("Authenticode (see `keygen signer --purpose code`)")?;
+        let earlier = match authenticode::Signature::read(&Image::parse(image)?) {
+            Err(AuthenticodeError::Unsigned) => None,
+            Ok(earlier) if earlier.signer().subject_key_id() == signer.certificate().subject_key_id() => None,
+            Ok(earlier) => Some(format!("it is signed by `{}`", earlier.signer().subject())),
+            Err(error) => Some(format!("there is a signature in it already ({error})")),
+        };
+        if let Some(earlier) = earlier.filter(|_| !self.replace) {
+            bail!("{earlier}: --replace puts the new signature in its place");
+        }
+        Ok(authenticode::sign(image, signer)?)
+    }
 }
 
 /// Where the signature of a file is when nobody says otherwise: beside it.

@@ -10,8 +10,8 @@ use super::{files, sign};
 
 /// A signature that has been found. Nothing of it has been checked.
 pub struct FoundSignature {
-    /// The CMS message.
-    pub message: Vec<u8>,
+    /// The CMS message, or several (see [`bpfsig_signing::signature`]).
+    pub signature: Vec<u8>,
     /// Descriptions of the programs that were signed, as JSON; empty if there are none.
     pub descriptions: Vec<u8>,
     /// The file or the section that it is in, for messages.
@@ -28,13 +28,13 @@ impl FoundSignature {
         let beside = sign::signature_path(path);
         if let Some(file) = given.or_else(|| beside.exists().then_some(&*beside)) {
             return Ok(Some(Self {
-                message: files::read(file)?,
+                signature: files::read(file)?,
                 descriptions: fs::read(sign::descriptions_path(file)).unwrap_or_default(),
                 place: file.display().to_string(),
             }));
         }
-        Ok(embed::signature(bytes).map(|message| Self {
-            message: message.to_vec(),
+        Ok(embed::signature(bytes).map(|signature| Self {
+            signature: signature.to_vec(),
             descriptions: embed::descriptions(bytes).unwrap_or_default().to_vec(),
             place: format!("section {}", embed::SIGNATURE),
         }))

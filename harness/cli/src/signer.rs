@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::Error;
 use bpfsig_signing::certificate::{Certificate, Signer};
-use bpfsig_signing::key::{CommandKey, Pkcs11Uri, PrivateKey, PublicKey, SigningKey, TokenKey};
+use bpfsig_signing::key::{
+    CommandKey, Pkcs11Uri, PrivateKey, PublicKey, SigningKey, TokenKey, token_certificate,
+};
 use clap::Args;
 use zeroize::Zeroizing;
 
@@ -23,8 +25,8 @@ pub struct SignerOptions {
     #[command(flatten)]
     key: KeyOptions,
 
-    /// The key's certificate
-    #[arg(long, value_name = "FILE")]
+    /// The key's certificate: a file, or a `pkcs11:` URI
+    #[arg(long, value_name = "FILE|URI")]
     cert: PathBuf,
 }
 
@@ -45,20 +47,33 @@ struct KeyOptions {
 impl SignerOptions {
     /// The signer that the options name, and the certificates after its own in the same file.
     pub fn signer_and_intermediates(&self) -> Result<(Signer, Vec<Certificate>)> {
-        let mut certificates = files::certificates(&self.cert)?;
+        let mut certificates = certificates(&self.cert)?;
         Ok((self.signer()?, certificates.split_off(1)))
     }
 
     /// The signer that the options name.
     pub fn signer(&self) -> Result<Signer> {
-        let certificate = files::certificate(&self.cert)?;
+        let certificate = certificates(&self.cert)?.swap_remove(0);
         let key = match (&self.key.key, &self.key.signer_command) {
             (Some(location), _) => key(location)?,
             (None, Some(command)) => command_key(command, certificate.public_key().clone())?,
             (None, None) => bail!("no key"),
         };
-        Signer::new(key, certificate).with_context(|| self.cert.display().to_string())
+        Signer::new(key, certificate).with_context(|| {
+            let name = self.cert.display().to_string();
+            name.split('?').next().unwrap_or_default().to_owned()
+        })
     }
+}
+
+/// The certificates in a file, or the one in a PKCS#11 token.
+fn certificates(location: &Path) -> Result<Vec<Certificate>> {
+    let Some(uri) = token_uri(location) else { return files::certificates(location) };
+    // What comes after it may have the PIN in it.
+    let name = uri.split('?').next().unwrap_or(uri);
+    let uri: Pkcs11Uri = uri.parse()?;
+    let certificate = with_passphrase(&format!("PIN of {name}"), |pin| token_certificate(&uri, pin));
+    Ok(vec![certificate.with_context(|| name.to_owned())?])
 }
 
 /// The signer with this key and this certificate.
@@ -100,23 +115,30 @@ pub fn token_uri(location: &Path) -> Option<&str> {
     location.to_str().filter(|text| text.starts_with(Pkcs11Uri::SCHEME))
 }
 
-/// Opens a key, with a passphrase if it turns out that it needs one.
+/// Opens a key; if it needs a passphrase, with the one in the environment, or else the one that is typed.
 fn with_passphrase<T>(prompt: &str, open: impl Fn(Option<&str>) -> Result<T, Error>) -> Result<T> {
     match open(None) {
-        Err(Error::KeyEncrypted | Error::TokenPin) => Ok(open(Some(&passphrase(prompt)?))?),
+        Err(Error::KeyEncrypted | Error::TokenPin) => match env::var(PASSPHRASE) {
+            Ok(passphrase) => {
+                let passphrase = Zeroizing::new(passphrase);
+                open(Some(&passphrase)).map_err(|error| match error {
+                    Error::KeyPassphrase(_) | Error::TokenLogin(_) => anyhow::Error::from(error)
+                        .context(format!("the passphrase or PIN in {PASSPHRASE} is wrong")),
+                    error => error.into(),
+                })
+            }
+            Err(VarError::NotUnicode(_)) => bail!("{PASSPHRASE} is not UTF-8"),
+            Err(VarError::NotPresent) => Ok(open(Some(&ask(prompt)?))?),
+        },
         result => Ok(result?),
     }
 }
 
-/// The passphrase in the environment, or what is typed at the terminal.
-fn passphrase(prompt: &str) -> Result<Zeroizing<String>> {
-    match env::var(PASSPHRASE) {
+/// What is typed at the terminal.
+fn ask(prompt: &str) -> Result<Zeroizing<String>> {
+    match rpassword::prompt_password(format!("{prompt}: ")) {
         Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
-        Err(VarError::NotUnicode(_)) => bail!("{PASSPHRASE} is not UTF-8"),
-        Err(VarError::NotPresent) => match rpassword::prompt_password(format!("{prompt}: ")) {
-            Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Err(Interrupted.into()),
-            Err(error) => Err(error).with_context(|| format!("no terminal to ask for it; set {PASSPHRASE}")),
-        },
+        Err(error) if error.kind() == ErrorKind::Interrupted => Err(Interrupted.into()),
+        Err(error) => Err(error).with_context(|| format!("no terminal to ask for it; set {PASSPHRASE}")),
     }
 }

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::artifact::Artifact;
 use bpfsig_signing::authenticode::Signature;
 use bpfsig_signing::certificate::{Certificate, Purpose};
-use bpfsig_signing::cms::Message;
 use bpfsig_signing::description::{Description, from_json};
 use bpfsig_signing::pe::{self, Image};
+use bpfsig_signing::signature;
 use bpfsig_signing::statement::{Entry, Kind, Statement};
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::Args;
@@ -53,7 +53,9 @@ pub fn run(options: Options) -> Result<()> {
     let signers = Signers::new(&options)?;
     let mut failed = Vec::new();
     for path in &options.files {
-        let outcome = check(path, &options, &signers).with_context(|| path.display().to_string());
+        let outcome = files::read(path).and_then(|file| {
+            check(path, &file, &options, &signers).with_context(|| path.display().to_string())
+        });
         match outcome {
             Ok(true) => {}
             Ok(false) => failed.push(path.display().to_string()),
@@ -90,9 +92,10 @@ impl Signers {
         })
     }
 
-    /// The statement in a message that one of the signers has signed.
-    fn statement(&self, message: &[u8]) -> Result<(Statement, &Certificate)> {
-        let message = Message::parse(message)?;
+    /// What a signature lists that one of the signers has made.
+    fn statement(&self, signature: &[u8]) -> Result<(Statement, &Certificate)> {
+        let messages = signature::read(signature)?;
+        let message = &messages[0];
         let mut known = self.certificates.iter().take(1).chain(&self.cas);
         let signer =
             match (known.find(|known| known.subject_key_id() == message.signer()), &*self.certificates) {
@@ -101,7 +104,7 @@ impl Signers {
                     bail!("signed by key {}: say with --cert where its certificate is", message.signer())
                 }
             };
-        let statement = Statement::decode(message.verify(signer)?)?;
+        let statement = signature::verify(&messages, signer)?;
         let seconds = self.now.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
         ensure!(!statement.is_expired(seconds), "the signature has expired");
         self.trust(signer, &[], Purpose::Program)?;
@@ -123,22 +126,25 @@ impl Signers {
 }
 
 /// Checks one file, and says what was checked. An error is for what keeps it from being checked at all.
-fn check(path: &Path, options: &Options, signers: &Signers) -> Result<bool> {
-    let file = files::read(path)?;
-    let found = match FoundSignature::of(path, &file, options.signature.as_deref())? {
+fn check(path: &Path, file: &[u8], options: &Options, signers: &Signers) -> Result<bool> {
+    let found = match FoundSignature::of(path, file, options.signature.as_deref())? {
         Some(found) => found,
-        None if pe::is_pe(&file) => return check_image(path, &file, signers),
+        None if pe::is_pe(file) => return check_image(path, file, signers),
         None => bail!("no signature in it and no {}", sign::signature_path(path).display()),
     };
-    let FoundSignature { message, descriptions, place } = found;
-    let (statement, signer) = signers.statement(&message).with_context(|| place.clone())?;
-    let artifact = files::artifact(path, &file, options.platform.platform)?;
+    let FoundSignature { signature, descriptions, place } = found;
+    let (statement, signer) = signers.statement(&signature).with_context(|| place.clone())?;
+    let descriptions = from_json(&descriptions).unwrap_or_default();
+    let artifact = files::artifact(file, options.platform.platform, &descriptions.choices)?;
     println!("{}: {artifact}, signed by `{}` in {place}", path.display(), signer.subject());
-    Ok(report(&artifact, &statement, &descriptions))
+    for remark in artifact.remarks() {
+        println!("  {remark}");
+    }
+    Ok(report(&artifact, &statement, descriptions.programs))
 }
 
 /// Says of each thing in a file whether it was signed, and if not, in what it differs from what was.
-fn report(artifact: &Artifact, statement: &Statement, descriptions: &[u8]) -> bool {
+fn report(artifact: &Artifact, statement: &Statement, descriptions: Vec<Description>) -> bool {
     let signed = signed_programs(statement, descriptions);
     let mut all = true;
     for (index, (entry, line)) in artifact.entries().iter().zip(sign::lines(artifact)).enumerate() {
@@ -158,8 +164,7 @@ fn report(artifact: &Artifact, statement: &Statement, descriptions: &[u8]) -> bo
 }
 
 /// Descriptions of programs, without those that the statement does not list: they describe something else.
-pub fn signed_programs(statement: &Statement, descriptions: &[u8]) -> Vec<Description> {
-    let mut signed = from_json(descriptions).unwrap_or_default();
+pub fn signed_programs(statement: &Statement, mut signed: Vec<Description>) -> Vec<Description> {
     signed.retain(|program| statement.lists(&Entry { kind: Kind::PROGRAM, digest: program.digest() }));
     signed
 }

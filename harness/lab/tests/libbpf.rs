@@ -105,6 +105,8 @@ unsafe fn expected_map(map: *mut sys::bpf_map) -> MapDefinition {
             inner: (!inner.is_null()).then(|| Box::new(expected_map(inner))),
             contents: copy(value.cast::<u8>(), size as usize),
             frozen: sys::bpf_map__is_internal(map) && sys::bpf_map__map_flags(map) & F_RDONLY_PROG != 0,
+            numa_node: sys::bpf_map__numa_node(map),
+            ..MapDefinition::default()
         }
     }
 }

@@ -4,10 +4,12 @@
 
 #![cfg(target_os = "linux")]
 
+mod arena;
 mod attach;
 mod build_id;
 mod gen_loader;
 mod info;
+mod kconfig;
 mod kernel_btf;
 pub mod keyring;
 mod libbpf;

@@ -7,11 +7,16 @@ use anyhow::{Context, Result};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
 
+use super::arena;
+use super::kconfig;
 use super::libbpf::{map_freeze, map_update};
 use super::syscall::{self, MapCreate};
 
 /// `BPF_MAP_TYPE_PERF_EVENT_ARRAY`, which by default has an entry for each CPU.
 const MAP_TYPE_PERF_EVENT_ARRAY: u32 = 4;
+
+/// `BPF_MAP_TYPE_ARENA`.
+const MAP_TYPE_ARENA: u32 = 33;
 
 /// Creates the maps that a program refers to, in the order of its slots. `btf` is the program's.
 ///
@@ -38,6 +43,7 @@ pub fn create_map(map: &MapDefinition, btf: Option<BorrowedFd<'_>>) -> Result<Ow
         value_size: map.value_size,
         max_entries,
         map_flags: map.flags,
+        numa_node: map.numa_node,
         inner_map_fd: inner.as_ref().map_or(0, syscall::number),
         map_name: syscall::object_name(&map.name),
         btf_fd: btf.as_ref().filter(|_| with_types).map_or(0, syscall::number),
@@ -52,6 +58,13 @@ pub fn create_map(map: &MapDefinition, btf: Option<BorrowedFd<'_>>) -> Result<Ow
 }
 
 fn fill(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
+    if map.map_type == MAP_TYPE_ARENA {
+        return arena::place(fd, map);
+    }
+    if !map.host.is_empty() {
+        // SAFETY: the value has `value_size` bytes, and the key of an array has four.
+        return Ok(unsafe { map_update(fd, &0u32.to_ne_bytes(), &kconfig::value(map)?) }?);
+    }
     if !map.contents.is_empty() {
         let size = map.value_size as usize;
         for (index, value) in (0u32..).zip(map.contents.chunks(size)) {

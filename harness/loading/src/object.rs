@@ -11,12 +11,14 @@ use bpfsig_signing::attestation::KernelAttestation;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::{Initial, InitialEntry, Object, StructOps};
 use bpfsig_signing::program::Program;
+use bpfsig_signing::signature;
+use bpfsig_signing::statement::{Entry, Kind};
 use libbpf_rs::libbpf_sys as sys;
 use nix::errno::Errno;
 
 use super::kernel_btf;
 use super::keyring::Keyring;
-use super::libbpf::{load_btf, map_update};
+use super::libbpf::{load_btf, map_freeze, map_update};
 use super::maps::create_map;
 use super::prog_load::{Attest, LoadContext, PreparedLoad};
 use super::struct_ops::Table;
@@ -26,7 +28,7 @@ use super::target::LoadTarget;
 /// How to load an object.
 #[derive(Clone, Copy, Default)]
 pub struct LoadOptions<'a> {
-    /// The CMS message that covers its programs; none: unsigned.
+    /// The signature that covers its programs: a CMS message, or several (see [`signature`]); none: unsigned.
     pub signature: Option<&'a [u8]>,
     /// Where the kernel is to look for the signer.
     pub keyring: Keyring,
@@ -109,7 +111,8 @@ impl LoadedObject {
             "the running kernel does not check signatures: {} is missing",
             sysctl::SIGNATURE
         );
-        let btf = object.programs().iter().find_map(|program| program.btf.as_deref());
+        let of_programs = object.programs().iter().find_map(|program| program.btf.as_deref());
+        let btf = of_programs.or_else(|| object.btf().filter(|_| object.programs().is_empty()));
         let btf = btf.map(load_btf).transpose().context("loading the BTF")?;
         let btf = btf.as_ref().map(AsFd::as_fd);
         let tables = object.struct_ops().iter().map(|table| Table::of(table, &*kernel_btf::vmlinux()?));
@@ -135,6 +138,10 @@ impl LoadedObject {
                 result = load_program(program, object, &maps, btf, &options);
             }
             programs.push(Some(result?));
+        }
+        // Not before: a signature covers what is in a frozen map, and this is for the host to say.
+        for (map, definition) in maps.iter().zip(object.maps()).filter(|(_, map)| !map.host.is_empty()) {
+            map_freeze(map.fd.as_fd()).with_context(|| format!("freezing map {}", definition.name))?;
         }
         for entry in object.entries() {
             fill_entry(entry, object, &maps, &programs)?;
@@ -217,7 +224,7 @@ fn load_program(
         btf: btf.filter(|_| program.btf.is_some()),
         maps: slots(&program, object, maps),
         target: Some(&target),
-        signature: options.signature,
+        signature: options.signature.map(|signature| message_for(signature, &program)).transpose()?,
         keyring: options.keyring,
         attest: attest(&program, options)?,
     };
@@ -232,6 +239,12 @@ fn load_program(
         expected_attach_type: program.expected_attach_type,
         fd,
     })
+}
+
+/// The message of a signature that covers a program.
+fn message_for<'s>(signature: &'s [u8], program: &Program) -> Result<&'s [u8]> {
+    let entry = Entry { kind: Kind::PROGRAM, digest: Manifest::of(program)?.digest() };
+    Ok(signature::message_for(signature, &entry))
 }
 
 /// The facts that are attested about a program, if there are any.

@@ -1,6 +1,7 @@
 //! What a file is to a signature: recognised by its content, it is turned into entries of a statement.
 //!
 //! - An eBPF object for Linux: each of its programs, by its manifest, which is what the kernel looks for.
+//! - An eBPF object for Linux with maps alone: the whole file, as no kernel asks for a signature then.
 //! - An eBPF object for Windows: the whole file, as Windows has no manifests, but without the signature inside of it.
 //! - A PE image: its Authenticode digest, which leaves out the signature inside of it.
 //! - Anything else: the whole file.
@@ -14,7 +15,7 @@ use object::read::elf::{ElfFile64, SectionHeader as _};
 
 use crate::description::Description;
 use crate::embed::{self, EmbedError};
-use crate::object::{Object, ObjectError};
+use crate::object::{Choices, Object, ObjectError, Remark};
 use crate::pe::{self, Image, PeError};
 use crate::statement::{Entry, Kind};
 use crate::{Digest, Error};
@@ -97,8 +98,15 @@ fn has_windows_type(btf: &[u8]) -> bool {
 /// What a file is, with all that a signature can bind of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Artifact {
-    /// An eBPF object for Linux: its programs.
-    LinuxObject(Vec<Description>),
+    /// An eBPF object for Linux.
+    LinuxObject {
+        /// Its programs, of which there is at least one.
+        programs: Vec<Description>,
+        /// What is worth knowing of it.
+        remarks: Vec<Remark>,
+    },
+    /// An eBPF object for Linux that has maps, but no programs.
+    MapsOnly(Digest),
     /// An eBPF object for Windows.
     WindowsObject(Digest),
     /// A PE image.
@@ -133,12 +141,36 @@ impl Artifact {
     ///
     /// An [`ArtifactError`] if the file is damaged, or an object whose programs can't be signed.
     pub fn of(file: &[u8], platform: Option<Platform>) -> Result<Self, ArtifactError> {
+        Self::of_object(file, platform, Object::parse)
+    }
+
+    /// Recognises a file; if it is an eBPF object for Linux, with what is said about it.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of).
+    pub fn with_choices(
+        file: &[u8],
+        platform: Option<Platform>,
+        choices: &Choices,
+    ) -> Result<Self, ArtifactError> {
+        Self::of_object(file, platform, |file| Object::parse_with(file, choices))
+    }
+
+    fn of_object(
+        file: &[u8],
+        platform: Option<Platform>,
+        parse: impl FnOnce(&[u8]) -> Result<Object, ObjectError>,
+    ) -> Result<Self, ArtifactError> {
         if is_ebpf(file) {
             return match platform.unwrap_or_else(|| Platform::of(file)) {
                 Platform::Linux => {
-                    let object = Object::parse(file)?;
+                    let object = parse(file)?;
+                    if object.programs().is_empty() {
+                        return Ok(Artifact::MapsOnly(Digest::of(embed::strip(file)?)));
+                    }
                     let programs = object.programs().iter().map(Description::of).collect::<Result<_, _>>()?;
-                    Ok(Artifact::LinuxObject(programs))
+                    Ok(Artifact::LinuxObject { programs, remarks: object.remarks().to_vec() })
                 }
                 Platform::Windows => Ok(Artifact::WindowsObject(Digest::of(embed::strip(file)?))),
             };
@@ -152,11 +184,11 @@ impl Artifact {
     /// What a statement lists for the file.
     pub fn entries(&self) -> Vec<Entry> {
         match self {
-            Artifact::LinuxObject(programs) => programs
+            Artifact::LinuxObject { programs, .. } => programs
                 .iter()
                 .map(|program| Entry { kind: Kind::PROGRAM, digest: program.digest() })
                 .collect(),
-            Artifact::WindowsObject(digest) | Artifact::File(digest) => {
+            Artifact::MapsOnly(digest) | Artifact::WindowsObject(digest) | Artifact::File(digest) => {
                 vec![Entry { kind: Kind::FILE, digest: *digest }]
             }
             Artifact::PeImage(digest) => vec![Entry { kind: Kind::PE_IMAGE, digest: *digest }],
@@ -166,7 +198,15 @@ impl Artifact {
     /// The programs of an eBPF object for Linux; none of anything else.
     pub fn programs(&self) -> &[Description] {
         match self {
-            Artifact::LinuxObject(programs) => programs,
+            Artifact::LinuxObject { programs, .. } => programs,
+            _ => &[],
+        }
+    }
+
+    /// What is worth knowing of an eBPF object for Linux.
+    pub fn remarks(&self) -> &[Remark] {
+        match self {
+            Artifact::LinuxObject { remarks, .. } => remarks,
             _ => &[],
         }
     }
@@ -175,7 +215,8 @@ impl Artifact {
 impl fmt::Display for Artifact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Artifact::LinuxObject(_) => "eBPF object for Linux",
+            Artifact::LinuxObject { .. } => "eBPF object for Linux",
+            Artifact::MapsOnly(_) => "eBPF object without programs",
             Artifact::WindowsObject(_) => "eBPF object for Windows",
             Artifact::PeImage(_) => "PE image",
             Artifact::File(_) => "file",

@@ -44,7 +44,7 @@ pub enum AuthenticodeError {
     #[error("the PE image has no Authenticode signature")]
     Unsigned,
     /// Something that is no DER encoded SignedData.
-    #[error("the Authenticode signature is not a DER encoded PKCS#7 message: {0}")]
+    #[error("the Authenticode signature is not a DER encoded PKCS#7 message")]
     Encoding(#[from] der::Error),
     /// A signature that is put together in another way.
     #[error("Authenticode signature: {0}")]

@@ -129,6 +129,11 @@ impl Btf {
         if !may_be_empty && !bytes[strings.clone()].ends_with(&[0]) {
             return Err(BtfError("has strings that do not end"));
         }
+        if base.is_none() && !strings.is_empty() && bytes[strings.start] != 0 {
+            return Err(BtfError(
+                "is split: its types refer to those of another BTF, which is not in the file",
+            ));
+        }
         let types = type_offsets(&bytes, types)?;
         Ok(Self { bytes, types, strings, base })
     }
@@ -219,6 +224,19 @@ impl Btf {
     pub fn array(&self, type_id: u32) -> Option<(u32, u32)> {
         let (btf, at) = self.locate(type_id)?;
         (btf.kind(at) == kind::ARRAY).then(|| (btf.word(at + TYPE_SIZE), btf.word(at + TYPE_SIZE + 8)))
+    }
+
+    /// The type behind typedefs and qualifiers, of BTF without a base.
+    pub(crate) fn behind(&self, mut type_id: u32) -> Option<u32> {
+        // A chain that is longer than that is a circle.
+        for _ in 0..32 {
+            let at = self.type_offset(type_id)?;
+            if !is_qualifier(self.kind(at)) {
+                return Some(type_id);
+            }
+            type_id = self.word(at + 8);
+        }
+        None
     }
 
     /// The value of an enum that has a single one.

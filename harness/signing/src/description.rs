@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::Manifest;
+use crate::object::Choices;
 use crate::program::{Attach, INSN_SIZE, NAME_LEN, Program, Records};
 use crate::slot::Slot;
 use crate::{Digest, Error, Result, names};
@@ -23,6 +24,9 @@ const LICENSE_LEN: usize = 127;
 pub struct Description {
     /// The first [`NAME_LEN`] bytes of the name.
     pub name: String,
+    /// The whole name, if it is longer. Not bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_name: Option<String>,
     /// `enum bpf_prog_type`.
     #[serde(with = "names::prog_type_json")]
     pub prog_type: u32,
@@ -93,6 +97,7 @@ impl Description {
 
         let description = Self {
             name: names::cut(&program.name, NAME_LEN).to_owned(),
+            whole_name: (program.name.len() > NAME_LEN).then(|| program.name.clone()),
             prog_type: program.prog_type,
             expected_attach_type: match program.prog_type {
                 PROG_TYPE_STRUCT_OPS => 0,
@@ -115,7 +120,12 @@ impl Description {
         Ok(description)
     }
 
-    /// The manifest, which binds each field.
+    /// The name as the object has it, which tells programs apart that share the part that is bound.
+    pub fn whole_name(&self) -> &str {
+        self.whole_name.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The manifest, which binds each field but the whole name.
     pub fn manifest(&self) -> Manifest {
         let (attach_kind, [object, target, member]) = self.target();
         let names: String =
@@ -168,6 +178,7 @@ impl Description {
         let (_, target) = self.target();
         let maps = self.slots.iter().flat_map(|slot| [Some(&slot.map), slot.inner.as_ref()]).flatten();
         is_kept(&self.name)
+            && self.whole_name.as_ref().is_none_or(|whole| whole.starts_with(&self.name))
             && maps.map(|map| &*map.name).all(is_kept)
             && self.license.len() <= LICENSE_LEN
             && target.into_iter().chain([&*self.license]).all(is_text)
@@ -199,12 +210,23 @@ const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 struct File<P> {
     version: u32,
+    #[serde(default, skip_serializing_if = "Choices::is_empty")]
+    choices: Choices,
     programs: P,
 }
 
-/// Writes descriptions as JSON: `{"version": 1, "programs": […]}`.
-pub fn to_json(programs: &[Description]) -> String {
-    let file = File { version: VERSION, programs };
+/// What is known of what was signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Descriptions {
+    /// What the signer has said about the object.
+    pub choices: Choices,
+    /// The programs.
+    pub programs: Vec<Description>,
+}
+
+/// Writes descriptions as JSON: `{"version": 1, "programs": […]}`, and `choices` if there are any.
+pub fn to_json(programs: &[Description], choices: &Choices) -> String {
+    let file = File { version: VERSION, choices: choices.clone(), programs };
     serde_json::to_string_pretty(&file).expect("a description has no keys but names") + "\n"
 }
 
@@ -213,14 +235,14 @@ pub fn to_json(programs: &[Description]) -> String {
 /// # Errors
 ///
 /// [`Error::Descriptions`] and [`Error::DescriptionsVersion`].
-pub fn from_json(json: &[u8]) -> Result<Vec<Description>> {
+pub fn from_json(json: &[u8]) -> Result<Descriptions> {
     let file: File<serde_json::Value> = serde_json::from_slice(json)?;
     if file.version != VERSION {
         return Err(Error::DescriptionsVersion(file.version));
     }
     let programs: Vec<Description> = serde_json::from_value(file.programs)?;
     match programs.iter().find(|program| !program.is_exact()) {
-        None => Ok(programs),
+        None => Ok(Descriptions { choices: file.choices, programs }),
         Some(program) => Err(Error::Program {
             name: program.name.clone(),
             problem: "its description has a name that no manifest binds",

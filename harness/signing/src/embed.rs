@@ -33,7 +33,7 @@ pub enum EmbedError {
     #[error("not an eBPF object: only these have room for a signature in a section")]
     NotObject,
     /// Damaged.
-    #[error("damaged ELF file: {0}")]
+    #[error("damaged ELF file")]
     Elf(#[from] object::read::Error),
     /// Section headers that are not where compilers write them.
     #[error("the section headers are not the last thing in the file; `llvm-objcopy` writes them there")]

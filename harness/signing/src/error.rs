@@ -8,8 +8,8 @@ use crate::key::KeyId;
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something was refused. The text says what to do where that isn't obvious; which file it was about is for the
-/// caller to add.
+/// Why something was refused. The text says what to do where that isn't obvious. It is for the caller to add which file
+/// it was about, and to print the source, which the text does not repeat.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,14 +23,14 @@ pub enum Error {
     },
 
     /// Something that is no list of descriptions.
-    #[error("not descriptions of programs: {0}")]
+    #[error("not descriptions of programs")]
     Descriptions(#[from] serde_json::Error),
     /// Descriptions in a format of another version.
     #[error("descriptions of version {0} are not supported")]
     DescriptionsVersion(u32),
 
     /// Something that is no list of attestations.
-    #[error("not attestations: {0}")]
+    #[error("not attestations")]
     Attestations(#[source] serde_json::Error),
     /// Attestations in a format of another version.
     #[error("attestations of version {0} are not supported")]
@@ -67,7 +67,7 @@ pub enum Error {
     StatementTooLong(usize),
 
     /// Something that is no DER encoded CMS SignedData.
-    #[error("not a DER encoded CMS message: {0}")]
+    #[error("not a DER encoded CMS message")]
     CmsEncoding(#[source] der::Error),
     /// A CMS message outside of the profile.
     #[error("CMS message: {0}")]
@@ -120,7 +120,7 @@ pub enum Error {
     #[error("can't generate a key: {0}")]
     KeyGeneration(String),
     /// A private key that could not be written.
-    #[error("can't encode the private key: {0}")]
+    #[error("can't encode the private key")]
     KeyEncoding(#[source] pkcs8::Error),
     /// Something that is no public key.
     #[error("not a public key in PEM or DER: {0}")]
@@ -139,12 +139,22 @@ pub enum Error {
     TokenUri(String),
     /// No PKCS#11 module to talk to the token with.
     #[error(
-        "which PKCS#11 module? Say so with `?module-path=FILE` at the end of the URI, or in PKCS11_MODULE_PATH"
+        "which PKCS#11 module? Say so with `?module-path=FILE` or `?module-name=NAME` at the end of the URI, or in \
+         PKCS11_MODULE_PATH"
     )]
     TokenModule,
     /// A token that wants a PIN.
     #[error("the PKCS#11 token wants a PIN")]
     TokenPin,
+    /// A key that wants the PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`).
+    #[error(
+        "PKCS#11: the token wants the PIN again for each signature with this key, which is not supported here; sign with \
+         --signer-command and a program of the token's maker"
+    )]
+    TokenAlwaysAuthenticates,
+    /// A token that does not take the PIN.
+    #[error("PKCS#11: the token does not take the PIN: {0}")]
+    TokenLogin(String),
     /// A file with a PIN that can't be read.
     #[error("PIN source {}: {reason}", .path.display())]
     TokenPinSource {
@@ -176,11 +186,11 @@ pub enum Error {
     #[error("the key made a wrong signature: it is another key, or does not sign SHA-256 digests as asked")]
     SigningKeyWrong,
     /// A signature that could not be made.
-    #[error("can't sign: {0}")]
+    #[error("can't sign")]
     Signing(#[source] signature::Error),
 
     /// Something that is no X.509 certificate.
-    #[error("not an X.509 certificate in PEM or DER: {0}")]
+    #[error("not an X.509 certificate in PEM or DER")]
     CertificateEncoding(#[source] der::Error),
     /// A certificate that names no key.
     #[error("the certificate has no subject key identifier, by which the kernel finds a key")]
@@ -213,6 +223,6 @@ pub enum Error {
     #[error("the certificate request is signed with {0}, not with SHA-256 by the key that is in it")]
     RequestAlgorithm(String),
     /// A certificate that could not be made.
-    #[error("can't make a certificate: {0}")]
+    #[error("can't make a certificate")]
     CertificateBuild(#[from] x509_cert::builder::Error),
 }

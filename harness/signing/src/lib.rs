@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! ELF file → object::Object → program::Program → description::Description → manifest::Manifest
-//!                                                         → statement::Statement → cms → package
+//!                                        → statement::Statement → cms → signature → package
 //! facts::Facts → attestation::Attestation ────────────────┘
 //! ```
 //!
@@ -34,6 +34,7 @@ pub mod package;
 pub mod pe;
 mod pem;
 pub mod program;
+pub mod signature;
 pub mod slot;
 pub mod statement;
 pub mod trust;

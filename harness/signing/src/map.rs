@@ -20,10 +20,13 @@ pub(crate) mod map_type {
     pub const CPUMAP: u32 = 16;
     pub const XSKMAP: u32 = 17;
     pub const SOCKHASH: u32 = 18;
+    pub const CGROUP_STORAGE: u32 = 19;
+    pub const PERCPU_CGROUP_STORAGE: u32 = 21;
     pub const QUEUE: u32 = 22;
     pub const STACK: u32 = 23;
     pub const SK_STORAGE: u32 = 24;
     pub const DEVMAP_HASH: u32 = 25;
+    pub const STRUCT_OPS: u32 = 26;
     pub const RINGBUF: u32 = 27;
     pub const INODE_STORAGE: u32 = 28;
     pub const TASK_STORAGE: u32 = 29;
@@ -67,9 +70,46 @@ pub struct MapDefinition {
     pub btf_value_type_id: u32,
     /// What the maps in a map of maps look like.
     pub inner: Option<Box<MapDefinition>>,
-    /// The initial values of an array, one after the other; what is missing is zero.
+    /// The initial values of an array, one after the other, or the first bytes of an arena; what is missing is zero.
     #[serde(with = "serde_bytes")]
     pub contents: Vec<u8>,
+    /// What the host puts into the first value: the variables of `.kconfig`. Not signed.
+    pub host: Vec<HostVariable>,
+    /// With `BPF_F_NUMA_NODE`, the node whose memory the map takes. Not signed.
+    pub numa_node: u32,
     /// The map is frozen once it has its contents: user space can't change them any more.
     pub frozen: bool,
+}
+
+/// A variable of `.kconfig`: what a host says of itself, under libbpf's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostVariable {
+    /// `CONFIG_…`, an option of the kernel's configuration, or `LINUX_…`, which libbpf defines.
+    pub name: String,
+    /// In the map's value, in bytes.
+    pub offset: u32,
+    /// In bytes.
+    pub size: u32,
+    /// How it is to be written.
+    pub kind: HostKind,
+    /// It is 0 where the host has nothing to say of it.
+    pub is_weak: bool,
+}
+
+/// The types that a variable of `.kconfig` may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HostKind {
+    /// `bool`.
+    Bool,
+    /// `char`.
+    Char,
+    /// `int` and others, of 2 to 8 bytes.
+    Int {
+        /// It can be negative.
+        is_signed: bool,
+    },
+    /// `enum libbpf_tristate`.
+    Tristate,
+    /// An array of `char`.
+    Text,
 }

@@ -36,7 +36,7 @@ pub enum PeError {
     #[error("not a PE image")]
     NotPe,
     /// Damaged.
-    #[error("damaged PE image: {0}")]
+    #[error("damaged PE image")]
     Damaged(#[from] object::read::Error),
     /// Headers or a section that the file is too short for.
     #[error("the PE image is cut off: its headers and sections need {needed} bytes, it has {actual}")]

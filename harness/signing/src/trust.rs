@@ -9,7 +9,10 @@ use der::Decode;
 use der::asn1::ObjectIdentifier;
 use der::oid::AssociatedOid;
 use der::oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
-use der::oid::db::rfc5912::ID_KP_CODE_SIGNING;
+use der::oid::db::rfc5912::{
+    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ID_KP_CODE_SIGNING, SHA_1_WITH_RSA_ENCRYPTION,
+    SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
+};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, TrustAnchor,
@@ -25,6 +28,9 @@ use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
 use crate::certificate::{Certificate, Purpose};
 use crate::{Result, pem};
+
+/// `ecdsa-with-SHA1` (RFC 3279).
+const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
 
 static CODE_SIGNING: ObjectIdentifier = ID_KP_CODE_SIGNING;
 
@@ -52,6 +58,14 @@ pub enum TrustError {
         /// What it would have to be for.
         purpose: &'static str,
     },
+    /// The certificate is signed in a way that no path may have.
+    #[error("the certificate of `{subject}` is signed with {algorithm}, which is not accepted")]
+    Algorithm {
+        /// The certificate's subject.
+        subject: String,
+        /// The algorithm: a name, or an object identifier.
+        algorithm: String,
+    },
     /// No path to a CA.
     #[error("no path from the certificate of `{subject}` to a trusted CA: {problem}")]
     Path {
@@ -61,7 +75,7 @@ pub enum TrustError {
         problem: String,
     },
     /// A certificate that can't be read.
-    #[error("not an X.509 certificate: {0}")]
+    #[error("not an X.509 certificate")]
     Encoding(#[from] der::Error),
 }
 
@@ -147,6 +161,32 @@ pub fn check(signer: &Certificate, usage: &ExpectedUsage, now: SystemTime) -> Re
     Ok(())
 }
 
+/// Checks that a certificate is signed in a way that [`check_path`] accepts, which SHA-1 is not.
+///
+/// # Errors
+///
+/// [`TrustError::Algorithm`].
+pub fn check_algorithm(certificate: &Certificate) -> Result<(), TrustError> {
+    const ACCEPTED: [ObjectIdentifier; 5] = [
+        SHA_256_WITH_RSA_ENCRYPTION,
+        SHA_384_WITH_RSA_ENCRYPTION,
+        SHA_512_WITH_RSA_ENCRYPTION,
+        ECDSA_WITH_SHA_256,
+        ECDSA_WITH_SHA_384,
+    ];
+    let decoded = x509_cert::Certificate::from_der(certificate.to_der())?;
+    let oid = decoded.signature_algorithm().oid;
+    if ACCEPTED.contains(&oid) {
+        return Ok(());
+    }
+    let algorithm = match oid {
+        SHA_1_WITH_RSA_ENCRYPTION => "RSA and SHA-1".to_owned(),
+        ECDSA_WITH_SHA_1 => "ECDSA and SHA-1".to_owned(),
+        other => format!("algorithm {other}"),
+    };
+    Err(TrustError::Algorithm { subject: certificate.subject(), algorithm })
+}
+
 /// Checks a signer's certificate as [`check`] does, and that a path of valid certificates leads from it to one of `cas`,
 /// directly or through some of `intermediates`.
 ///
@@ -200,7 +240,8 @@ pub fn check_path(
     Ok(())
 }
 
-/// What can be wrong with a path, in words; what can't be anybody's intention, in webpki's terms.
+/// What can be wrong with a path, in words; what nobody does on purpose, by webpki's name for it.
+#[expect(deprecated, reason = "webpki still has both variants")]
 fn words(error: &webpki::Error) -> String {
     match error {
         webpki::Error::UnknownIssuer => "an issuer is not known".to_owned(),
@@ -215,7 +256,16 @@ fn words(error: &webpki::Error) -> String {
         webpki::Error::PathLenConstraintViolated => {
             "a CA does not allow that many others below it".to_owned()
         }
-        other => other.to_string(),
+        webpki::Error::UnsupportedSignatureAlgorithm
+        | webpki::Error::UnsupportedSignatureAlgorithmContext(_)
+        | webpki::Error::UnsupportedSignatureAlgorithmForPublicKey
+        | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "a certificate is signed with an algorithm that is not accepted: accepted are RSA (PKCS#1 v1.5) and ECDSA (P-256, \
+             P-384) with SHA-256, SHA-384 or SHA-512"
+                .to_owned()
+        }
+        // Some of them carry a struct, which only a developer could read.
+        other => other.to_string().split(['(', '{']).next().unwrap_or_default().trim().to_owned(),
     }
 }
 

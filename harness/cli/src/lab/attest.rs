@@ -100,7 +100,8 @@ pub fn run(options: Options) -> Result<()> {
     trust::check(signer.certificate(), &usage, SystemTime::now())?;
     let expiry = sign::expiry(options.days)?;
     let context = || options.object.display().to_string();
-    let mut export = programs(&options.object).and_then(Export::new).with_context(context)?;
+    let object = files::read(&options.object)?;
+    let mut export = programs(&object).and_then(Export::new).with_context(context)?;
 
     let path = sign::attestations_path(&options.object);
     let mut attestations = match path.exists() {
@@ -130,8 +131,8 @@ fn modules_root(image: &Path) -> Result<PathBuf> {
 }
 
 /// The programs of an object that are loaded unless somebody says otherwise.
-fn programs(path: &Path) -> Result<Vec<Program>> {
-    let object = Object::parse(&files::read(path)?)?;
+fn programs(object: &[u8]) -> Result<Vec<Program>> {
+    let object = Object::parse(object)?;
     let wanted = object.programs().iter().filter(|program| !program.section.starts_with('?'));
     Ok(wanted.cloned().collect())
 }

@@ -8,6 +8,7 @@ use bpfsig_loading::{Origin, Signature};
 use bpfsig_signing::artifact::Platform;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
+use bpfsig_signing::object::Choices;
 use clap::Args;
 
 use super::ps;
@@ -52,11 +53,12 @@ fn digests(argument: &str) -> Result<Vec<(String, String)>> {
     }
     let path = Path::new(argument);
     ensure!(path.exists(), "{argument}: neither a SHA-256 digest (64 hexadecimal digits) nor a file");
-    let artifact = files::artifact(path, &files::read(path)?, Some(Platform::Linux))?;
+    let artifact = files::artifact(&files::read(path)?, Some(Platform::Linux), &Choices::default())
+        .with_context(|| path.display().to_string())?;
     ensure!(!artifact.programs().is_empty(), "{argument}: a {artifact} has no programs for this kernel");
     let programs = artifact.programs().iter();
     Ok(programs
-        .map(|program| (program.digest().to_string(), format!("{argument}: {}", program.name)))
+        .map(|program| (program.digest().to_string(), format!("{argument}: {}", program.whole_name())))
         .collect())
 }
 

@@ -15,11 +15,10 @@ use bpfsig_loading::{
     self as bpf, Attested, Hooks, Link, LoadOptions, LoadedObject, Origin, Pins, ProgramInfo, Refused,
 };
 use bpfsig_signing::attestation::{Attestations, KernelAttestation};
-use bpfsig_signing::cms::Message;
-use bpfsig_signing::description::Description;
+use bpfsig_signing::description::{Description, from_json};
 use bpfsig_signing::names;
-use bpfsig_signing::object::Object;
-use bpfsig_signing::statement::Statement;
+use bpfsig_signing::object::{Choices, Object};
+use bpfsig_signing::signature;
 use clap::Args;
 use serde::Serialize;
 
@@ -79,8 +78,9 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<()> {
     let bytes = files::read(&options.object)?;
-    let object = Object::parse(&bytes).with_context(|| options.object.display().to_string())?;
-    let signature = Signature::find(&options, &bytes)?;
+    let (signature, choices) = Signature::find(&options, &bytes)?;
+    let object =
+        Object::parse_with(&bytes, &choices).with_context(|| options.object.display().to_string())?;
     let attestation = attestation(&options.object)?;
     let hooks = hooks(&options)?;
     let target = options.target.as_deref().map(|target| program(Path::new(target))).transpose()?;
@@ -89,7 +89,7 @@ pub fn run(options: Options) -> Result<()> {
     let loaded = LoadedObject::load(
         &object,
         &LoadOptions {
-            signature: Some(&signature.message),
+            signature: Some(&signature.bytes),
             keyring: options.keyring,
             attestation: attestation.as_ref(),
             target: target.as_ref().map(AsFd::as_fd),
@@ -146,7 +146,8 @@ pub fn run(options: Options) -> Result<()> {
 
 /// The signature of an object, and what is known about what was signed.
 struct Signature {
-    message: Vec<u8>,
+    /// A CMS message, or several.
+    bytes: Vec<u8>,
     /// The signer's key.
     signer: String,
     /// Descriptions of programs, as far as the statement lists them.
@@ -154,23 +155,26 @@ struct Signature {
 }
 
 impl Signature {
-    fn find(options: &Options, object: &[u8]) -> Result<Self> {
+    /// The signature of an object, and what its signer has said about the object.
+    fn find(options: &Options, object: &[u8]) -> Result<(Self, Choices)> {
         let found = FoundSignature::of(&options.object, object, options.signature.as_deref())?;
-        let Some(FoundSignature { message, descriptions, place }) = found else {
+        let Some(FoundSignature { signature: bytes, descriptions, place }) = found else {
             bail!(
                 "{}: no signature in it and no {}: `bpfsig sign` makes one",
                 options.object.display(),
                 sign::signature_path(&options.object).display()
             )
         };
-        let parsed =
-            Message::parse(&message).context(place).with_context(|| options.object.display().to_string())?;
-        let signed = match parsed.content().map(Statement::decode) {
-            Some(Ok(statement)) => verify::signed_programs(&statement, &descriptions),
+        let messages =
+            signature::read(&bytes).context(place).with_context(|| options.object.display().to_string())?;
+        let descriptions = from_json(&descriptions).unwrap_or_default();
+        let signed = match signature::content(&messages) {
+            Ok(Some(statement)) => verify::signed_programs(&statement, descriptions.programs),
             // The kernel says what is wrong with it.
             _ => Vec::new(),
         };
-        Ok(Self { signer: parsed.signer().to_string(), signed, message })
+        let signer = messages[0].signer().to_string();
+        Ok((Self { signer, signed, bytes }, descriptions.choices))
     }
 
     /// Adds to an error in what the program is not the one that was signed.

@@ -7,11 +7,14 @@ use std::time::SystemTime;
 use anyhow::{Context, Error, Result, bail, ensure};
 use bpfsig_loading::keyring::{self, ATTESTERS, Key, KeyState, Keyring};
 use bpfsig_loading::{Attested, Origin, Signature};
+use bpfsig_signing::certificate::Purpose;
+use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{listing, ps};
 use crate::files;
+use crate::keygen::PenOptions;
 
 /// Whom the kernel trusts to sign programs
 #[derive(Subcommand)]
@@ -26,6 +29,9 @@ pub enum Command {
         /// Trust the signer to attest what the verifier learned about programs, instead of to sign programs
         #[arg(long)]
         attester: bool,
+
+        #[command(flatten)]
+        pen: PenOptions,
     },
     /// Stop trusting a signer or an attester who has been added
     Revoke {
@@ -53,8 +59,8 @@ struct Trusted {
 pub fn run(command: Command) -> Result<()> {
     match command {
         Command::List(options) => list(&options),
-        Command::Add { cert, attester: false } => add(&cert, signers()?),
-        Command::Add { cert, attester: true } => add(&cert, attesters()?),
+        Command::Add { cert, attester: false, pen } => add(&cert, Purpose::Program, &pen, signers()?),
+        Command::Add { cert, attester: true, pen } => add(&cert, Purpose::Attestation, &pen, attesters()?),
         Command::Revoke { key_id } => revoke(&key_id.to_ascii_lowercase()),
     }
 }
@@ -103,12 +109,14 @@ fn attesters() -> Result<i32> {
     )
 }
 
-fn add(path: &Path, keyring: i32) -> Result<()> {
+fn add(path: &Path, purpose: Purpose, pen: &PenOptions, keyring: i32) -> Result<()> {
     let certificate = files::certificate(path)?;
+    let now = SystemTime::now();
+    trust::check(&certificate, &ExpectedUsage::new(purpose, pen.pen), now)
+        .and_then(|()| trust::check_algorithm(&certificate))
+        .with_context(|| path.display().to_string())?;
     let not_after = certificate.not_after();
-    let left = not_after
-        .duration_since(SystemTime::now())
-        .map_err(|_| Error::msg(format!("{}: the certificate has expired", path.display())))?;
+    let left = not_after.duration_since(now).unwrap_or_default();
 
     let key = keyring::add_key(c"asymmetric", certificate.to_der(), keyring).map_err(|error| {
         let reason = match error.raw_os_error() {

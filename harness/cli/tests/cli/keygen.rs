@@ -85,7 +85,7 @@ fn a_request_is_issued_by_a_ca_of_openssl() {
         assert!(text.contains(line), "{line}: {text}");
     }
     desk.run("openssl", "verify -purpose any -CAfile ca.pem me.pem");
-    desk.bpfsig("sign --key me.key --cert me.pem file.txt");
+    desk.bpfsig("sign --any-cert --key me.key --cert me.pem file.txt");
 }
 
 #[test]

@@ -69,6 +69,50 @@ fn keys_in_a_token_sign() {
 }
 
 #[test]
+fn a_certificate_may_be_in_the_token_too() {
+    let desk = desk_with_token();
+    desk.make_ca();
+    let key = uri("object=rsa").replace("?", "?pin-value=1234&");
+    desk.bpfsig(&format!("keygen request --name me --key {key} --request me.csr"));
+    desk.bpfsig("keygen issue --request me.csr --ca-key ca.key --ca-cert ca.pem --cert me.pem");
+    desk.run("openssl", "x509 -in me.pem -outform DER -out me.der");
+    desk.run(
+        "pkcs11-tool",
+        &format!("--module {MODULE} --token-label 'a token' --login --pin 1234 --write-object me.der --type cert --label rsa"),
+    );
+    let cert = uri("object=rsa;type=cert");
+    let by_name = cert.replace(&format!("module-path={MODULE}"), "module-name=softhsm2");
+    for cert in [cert, by_name] {
+        let sign = format!("sign --key {} --cert {cert} file.txt", uri("object=rsa"));
+        let output = desk.bpfsig_with_pin("1234", &sign);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        desk.bpfsig("verify --cert me.pem --ca ca.pem file.txt");
+    }
+    for (wrong, problem) in [
+        (uri("object=none"), "no certificate in PKCS#11 fits the URI"),
+        (uri("object=rsa;type=private"), "`type` is private, but what is needed here is cert"),
+    ] {
+        let sign = format!("sign --key {} --cert {wrong} file.txt", uri("object=rsa"));
+        assert!(error_of(&desk.bpfsig_with_pin("1234", &sign)).ends_with(problem));
+    }
+}
+
+#[test]
+fn a_key_that_always_wants_the_pin_is_refused() {
+    let desk = desk_with_token();
+    desk.run(
+        "pkcs11-tool",
+        &format!(
+            "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type rsa:2048 --label always \
+             --always-auth"
+        ),
+    );
+    let request = format!("keygen request --name x --key {} --request x.csr", uri("object=always"));
+    let error = error_of(&desk.bpfsig_with_pin("1234", &request));
+    assert!(error.contains("the token wants the PIN again for each signature"), "{error}");
+}
+
+#[test]
 fn a_ca_may_be_in_a_token() {
     let desk = desk_with_token();
     let uri = uri("object=p384").replace("?", "?pin-value=1234&");
@@ -88,8 +132,8 @@ fn what_is_wrong_with_a_token_is_said() {
         let request = format!("keygen request --name x --key {uri} --request x.csr");
         error_of(&desk.bpfsig_with_pin(pin, &request))
     };
-    let wrong =
-        "pkcs11:token=a%20token;object=rsa: PKCS#11: the token or its module can't log in: PinIncorrect";
+    let wrong = "pkcs11:token=a%20token;object=rsa: the passphrase or PIN in KBUILD_SIGN_PIN is wrong: PKCS#11: the token \
+                 does not take the PIN: PinIncorrect";
     assert_eq!(attempt("9999", &uri("object=rsa")), wrong);
     assert!(attempt("1234", &uri("object=none")).ends_with("no private key in PKCS#11 fits the URI"));
     assert!(attempt("1234", &uri("serial=0;object=rsa")).ends_with("no token in PKCS#11 fits the URI"));
@@ -111,12 +155,13 @@ fn what_is_wrong_with_a_token_is_said() {
     assert!(attempt("1234", "pkcs11:object=rsa").contains("PKCS11_MODULE_PATH"));
     assert!(attempt("1234", "pkcs11:object=rsa?module-path=/none.so").contains("can't be loaded"));
     for (bad, problem) in [
-        ("pkcs11:token=x", "it names no key: give `object` or `id`"),
+        ("pkcs11:token=x", "it names no object: give `object` or `id`"),
         ("'pkcs11:object=x;object=y'", "attribute `object` is there twice"),
         ("pkcs11:object", "attribute `object` has no value"),
         ("pkcs11:object=%ff", "`object` is not UTF-8"),
         ("'pkcs11:object=x;slot-id=one'", "`slot-id` is no number: one"),
-        ("'pkcs11:object=x;type=cert'", "`type` is cert, but signing needs a private key"),
+        ("'pkcs11:object=x;type=public'", "`type` is public, which is neither private nor cert"),
+        ("'pkcs11:object=x?module-name=a/b'", "`module-name` is no path: that would be `module-path`"),
         ("'pkcs11:object=x;colour=red'", "attribute `colour` is not supported"),
         ("'pkcs11:object=x?pin-source=|cat'", "commands as `pin-source` are not supported"),
     ] {
@@ -179,7 +224,9 @@ fn a_passphrase_comes_from_the_environment_or_the_terminal() {
     desk.bpfsig("verify --cert me.pem file.txt");
     let error = error_of(&desk.bpfsig_with_pin("wrong", sign));
     assert!(
-        error.starts_with("encrypted.key: can't decrypt the private key with this passphrase"),
+        error.starts_with(
+            "encrypted.key: the passphrase or PIN in KBUILD_SIGN_PIN is wrong: can't decrypt the private key"
+        ),
         "{error}"
     );
 

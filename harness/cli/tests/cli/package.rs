@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::desk::Desk;
 
-const FOLDER: &str = "installed/filter/1.2.3/jammy";
+const FOLDER: &str = "installed/filter/1.2.3/filter";
 const CREATE: &str = "package create --key packer.key --cert packer.pem --platform jammy";
 const INSTALL: &str = "package install --ca ca.pem --into installed";
 
@@ -91,7 +91,7 @@ fn an_older_version_never_follows_a_newer_one() {
         let error = desk.error(&install(older));
         assert_eq!(error, format!("filter 1.10.0 is installed in installed; {older} is older"));
     }
-    assert_eq!(desk.error(&install("1.10.0")), "installed/filter/1.10.0/jammy is installed");
+    assert_eq!(desk.error(&install("1.10.0")), "installed/filter/1.10.0/filter is installed");
     assert_eq!(snapshot(&desk.path("installed")), before);
 
     desk.bpfsig(&install("1.10.0+build.2"));
@@ -102,16 +102,44 @@ fn an_older_version_never_follows_a_newer_one() {
 }
 
 #[test]
-fn two_platforms_are_side_by_side() {
+fn versions_are_as_l3af_has_them() {
     let desk = desk();
+    let install = |version: &str| {
+        set_version(&desk, version);
+        desk.bpfsig(&format!("{CREATE} files"));
+        format!("{INSTALL} filter.tar.gz")
+    };
+    for version in ["2.1", "v2.1.0", "v2.2", "latest"] {
+        desk.bpfsig(&install(version));
+        assert!(desk.path(&format!("installed/filter/{version}/filter/bin/filter")).exists(), "{version}");
+    }
+    let error = desk.error(&install("3.0.0"));
+    assert_eq!(error, "filter latest is installed in installed; 3.0.0 is older");
+    assert_eq!(desk.error(&install("latest")), "installed/filter/latest/filter is installed");
+}
+
+/// What L3AF's Makefiles make: an archive with a folder, and no manifest.
+#[test]
+fn an_archive_is_signed_without_repacking_it() {
+    let desk = desk();
+    desk.run("cp", "-r files filter");
+    desk.run("mv", "filter/manifest.json elsewhere.json");
+    desk.run("tar", "-czf made.tar.gz filter");
+    assert!(desk.error(&format!("{CREATE} made.tar.gz")).contains("made.tar.gz has no manifest.json"));
+    desk.bpfsig(&format!("{CREATE} --manifest elsewhere.json made.tar.gz"));
+    let made = desk.read("filter.tar.gz");
     desk.bpfsig(&format!("{CREATE} files"));
-    desk.bpfsig(
-        "package create --key packer.key --cert packer.pem --platform bookworm --output other.tar.gz files",
+    assert_eq!(desk.read("filter.tar.gz"), made);
+    let verified = desk.bpfsig("package verify --ca ca.pem filter.tar.gz");
+    assert!(verified.contains("filter 1.2.3 jammy, in filter/1.2.3/filter"), "{verified}");
+
+    desk.run("mv", "filter other");
+    desk.run("tar", "-czf made.tar.gz other");
+    let error = desk.error(&format!("{CREATE} --manifest elsewhere.json made.tar.gz"));
+    assert_eq!(
+        error,
+        "made.tar.gz: the files are in `other`, but l3afd looks for `filter.tar.gz` in `filter`"
     );
-    desk.bpfsig(&format!("{INSTALL} filter.tar.gz"));
-    desk.bpfsig(&format!("{INSTALL} other.tar.gz"));
-    assert!(desk.path("installed/filter/1.2.3/bookworm/bin/filter").exists());
-    assert!(desk.path("installed/filter/1.2.3/jammy/bin/filter").exists());
 }
 
 /// Whatever is wrong, nothing is there afterwards.
@@ -128,15 +156,15 @@ fn what_is_refused_leaves_nothing_behind() {
 
     // Repacked by others, with one file altered or one more.
     desk.run("tar", "xzf filter.tar.gz");
-    desk.write("filter/1.2.3/jammy/bin/filter", b"#!/bin/sh\necho stolen\n");
+    desk.write("filter/bin/filter", b"#!/bin/sh\necho stolen\n");
     desk.run("tar", "czf altered.tar.gz filter");
     assert_eq!(
         refused("altered.tar.gz"),
         "altered.tar.gz: `filter/`: it is a folder; a package has files only"
     );
     let ours = "--sort=name --format=ustar --owner=:0 --group=:0 --mtime=@0 --mode=u=rw,go=r";
-    let files = "filter/1.2.3/jammy/bin/filter filter/1.2.3/jammy/filter.bpf.o filter/1.2.3/jammy/manifest.json \
-                 filter/1.2.3/jammy/package.p7s filter/1.2.3/jammy/package.pem filter/1.2.3/jammy/package.sha256";
+    let files = "filter/bin/filter filter/filter.bpf.o filter/manifest.json \
+                 filter/package.p7s filter/package.pem filter/package.sha256";
     desk.run("tar", &format!("{ours} --numeric-owner -czf altered.tar.gz {files}"));
     assert_eq!(
         refused("altered.tar.gz"),
@@ -232,8 +260,8 @@ fn the_way_to_the_ca_is_in_the_package() {
 fn what_can_not_be_packed_is_named() {
     let desk = desk();
     let error = |directory: &str| desk.error(&format!("{CREATE} {directory}"));
-    assert_eq!(error("none"), "none is no directory");
-    assert_eq!(error("installed"), "installed has no manifest.json");
+    assert_eq!(error("none"), "none is neither a directory nor an archive");
+    assert_eq!(error("installed"), "installed has no manifest.json: --manifest says where there is one");
     fs::write(desk.path("files/a b"), "").unwrap();
     assert!(error("files").starts_with("files: `a b`: it has characters other than"));
     fs::remove_file(desk.path("files/a b")).unwrap();
@@ -242,7 +270,8 @@ fn what_can_not_be_packed_is_named() {
     fs::remove_file(desk.path("files/link")).unwrap();
     desk.write("files/filter.bpf.o", &desk.read("filter.bpf.o")[..200]);
     assert!(error("files").starts_with("files: `filter.bpf.o`: "));
-    set_version(&desk, "latest");
+    desk.write("files/filter.bpf.o", &desk.read("filter.bpf.o"));
+    set_version(&desk, "newest");
     assert!(error("files").starts_with("files: manifest.json: "));
     assert!(!desk.path("filter.tar.gz").exists());
 }

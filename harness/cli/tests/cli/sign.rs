@@ -138,7 +138,10 @@ fn signatures_inside_of_files() {
     }
     keys(&desk, "rsa-2048");
     assert!(desk.error(&format!("{VERIFY} {files}")).contains("signed by"));
-    desk.bpfsig(&format!("{SIGN} --embed {files}"));
+    let error = desk.error(&format!("{SIGN} --embed {files}"));
+    assert_eq!(error, "driver.sys: it is signed by `CN=me`: --replace puts the new signature in its place");
+    assert_eq!(desk.read("linux.o"), signed[0]);
+    desk.bpfsig(&format!("{SIGN} --embed --replace {files}"));
     desk.bpfsig(&format!("{VERIFY} {files}"));
 
     // A signature beside them is for the same things.
@@ -235,7 +238,9 @@ fn who_has_signed_matters() {
         let error = match place {
             "--embed" => desk.error(&sign),
             _ => {
-                desk.bpfsig(&sign);
+                assert!(desk.error(&sign).contains(problem));
+                let text = desk.bpfsig(&format!("{sign} --any-cert"));
+                assert!(text.contains("warning: ") && text.contains(problem), "{text}");
                 desk.error(&format!("verify --ca ca.pem --cert {purpose}.pem {file}"))
             }
         };
@@ -249,6 +254,18 @@ fn who_has_signed_matters() {
         let error = desk.error(&format!("verify {signers} driver.sys"));
         assert!(error.contains("signed by `CN=me`, not by `CN=you`"), "{error}");
     }
+
+    // A CA that signs certificates as nobody should any more.
+    desk.write("old.ext", b"subjectKeyIdentifier=hash\n");
+    desk.run("openssl", "req -newkey rsa:2048 -nodes -keyout old.key -out old.csr -subj /CN=old");
+    let sign = "-sha1 -CA ca.pem -CAkey ca.key -CAcreateserial -extfile old.ext -days 3";
+    desk.run("openssl", &format!("x509 -req -in old.csr -out old.pem {sign}"));
+    let error = desk.error("sign --key old.key --cert old.pem linux.o");
+    assert!(error.ends_with("is signed with ECDSA and SHA-1, which is not accepted"), "{error}");
+    desk.bpfsig("sign --any-cert --key old.key --cert old.pem linux.o");
+    let error = desk.error("verify --ca ca.pem --cert old.pem linux.o");
+    assert!(error.contains("a certificate is signed with an algorithm that is not accepted"), "{error}");
+    assert!(!error.contains("Context"), "{error}");
 
     // A chain in one file, through a CA below the CA.
     desk.write("ext", b"basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n");
@@ -268,7 +285,12 @@ fn who_has_signed_matters() {
 fn what_goes_wrong_is_said() {
     let desk = desk();
     let missing = desk.error(&format!("{SIGN} missing.o"));
-    assert!(missing.contains("missing.o: No such file"), "{missing}");
+    assert_eq!(missing, "missing.o: No such file or directory (os error 2)");
+    let (_, missing) = refused(&desk, &format!("{VERIFY} missing.o"));
+    assert!(
+        missing.starts_with("bpfsig: error: missing.o: No such file or directory (os error 2)\n"),
+        "{missing}"
+    );
     let several = desk.error(&format!("{SIGN} linux.o windows.o"));
     assert!(several.contains("say with --output"), "{several}");
     let unsigned = desk.error(&format!("{VERIFY} linux.o"));
@@ -299,9 +321,64 @@ fn what_goes_wrong_is_said() {
     desk.write("foreign.c", source.as_bytes());
     desk.run("clang", "-O2 -target bpf -c -o foreign.o foreign.c");
     let error = desk.error(&format!("{SIGN} foreign.o"));
-    assert!(error.contains("say so with --platform windows"), "{error}");
+    assert!(error.contains("say so with --type netevent=TYPE"), "{error}");
     desk.bpfsig(&format!("{SIGN} --platform windows foreign.o"));
     desk.bpfsig(&format!("{VERIFY} --platform windows foreign.o"));
+}
+
+#[test]
+fn what_an_object_does_not_say_is_said_when_it_is_signed() {
+    let desk = desk();
+    let source = LINUX.replace("\"xdp\"", "\"xdp_gatekeeper\"").replace("\"tc\"", "\"ingress\"");
+    desk.write("linux.c", source.as_bytes());
+    compile_linux(&desk, 0, 3);
+    let error = desk.error(&format!("{SIGN} linux.o"));
+    assert!(error.contains("say so with --type ingress=TYPE"), "{error}");
+    assert_eq!(desk.bpfsig("inspect --type ingress=tc linux.o").matches("note ").count(), 2);
+    for place in ["", "--embed"] {
+        let text = desk.bpfsig(&format!("{SIGN} {place} --type ingress=tc linux.o"));
+        assert!(text.contains("section `xdp_gatekeeper` is taken for `xdp`"), "{text}");
+        assert!(text.contains("warning: linux.o: map `config` has no size"), "{text}");
+        let text = desk.bpfsig(&format!("{VERIFY} linux.o"));
+        assert!(text.contains("program drop: ok"), "{text}");
+        let _ = fs::remove_file(desk.path("linux.o.p7s"));
+    }
+    let error = desk.bpfsig_with_pin("", &format!("{SIGN} --type ingress linux.o"));
+    assert_eq!(error.status.code(), Some(2));
+}
+
+#[test]
+fn an_object_may_have_more_programs_than_a_message_lists() {
+    let desk = desk();
+    let programs = (0..450)
+        .map(|n| format!("SEC(\"tc\") int program_with_a_long_name_{n}(void *c) {{ return {n}; }}\n"));
+    let source =
+        format!("#define SEC(name) __attribute__((section(name)))\n{}", programs.collect::<String>());
+    desk.write("many.c", source.as_bytes());
+    desk.run("clang", "-O2 -g -target bpf -mcpu=v3 -c -o many.o many.c");
+    for place in ["", "--embed"] {
+        let text = desk.bpfsig(&format!("{SIGN} {place} many.o"));
+        assert!(text.contains("program program_with_a_long_name_449"), "{text}");
+        let text = desk.bpfsig(&format!("{VERIFY} many.o"));
+        assert_eq!(text.matches(": ok").count(), 450, "{text}");
+        let _ = fs::remove_file(desk.path("many.o.p7s"));
+    }
+    let text = desk.bpfsig("inspect many.o");
+    assert!(text.contains("3 CMS messages, attached statements"), "{text}");
+}
+
+#[test]
+fn nobody_has_to_read_all_of_it() {
+    let desk = desk();
+    for arguments in [&format!("{SIGN} linux.o"), &format!("{VERIFY} linux.o"), "inspect linux.o"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = desk.command(env!("CARGO_BIN_EXE_bpfsig"), arguments);
+        let output = desk::output(command.stdout(writer));
+        assert_eq!(output.status.code(), Some(141), "{arguments}");
+        assert!(output.stderr.is_empty(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        desk.bpfsig(&format!("{SIGN} linux.o"));
+    }
 }
 
 #[test]

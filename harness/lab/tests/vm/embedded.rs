@@ -4,6 +4,7 @@ use std::process::Command;
 
 use bpfsig_signing::artifact::Artifact;
 use bpfsig_signing::description::to_json;
+use bpfsig_signing::object::Choices;
 use bpfsig_signing::object::Object;
 use bpfsig_signing::statement::Statement;
 use bpfsig_signing::{cms, embed};
@@ -20,7 +21,7 @@ fn signed(object: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
     entries.extend(others.iter().flat_map(|other| Artifact::of(other, None).unwrap().entries()));
     let statement = Statement { expiry: 0, entries }.encode().unwrap();
     let signature = cms::sign_attached(&statement, signer()).unwrap();
-    embed::write(object, &signature, to_json(artifact.programs()).as_bytes()).unwrap()
+    embed::write(object, &signature, to_json(artifact.programs(), &Choices::default()).as_bytes()).unwrap()
 }
 
 /// Objects stay what they were for those who know nothing of signatures.

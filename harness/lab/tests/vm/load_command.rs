@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bpfsig_signing::description::{self, Description};
 use bpfsig_signing::embed;
-use bpfsig_signing::object::Object;
+use bpfsig_signing::object::{Choices, Object};
 use libbpf_rs::query::{LinkTypeInfo, PerfEventType, ProgInfoIter};
 use libbpf_rs::{Link, MapCore as _, MapFlags, MapHandle, ProgramHandle, RingBufferBuilder};
 use nix::sys::signal::{Signal, kill};
@@ -540,7 +540,7 @@ fn differences_from_what_was_signed() {
     let object = Object::parse(bytes("xdp_lb")).unwrap();
     let signed = place.signed("xdp_lb");
     let described = [Description::of(&object.programs()[0]).unwrap()];
-    place.write("xdp_lb.p7s.json", description::to_json(&described).as_bytes());
+    place.write("xdp_lb.p7s.json", description::to_json(&described, &Choices::default()).as_bytes());
 
     // One byte of the license.
     let mut changed = bytes("xdp_lb").to_vec();
@@ -554,7 +554,7 @@ fn differences_from_what_was_signed() {
     let other = Object::parse(bytes("xdp_acl")).unwrap();
     let mut other = Description::of(&other.programs()[0]).unwrap();
     other.name = "xdp_lb".into();
-    place.write("xdp_lb.p7s.json", description::to_json(&[other]).as_bytes());
+    place.write("xdp_lb.p7s.json", description::to_json(&[other], &Choices::default()).as_bytes());
     let message = fails(load().arg(&signed), "statement does not list program");
     assert!(!message.contains("signed `"), "{message}");
 }

@@ -107,7 +107,7 @@ fn round_trip() {
     place.write("lb.tar.gz", &package("1.0.0"), &known());
     place.installs("lb.tar.gz");
     ProgramHandle::from_pinned_path(place.pins().join("xdp_lb")).unwrap();
-    assert!(place.path("installed/lb/1.0.0/any").join(OBJECT).exists());
+    assert!(place.path("installed/lb/1.0.0/lb").join(OBJECT).exists());
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn attestations_travel_in_it() {
     place.installs("lb.tar.gz");
     let program = ProgramHandle::from_pinned_path(place.pins().join("xdp_lb")).unwrap();
     assert!(matches!(attested(program.as_fd()), Attested::Attested { .. }));
-    assert!(place.path("installed/lb/1.0.0/any").join(format!("{OBJECT}.attest")).exists());
+    assert!(place.path("installed/lb/1.0.0/lb").join(format!("{OBJECT}.attest")).exists());
 }
 
 /// The name selects the machine that this runs on.

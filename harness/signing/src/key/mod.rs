@@ -9,7 +9,7 @@ mod public;
 
 pub use algorithm::Algorithm;
 pub use command::CommandKey;
-pub use pkcs11::TokenKey;
+pub use pkcs11::{TokenKey, token_certificate};
 pub use pkcs11_uri::Pkcs11Uri;
 pub use private::PrivateKey;
 pub use public::PublicKey;

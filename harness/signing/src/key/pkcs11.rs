@@ -1,4 +1,5 @@
-//! A private key in a PKCS#11 token: a smart card, a hardware security module, or software that behaves like one.
+//! A private key, or a certificate, in a PKCS#11 token: a smart card, a hardware security module, or software that behaves
+//! like one.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::public::Public;
 use super::{Pkcs11Uri, PublicKey, SigningKey};
+use crate::certificate::Certificate;
 use crate::{Digest, Error, Result};
 
 /// Names the PKCS#11 module, for URIs without `module-path`; libp11 and the OpenSSL engine go by it as well.
@@ -45,21 +47,48 @@ impl TokenKey {
     /// [`Error::TokenNotFound`] and [`Error::TokenAmbiguous`] if not exactly one token and one key in it fit,
     /// [`Error::Token`] if the token fails, [`Error::KeyUnsupported`] for a key that the kernel does not take.
     pub fn open(uri: &Pkcs11Uri, pin: Option<&str>) -> Result<Self> {
-        let pkcs11 = open_module(uri)?;
-        let slot = find_token(&pkcs11, uri)?;
-        let session = pkcs11.open_ro_session(slot).map_err(failed("open a session"))?;
-        if pkcs11.get_token_info(slot).map_err(failed("describe itself"))?.login_required() {
-            let from_uri = uri.pin()?;
-            let pin = from_uri.as_ref().map(|pin| pin.as_str()).or(pin).ok_or(Error::TokenPin)?;
-            match session.login(UserType::User, Some(&pin.into())) {
-                Err(cryptoki::error::Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
-                result => result.map_err(failed("log in"))?,
-            }
+        uri.must_be_for("private")?;
+        let session = open_session(uri, pin)?;
+        let key = find(&session, uri, ObjectClass::PRIVATE_KEY)?;
+        let always = session.get_attributes(key, &[AttributeType::AlwaysAuthenticate]);
+        if matches!(always.as_deref(), Ok([Attribute::AlwaysAuthenticate(true)])) {
+            return Err(Error::TokenAlwaysAuthenticates);
         }
-        let key = find_key(&session, uri, ObjectClass::PRIVATE_KEY)?;
-        let public = read_public_key(&session, find_key(&session, uri, ObjectClass::PUBLIC_KEY)?)?;
+        let public = read_public_key(&session, find(&session, uri, ObjectClass::PUBLIC_KEY)?)?;
         Ok(TokenKey { session: Mutex::new(session), key, public })
     }
+}
+
+/// Reads the one certificate in a token that the URI names.
+///
+/// # Errors
+///
+/// As [`TokenKey::open`], and as [`Certificate::read`].
+pub fn token_certificate(uri: &Pkcs11Uri, pin: Option<&str>) -> Result<Certificate> {
+    uri.must_be_for("cert")?;
+    let session = open_session(uri, pin)?;
+    let found = find(&session, uri, ObjectClass::CERTIFICATE)?;
+    let value = session.get_attributes(found, &[AttributeType::Value]);
+    match value.map_err(failed("show the certificate"))?.as_slice() {
+        [Attribute::Value(der)] => Certificate::read(der),
+        _ => Err(Error::Token { what: "show the certificate", reason: "it has no value".to_owned() }),
+    }
+}
+
+/// A session with the one token that the URI names, logged in if the token wants it.
+fn open_session(uri: &Pkcs11Uri, pin: Option<&str>) -> Result<Session> {
+    let pkcs11 = open_module(uri)?;
+    let slot = find_token(&pkcs11, uri)?;
+    let session = pkcs11.open_ro_session(slot).map_err(failed("open a session"))?;
+    if pkcs11.get_token_info(slot).map_err(failed("describe itself"))?.login_required() {
+        let from_uri = uri.pin()?;
+        let pin = from_uri.as_ref().map(|pin| pin.as_str()).or(pin).ok_or(Error::TokenPin)?;
+        match session.login(UserType::User, Some(&pin.into())) {
+            Err(cryptoki::error::Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
+            result => result.map_err(|error| Error::TokenLogin(code(error)))?,
+        }
+    }
+    Ok(session)
 }
 
 impl SigningKey for TokenKey {
@@ -98,7 +127,8 @@ impl fmt::Debug for TokenKey {
 
 fn open_module(uri: &Pkcs11Uri) -> Result<Pkcs11> {
     let from_environment = || std::env::var_os(MODULE_VARIABLE).map(PathBuf::from);
-    let path = uri.module.clone().or_else(from_environment).ok_or(Error::TokenModule)?;
+    let by_name = || uri.module_name.as_deref().map(module_called);
+    let path = uri.module.clone().or_else(by_name).or_else(from_environment).ok_or(Error::TokenModule)?;
     let pkcs11 = Pkcs11::new(path).map_err(failed("be loaded"))?;
     match pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         // The module is one for the whole process.
@@ -106,6 +136,18 @@ fn open_module(uri: &Pkcs11Uri) -> Result<Pkcs11> {
         result => result.map_err(failed("be initialized"))?,
     }
     Ok(pkcs11)
+}
+
+/// The module of that name: the one that p11-kit is told of, or else a library that the system finds by itself.
+fn module_called(name: &str) -> PathBuf {
+    const CONFIGURED: [&str; 2] = ["/etc/pkcs11/modules", "/usr/share/p11-kit/modules"];
+    let configured = CONFIGURED.iter().find_map(|folder| {
+        let text = std::fs::read_to_string(format!("{folder}/{name}.module")).ok()?;
+        let path = text.lines().find_map(|line| line.strip_prefix("module:"))?.trim().to_owned();
+        Some(PathBuf::from(path))
+    });
+    let library = || format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    configured.unwrap_or_else(|| library().into())
 }
 
 fn find_token(pkcs11: &Pkcs11, uri: &Pkcs11Uri) -> Result<Slot> {
@@ -129,12 +171,16 @@ fn find_token(pkcs11: &Pkcs11, uri: &Pkcs11Uri) -> Result<Slot> {
 }
 
 /// The object of a class that the URI names.
-fn find_key(session: &Session, uri: &Pkcs11Uri, class: ObjectClass) -> Result<ObjectHandle> {
-    let what = if class == ObjectClass::PRIVATE_KEY { "private key" } else { "public key" };
+fn find(session: &Session, uri: &Pkcs11Uri, class: ObjectClass) -> Result<ObjectHandle> {
+    let what = match class {
+        ObjectClass::PRIVATE_KEY => "private key",
+        ObjectClass::CERTIFICATE => "certificate",
+        _ => "public key",
+    };
     let mut template = vec![Attribute::Class(class)];
     template.extend(uri.object.as_ref().map(|label| Attribute::Label(label.clone().into_bytes())));
     template.extend(uri.id.as_ref().map(|id| Attribute::Id(id.clone())));
-    only(session.find_objects(&template).map_err(failed("look for keys"))?, what)
+    only(session.find_objects(&template).map_err(failed("look for objects"))?, what)
 }
 
 fn only<T>(found: Vec<T>, what: &'static str) -> Result<T> {
@@ -195,12 +241,13 @@ fn incomplete() -> Error {
 }
 
 fn failed(what: &'static str) -> impl FnOnce(cryptoki::error::Error) -> Error {
-    move |error| {
-        // Of what the library says, the code's name is enough.
-        let reason = match error {
-            cryptoki::error::Error::Pkcs11(code, _) => format!("{code:?}"),
-            other => other.to_string(),
-        };
-        Error::Token { what, reason }
+    move |error| Error::Token { what, reason: code(error) }
+}
+
+/// Of what the library says, the code's name is enough.
+fn code(error: cryptoki::error::Error) -> String {
+    match error {
+        cryptoki::error::Error::Pkcs11(code, _) => format!("{code:?}"),
+        other => other.to_string(),
     }
 }

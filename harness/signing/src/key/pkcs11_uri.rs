@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::{Error, Result};
 
-/// Names one private key, and how to get at it. An attribute that is not given fits anything.
+/// Names one private key or certificate, and how to get at it. An attribute that is not given fits anything.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Pkcs11Uri {
     pub(super) token: Option<String>,
@@ -20,6 +20,9 @@ pub struct Pkcs11Uri {
     pub(super) object: Option<String>,
     pub(super) id: Option<Vec<u8>>,
     pub(super) module: Option<PathBuf>,
+    pub(super) module_name: Option<String>,
+    /// `private` or `cert`.
+    kind: Option<String>,
     pin: Option<Zeroizing<String>>,
     pin_source: Option<PathBuf>,
 }
@@ -46,6 +49,16 @@ impl Pkcs11Uri {
         }
     }
 
+    /// Checks that the URI, as far as it says what it is for, is for this: `private` or `cert`.
+    pub(super) fn must_be_for(&self, kind: &str) -> Result<()> {
+        match &self.kind {
+            Some(other) if other != kind => {
+                Err(invalid(format!("`type` is {other}, but what is needed here is {kind}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let bytes = Zeroizing::new(percent_decode_str(value).collect::<Vec<u8>>());
         if name == "id" {
@@ -63,9 +76,13 @@ impl Pkcs11Uri {
                 let id = text.parse().map_err(|_| invalid(format!("`slot-id` is no number: {text}")))?;
                 set_once(name, &mut self.slot_id, id)
             }
-            "type" if text == "private" => Ok(()),
-            "type" => Err(invalid(format!("`type` is {text}, but signing needs a private key"))),
+            "type" if matches!(text, "private" | "cert") => set_once(name, &mut self.kind, string()),
+            "type" => Err(invalid(format!("`type` is {text}, which is neither private nor cert"))),
             "module-path" => set_once(name, &mut self.module, text.into()),
+            "module-name" if text.contains(['/', '\\']) => {
+                Err(invalid("`module-name` is no path: that would be `module-path`".into()))
+            }
+            "module-name" => set_once(name, &mut self.module_name, string()),
             "pin-value" => set_once(name, &mut self.pin, Zeroizing::new(string())),
             "pin-source" if text.starts_with('|') => {
                 Err(invalid("commands as `pin-source` are not supported".into()))
@@ -94,7 +111,7 @@ impl FromStr for Pkcs11Uri {
             uri.set(name, value)?;
         }
         if uri.object.is_none() && uri.id.is_none() {
-            return Err(invalid("it names no key: give `object` or `id`".into()));
+            return Err(invalid("it names no object: give `object` or `id`".into()));
         }
         Ok(uri)
     }

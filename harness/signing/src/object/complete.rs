@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::ObjectError;
 use super::elf::{Elf, Symbol};
-use super::externs::{Externs, KSYMS};
+use super::externs::{Externs, KCONFIG, KSYMS};
 use crate::btf::{Btf, BtfError, ENTRY_SIZE, TYPE_SIZE, kind, linkage, word};
 
 /// What the kernel believes an extern in a data section to be: an `int`.
@@ -34,6 +34,9 @@ pub(super) fn complete(btf: &mut Btf, elf: &Elf<'_>, externs: &Externs<'_>) -> R
                 }
             }
             kind::DATASEC if btf.string(btf.word(at))? == KSYMS => complete_externs(btf, at, externs)?,
+            kind::DATASEC if btf.string(btf.word(at))? == KCONFIG => complete_host(btf, at, externs)?,
+            // Those of Rust have a name, which the kernel does not take.
+            kind::PTR => btf.set_word(at, 0),
             kind::DATASEC => complete_data_section(btf, at, elf, &symbols)?,
             _ => {}
         }
@@ -73,11 +76,31 @@ fn complete_data_section(
             btf.set_word(var + TYPE_SIZE, linkage::STATIC);
         }
     }
-    // The kernel wants the variables in order.
+    sort_variables(btf, at);
+    Ok(())
+}
+
+/// Gives the variables of `.kconfig` their places.
+fn complete_host(btf: &mut Btf, at: usize, externs: &Externs<'_>) -> Result<(), ObjectError> {
+    let mut end = 0;
+    for entry in btf.entries(at) {
+        let var = btf.var(entry)?;
+        let variable = externs.host(btf.string(btf.word(var))?);
+        let variable = variable.ok_or(BtfError("describes an extern that the object does not use"))?;
+        btf.set_word(var + TYPE_SIZE, linkage::GLOBAL);
+        btf.set_word(entry + 4, variable.offset);
+        end = end.max(variable.offset.saturating_add(variable.size));
+    }
+    btf.set_word(at + 8, end);
+    sort_variables(btf, at);
+    Ok(())
+}
+
+/// The kernel wants the variables of a data section in order.
+fn sort_variables(btf: &mut Btf, at: usize) {
     let variables = at + TYPE_SIZE..at + TYPE_SIZE + ENTRY_SIZE * btf.vlen(at) as usize;
     let (entries, _) = btf.bytes_mut(variables).as_chunks_mut::<ENTRY_SIZE>();
     entries.sort_by_key(|entry| word(entry, 4));
-    Ok(())
 }
 
 /// Makes the externs look like integers that are in a data section of this object: the kernel knows nothing else.

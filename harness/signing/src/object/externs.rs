@@ -1,20 +1,26 @@
-//! Functions and variables of the kernel that an object refers to by name.
+//! Functions and variables that an object refers to by name: the kernel's, and those that the host fills in.
 
 use std::collections::HashMap;
 
 use super::ObjectError;
-use super::elf::Elf;
+use super::elf::{Elf, Symbol};
 use crate::btf::{Btf, TYPE_SIZE, kind, linkage};
 use crate::insn::{Insn, LD_IMM64, PSEUDO_BTF_ID, PSEUDO_KFUNC_CALL};
+use crate::map::{HostKind, HostVariable};
 
 /// The data section of what the kernel has.
 pub(super) const KSYMS: &str = ".ksyms";
-/// The data section of what the loader finds out about the kernel.
-const KCONFIG: &str = ".kconfig";
+/// The data section of what the host says of itself.
+pub(super) const KCONFIG: &str = ".kconfig";
 
 /// The externs of an object, by name.
 #[derive(Default)]
-pub(super) struct Externs<'a>(HashMap<&'a str, Extern>);
+pub(super) struct Externs<'a> {
+    /// What the kernel has.
+    kernel: HashMap<&'a str, Extern>,
+    /// The variables of `.kconfig`, in the order of their offsets.
+    pub host: Vec<HostVariable>,
+}
 
 /// A function or a variable of the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +79,7 @@ impl<'a> Externs<'a> {
             return Ok(Self::default());
         }
         let described = btf.map(Described::of).transpose()?.unwrap_or_default();
-        let mut externs = HashMap::new();
+        let mut externs = Self::default();
         for symbol in symbols() {
             let problem =
                 |problem: &'static str| ObjectError::Extern { symbol: symbol.name.to_owned(), problem };
@@ -81,23 +87,83 @@ impl<'a> Externs<'a> {
             match type_id.and_then(|type_id| described.sections.get(type_id)) {
                 Some(&KSYMS) => {}
                 Some(&KCONFIG) => {
-                    return Err(problem("is in `.kconfig`, whose contents differ from host to host"));
+                    let variable = btf.zip(type_id).and_then(|(btf, id)| host_variable(btf, *id, symbol));
+                    externs
+                        .host
+                        .push(variable.ok_or_else(|| problem("has a type that `.kconfig` can't have"))?);
+                    continue;
                 }
                 _ => return Err(problem("is defined nowhere, and not declared to be in `.ksyms`")),
             }
             let (Some(btf), Some(&type_id)) = (btf, type_id) else { continue };
             let kind = kind_of(btf, type_id).ok_or_else(|| problem("is in the BTF, but not as an extern"))?;
-            externs.insert(symbol.name, Extern { type_id, kind, is_weak: symbol.is_weak });
+            externs.kernel.insert(symbol.name, Extern { type_id, kind, is_weak: symbol.is_weak });
         }
-        Ok(Self(externs))
+        lay_out(&mut externs.host);
+        Ok(externs)
     }
 
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.kernel.contains_key(name)
     }
 
     pub fn get(&self, name: &str) -> Option<Extern> {
-        self.0.get(name).copied()
+        self.kernel.get(name).copied()
+    }
+
+    /// A variable of `.kconfig`.
+    pub fn host(&self, name: &str) -> Option<&HostVariable> {
+        self.host.iter().find(|variable| variable.name == name)
+    }
+}
+
+/// A variable of `.kconfig`, not yet in its place; `None` if it has a type that libbpf does not take there.
+fn host_variable(btf: &Btf, type_id: u32, symbol: &Symbol<'_>) -> Option<HostVariable> {
+    let at = btf.type_offset(type_id).filter(|at| btf.kind(*at) == kind::VAR)?;
+    let type_id = btf.word(at + 8);
+    let kind = match btf.array(btf.behind(type_id)?) {
+        Some((_, 0)) => return None,
+        Some((element, _)) => (host_kind(btf, element)? == HostKind::Char).then_some(HostKind::Text)?,
+        None => host_kind(btf, type_id)?,
+    };
+    let size = btf.size(type_id)?;
+    Some(HostVariable { name: symbol.name.to_owned(), offset: 0, size, kind, is_weak: symbol.is_weak })
+}
+
+fn host_kind(btf: &Btf, type_id: u32) -> Option<HostKind> {
+    const SIGNED: u32 = 1;
+    const BOOL: u32 = 4;
+    let at = btf.type_offset(btf.behind(type_id)?)?;
+    let size = btf.word(at + 8);
+    match btf.kind(at) {
+        kind::INT => {
+            let encoding = btf.word(at + TYPE_SIZE) >> 24;
+            match size {
+                1 if encoding & BOOL != 0 => Some(HostKind::Bool),
+                _ if encoding & BOOL != 0 => None,
+                1 => Some(HostKind::Char),
+                2 | 4 | 8 => Some(HostKind::Int { is_signed: encoding & SIGNED != 0 }),
+                _ => None,
+            }
+        }
+        kind::ENUM | kind::ENUM64 if size == 4 && btf.string(btf.word(at)) == Ok("libbpf_tristate") => {
+            Some(HostKind::Tristate)
+        }
+        _ => None,
+    }
+}
+
+/// Gives the variables their places, in libbpf's order: the most aligned first, then the smallest, then by name.
+fn lay_out(variables: &mut [HostVariable]) {
+    let alignment = |variable: &HostVariable| match variable.kind {
+        HostKind::Bool | HostKind::Char | HostKind::Text => 1,
+        HostKind::Int { .. } | HostKind::Tristate => variable.size,
+    };
+    variables.sort_by(|a, b| (alignment(b), a.size, &a.name).cmp(&(alignment(a), b.size, &b.name)));
+    let mut end = 0u32;
+    for variable in variables {
+        variable.offset = end.next_multiple_of(alignment(variable));
+        end = variable.offset.saturating_add(variable.size);
     }
 }
 

@@ -157,7 +157,10 @@ impl<'a> Resolve<'_, 'a> {
                 )?)
             }
             (LD_IMM64, 0, Some(symbol)) if symbol.is_extern => match insn.imm {
-                0 => Target::KernelAddress(self.external(symbol)?),
+                0 => match self.externs.host(symbol.name).and_then(|host| self.maps.host_place(host)) {
+                    Some(place) => Target::Map(place),
+                    None => Target::KernelAddress(self.external(symbol)?),
+                },
                 _ => return Err(self.problem(&format!("refers to the inside of `{}`", symbol.name))),
             },
             (LD_IMM64, 0, Some(symbol)) if symbol.section.is_some() && symbol.section == self.elf.text => {

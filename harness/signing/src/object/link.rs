@@ -39,7 +39,14 @@ impl Linked {
 /// Links the program `functions[main]`.
 ///
 /// A subprogram is appended where it is first referred to, its own subprograms right after it: the order of libbpf.
-pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) -> Result<Linked, ObjectError> {
+///
+/// `callback` is for exceptions, if the program has one: nothing refers to it.
+pub(super) fn link(
+    functions: &[Function<'_>],
+    main: usize,
+    callback: Option<usize>,
+    ext: &BtfExt<'_>,
+) -> Result<Linked, ObjectError> {
     let mut linker = Linker {
         functions,
         main,
@@ -49,30 +56,9 @@ pub(super) fn link(functions: &[Function<'_>], main: usize, ext: &BtfExt<'_>) ->
         places: Vec::new(),
         externs: Vec::new(),
     };
-    linker.append(main)?;
-    let mut stack = vec![(main, functions[main].references.iter())];
-    while let Some((index, references)) = stack.last_mut() {
-        let Some(reference) = references.next() else {
-            stack.pop();
-            continue;
-        };
-        let position = linker.starts[index] + reference.insn;
-        let callee = match reference.target {
-            Target::Call(callee) | Target::Callback(callee) => callee,
-            Target::Map(place) => {
-                linker.places.push((position, place));
-                continue;
-            }
-            Target::KernelCall(external) | Target::KernelAddress(external) => {
-                linker.externs.push((position, external));
-                continue;
-            }
-        };
-        if !linker.starts.contains_key(&callee) {
-            linker.append(callee)?;
-            stack.push((callee, functions[callee].references.iter()));
-        }
-        linker.patch(position, callee);
+    linker.append_tree(main)?;
+    if let Some(callback) = callback.filter(|callback| !linker.starts.contains_key(callback)) {
+        linker.append_tree(callback)?;
     }
     linker.number_maps()?;
     linker.name_externs();
@@ -93,6 +79,37 @@ struct Linker<'l, 'a> {
 }
 
 impl Linker<'_, '_> {
+    /// Appends a function and all that it uses.
+    fn append_tree(&mut self, root: usize) -> Result<(), ObjectError> {
+        let functions = self.functions;
+        self.append(root)?;
+        let mut stack = vec![(root, functions[root].references.iter())];
+        while let Some((index, references)) = stack.last_mut() {
+            let Some(reference) = references.next() else {
+                stack.pop();
+                continue;
+            };
+            let position = self.starts[index] + reference.insn;
+            let callee = match reference.target {
+                Target::Call(callee) | Target::Callback(callee) => callee,
+                Target::Map(place) => {
+                    self.places.push((position, place));
+                    continue;
+                }
+                Target::KernelCall(external) | Target::KernelAddress(external) => {
+                    self.externs.push((position, external));
+                    continue;
+                }
+            };
+            if !self.starts.contains_key(&callee) {
+                self.append(callee)?;
+                stack.push((callee, functions[callee].references.iter()));
+            }
+            self.patch(position, callee);
+        }
+        Ok(())
+    }
+
     fn append(&mut self, index: usize) -> Result<(), ObjectError> {
         let (function, main) = (&self.functions[index], &self.functions[self.main]);
         let start = self.linked.insns.len();

@@ -4,12 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::elf::{Elf, Section, SectionKind};
+use super::externs::{Externs, KCONFIG};
 use super::{MAX_SIZE, ObjectError};
 use crate::btf::{Btf, Member};
-use crate::map::{MapDefinition, flag, map_type};
+use crate::map::{HostVariable, MapDefinition, flag, map_type};
 
 /// The section of the variables that define maps.
 pub(super) const MAPS: &str = ".maps";
+
+/// The section that LLVM puts the global variables of an arena in.
+const ARENA_DATA: &str = ".addr_space.1";
 
 /// What ring buffers' sizes are multiples of: a page of most hosts.
 const PAGE_SIZE: u32 = 4096;
@@ -22,6 +26,8 @@ pub(super) struct Maps {
     variables: HashMap<(usize, u64), usize>,
     /// By section index.
     data: HashMap<usize, usize>,
+    /// The map of `.kconfig`.
+    host: Option<usize>,
 }
 
 /// What an instruction can refer to.
@@ -34,7 +40,14 @@ pub(super) struct Place {
 }
 
 impl Maps {
-    pub fn of(elf: &Elf<'_>, btf: Option<&Btf>) -> Result<Self, ObjectError> {
+    pub fn of(elf: &Elf<'_>, btf: Option<&Btf>, externs: &Externs<'_>) -> Result<Self, ObjectError> {
+        if elf.section("maps").is_some_and(|section| section.kind != SectionKind::Other && section.size > 0) {
+            return Err(ObjectError::Section {
+                section: "maps".to_owned(),
+                problem: "defines maps in the old way, as `struct bpf_map_def`, which libbpf has not taken since 1.0: define \
+                          them in `.maps`",
+            });
+        }
         let mut maps = Self::default();
         if let (Some(section), Some(btf)) = (elf.section_index(MAPS), btf) {
             maps.add_variables(section, btf)?;
@@ -53,8 +66,33 @@ impl Maps {
                 maps.data.insert(index, maps.definitions.len());
                 maps.definitions.push(Arc::new(definition));
             }
+            if section.name == ARENA_DATA {
+                maps.add_arena_data(index, section)?;
+            }
+        }
+        if !externs.host.is_empty() {
+            maps.host = Some(maps.definitions.len());
+            maps.definitions.push(Arc::new(host_map(externs, btf)?));
         }
         Ok(maps)
+    }
+
+    /// Puts the global variables of an arena at its beginning.
+    fn add_arena_data(&mut self, index: usize, section: &Section<'_>) -> Result<(), ObjectError> {
+        let problem = |problem| ObjectError::Section { section: ARENA_DATA.to_owned(), problem };
+        let is_arena = |map: &Arc<MapDefinition>| map.map_type == map_type::ARENA;
+        let arenas: Vec<_> =
+            (0..self.definitions.len()).filter(|map| is_arena(&self.definitions[*map])).collect();
+        let [arena] = arenas[..] else {
+            return Err(problem("has variables, but there is not exactly one arena to put them in"));
+        };
+        let definition = Arc::make_mut(&mut self.definitions[arena]);
+        if section.size > u64::from(definition.max_entries) * u64::from(PAGE_SIZE) {
+            return Err(problem("is larger than the arena"));
+        }
+        definition.contents = section.data.to_vec();
+        self.data.insert(index, arena);
+        Ok(())
     }
 
     fn add_variables(&mut self, section: usize, btf: &Btf) -> Result<(), ObjectError> {
@@ -65,6 +103,11 @@ impl Maps {
             self.definitions.push(Arc::new(definition));
         }
         Ok(())
+    }
+
+    /// Where a variable of `.kconfig` is.
+    pub fn host_place(&self, variable: &HostVariable) -> Option<Place> {
+        self.host.map(|map| Place { map, offset: Some(variable.offset) })
     }
 
     /// What is at `offset` + `addend` of a section.
@@ -78,6 +121,25 @@ impl Maps {
         let map = *self.variables.get(&(section, offset)).filter(|_| addend == 0)?;
         Some(Place { map, offset: None })
     }
+}
+
+/// The map for `.kconfig`. It is not frozen while programs are loaded: a signature covers what is in a frozen map, and
+/// this is for the host to say.
+fn host_map(externs: &Externs<'_>, btf: Option<&Btf>) -> Result<MapDefinition, ObjectError> {
+    let problem = |problem: &str| ObjectError::Map { map: KCONFIG.to_owned(), problem: problem.to_owned() };
+    let end = externs.host.last().and_then(|last| last.offset.checked_add(last.size));
+    let described = btf.map(|btf| btf.data_section(KCONFIG)).transpose()?.flatten();
+    Ok(MapDefinition {
+        name: KCONFIG.to_owned(),
+        map_type: map_type::ARRAY,
+        key_size: 4,
+        value_size: end.ok_or_else(|| problem("has 4 GiB or more"))?,
+        max_entries: 1,
+        flags: flag::RDONLY_PROG,
+        btf_value_type_id: described.map_or(0, |described| described.type_id),
+        host: externs.host.clone(),
+        ..MapDefinition::default()
+    })
 }
 
 /// The map for a section, if it is one of global data.
@@ -163,6 +225,7 @@ impl Definition<'_, &Btf> {
                 "max_entries" => map.max_entries = self.number(member)?,
                 "map_flags" => map.flags = self.number(member)?,
                 "map_extra" => map.extra = self.long(member)?,
+                "numa_node" => map.numa_node = self.number(member)?,
                 "key_size" => self.set_size(&mut map.key_size, self.number(member)?, member)?,
                 "value_size" => self.set_size(&mut map.value_size, self.number(member)?, member)?,
                 "key" => {

@@ -6,13 +6,16 @@
 //! variables of the kernel by name.
 
 mod btf_ext;
+mod choices;
 mod complete;
 mod elf;
 mod entries;
+mod exceptions;
 mod externs;
 mod functions;
 mod link;
 mod maps;
+mod remark;
 mod section;
 mod struct_ops;
 
@@ -21,13 +24,16 @@ use std::sync::Arc;
 
 use crate::btf::{Btf, BtfError};
 use crate::map::MapDefinition;
-use crate::program::Program;
+use crate::program::{Attach, Program};
+use crate::{description, embed};
 use btf_ext::BtfExt;
+pub use choices::Choices;
 use elf::Elf;
 pub use entries::{Initial, InitialEntry};
 use externs::Externs;
 pub(crate) use externs::RELO_EXTERN;
 use maps::Maps;
+pub use remark::Remark;
 pub use struct_ops::{StructOps, StructOpsMember};
 
 /// Bytes of instructions and records that an object's programs may have together: subprograms are counted once for
@@ -41,6 +47,8 @@ pub struct Object {
     maps: Vec<Arc<MapDefinition>>,
     entries: Vec<InitialEntry>,
     struct_ops: Vec<StructOps>,
+    btf: Option<Arc<[u8]>>,
+    remarks: Vec<Remark>,
 }
 
 /// The indexes of programs, by section index and offset.
@@ -60,7 +68,7 @@ pub enum ObjectError {
     #[error("not an eBPF object: it is for ELF machine {0}")]
     Machine(u16),
     /// Damaged.
-    #[error("damaged ELF file: {0}")]
+    #[error("damaged ELF file")]
     Elf(#[from] ::object::read::Error),
     /// A name that is not UTF-8.
     #[error("damaged object: it has a name that is not UTF-8")]
@@ -81,7 +89,7 @@ pub enum ObjectError {
     },
     /// Type information that makes no sense.
     #[error(".{0}")]
-    Btf(#[from] BtfError),
+    Btf(BtfError),
     /// Type information about instructions that makes no sense.
     #[error(".BTF.ext {0}")]
     BtfExt(&'static str),
@@ -110,7 +118,11 @@ pub enum ObjectError {
         problem: String,
     },
     /// A section name that is not one of libbpf's.
-    #[error("program `{program}`: section name `{section}` does not say what kind of program it is")]
+    #[error(
+        "program `{program}`: section name `{section}` does not say what kind of program it is; say so with \
+         --type {name}=TYPE, where TYPE is a section name that libbpf knows (xdp, tc, kprobe/FUNCTION, …)",
+        name = .section.trim_start_matches('?')
+    )]
     UnknownSection {
         /// The program's name.
         program: String,
@@ -118,8 +130,21 @@ pub enum ObjectError {
         section: String,
     },
     /// `SEC("fentry")` and the like without the name of a function.
-    #[error("program `{program}`: section name `{section}` does not say what it attaches to")]
+    #[error(
+        "program `{program}`: section name `{section}` does not say what it attaches to; say so with \
+         --target-function {program}=FUNCTION"
+    )]
     NoTarget {
+        /// The program's name.
+        program: String,
+        /// The section's name.
+        section: String,
+    },
+    /// A target that was chosen for a program that takes none.
+    #[error(
+        "program `{program}`: a program in section `{section}` attaches to no function that a signature could bind"
+    )]
+    NoTargetTaken {
         /// The program's name.
         program: String,
         /// The section's name.
@@ -136,15 +161,39 @@ pub enum ObjectError {
     /// Its programs are too large together.
     #[error("the object's programs take more than {} MiB together", MAX_SIZE >> 20)]
     TooLarge,
-    /// No function outside of `.text`.
-    #[error("the object has no programs")]
+    /// Neither a map nor a function outside of `.text`.
+    #[error("the object has no programs and no maps")]
     NoPrograms,
 }
 
+impl From<BtfError> for ObjectError {
+    fn from(error: BtfError) -> Self {
+        ObjectError::Btf(error)
+    }
+}
+
 impl Object {
-    /// Reads an object as clang or `bpftool gen object` writes it.
+    /// Reads an object as clang or `bpftool gen object` writes it. If a signature is in it, what its signer has said about
+    /// the object holds.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ObjectError`]: the file is none, is damaged, or has something in it that can't be signed.
     pub fn parse(bytes: &[u8]) -> Result<Self, ObjectError> {
+        let said = embed::descriptions(bytes).and_then(|json| description::from_json(json).ok());
+        Self::parse_with(bytes, &said.unwrap_or_default().choices)
+    }
+
+    /// Reads an object, with what is said about it.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn parse_with(bytes: &[u8], choices: &Choices) -> Result<Self, ObjectError> {
         let elf = Elf::parse(bytes)?;
+        if elf.section(".BTF.base").is_some() {
+            return Err(BtfError("is split: its types refer to those of another BTF").into());
+        }
         let mut btf = elf.section(".BTF").map(|section| Btf::parse(section.data)).transpose()?;
         let ext = match (&btf, elf.section(".BTF.ext")) {
             (Some(btf), Some(section)) => BtfExt::parse(section.data, btf, &elf)?,
@@ -154,7 +203,7 @@ impl Object {
         if let Some(btf) = &mut btf {
             complete::complete(btf, &elf, &externs)?;
         }
-        let maps = Maps::of(&elf, btf.as_ref())?;
+        let maps = Maps::of(&elf, btf.as_ref(), &externs)?;
         let functions = functions::functions(&elf, &maps, &externs)?;
         let mains: Vec<_> =
             (0..functions.len()).filter(|f| Some(functions[*f].section) != elf.text).collect();
@@ -171,28 +220,45 @@ impl Object {
             None => Default::default(),
         };
         let targets = struct_ops::targets(&struct_ops)?;
+        let callbacks = match &btf {
+            Some(btf) => exceptions::callbacks(btf, &elf, &functions)?,
+            None => HashMap::new(),
+        };
         let btf: Option<Arc<[u8]>> = btf.map(|btf| btf.into_bytes().into());
         let license = license(&elf)?;
 
+        let mut remarks = Vec::new();
         let mut size = 0;
         let mut programs = Vec::new();
         for (index, &main) in mains.iter().enumerate() {
             let function = &functions[main];
-            let section = elf.sections[function.section].name;
-            let load = section::load(section, function.name)?;
+            let section = choices.section(elf.sections[function.section].name, function.name);
+            let load = section::load(&section, function.name)?;
+            if choices.targets.contains_key(function.name) && load.attach == Attach::None {
+                return Err(ObjectError::NoTargetTaken {
+                    program: function.name.to_owned(),
+                    section: elf.sections[function.section].name.to_owned(),
+                });
+            }
+            if let Some(prefix) = load.prefix {
+                let remark = Remark::Prefix { section: section.clone().into_owned(), prefix };
+                if !remarks.contains(&remark) {
+                    remarks.push(remark);
+                }
+            }
             let attach = match (load.is_struct_ops, targets.get(&index)) {
                 (false, _) => load.attach,
                 (true, Some(attach)) => attach.clone(),
                 (true, None) => return Err(function.problem("is in no variable of a struct_ops type")),
             };
-            let linked = link::link(&functions, main, &ext)?;
+            let linked = link::link(&functions, main, callbacks.get(&main).copied(), &ext)?;
             size += linked.size();
             if size > MAX_SIZE {
                 return Err(ObjectError::TooLarge);
             }
             programs.push(Program {
                 name: function.name.to_owned(),
-                section: section.to_owned(),
+                section: section.into_owned(),
                 prog_type: load.prog_type,
                 expected_attach_type: load.expected_attach_type,
                 flags: load.flags,
@@ -207,10 +273,11 @@ impl Object {
                 slots: linked.maps.iter().map(|index| maps.definitions[*index].clone()).collect(),
             });
         }
-        if programs.is_empty() {
+        if programs.is_empty() && maps.definitions.is_empty() {
             return Err(ObjectError::NoPrograms);
         }
-        Ok(Self { programs, maps: maps.definitions, entries, struct_ops })
+        remarks.extend(maps.definitions.iter().flat_map(|map| remarks_on(map)));
+        Ok(Self { programs, maps: maps.definitions, entries, struct_ops, btf, remarks })
     }
 
     /// The programs, in the order of the object's sections.
@@ -223,6 +290,16 @@ impl Object {
         &self.maps
     }
 
+    /// The BTF as it is given to `BPF_BTF_LOAD`.
+    pub fn btf(&self) -> Option<&[u8]> {
+        self.btf.as_deref()
+    }
+
+    /// What is worth knowing of the object before it is signed.
+    pub fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+
     /// What the maps hold from the start, but for global data.
     pub fn entries(&self) -> &[InitialEntry] {
         &self.entries
@@ -232,6 +309,36 @@ impl Object {
     pub fn struct_ops(&self) -> &[StructOps] {
         &self.struct_ops
     }
+}
+
+fn remarks_on(map: &MapDefinition) -> Vec<Remark> {
+    let definitions = [Some(map), map.inner.as_deref()].into_iter().flatten();
+    let mut remarks: Vec<_> = definitions
+        .filter(|definition| definition.max_entries == 0 && needs_entries(definition.map_type))
+        .map(|_| Remark::NoEntries { map: map.name.clone() })
+        .collect();
+    if !map.host.is_empty() {
+        let names = map.host.iter().map(|variable| variable.name.clone()).collect();
+        remarks.push(Remark::HostVariables { names });
+    }
+    remarks
+}
+
+/// Whether a kernel refuses maps of a type that have no entries. It has as many as CPUs of some, and as many as needed of
+/// others.
+fn needs_entries(map_type: u32) -> bool {
+    use crate::map::map_type::*;
+    ![
+        PERF_EVENT_ARRAY,
+        CGROUP_STORAGE,
+        PERCPU_CGROUP_STORAGE,
+        SK_STORAGE,
+        INODE_STORAGE,
+        TASK_STORAGE,
+        CGRP_STORAGE,
+        STRUCT_OPS,
+    ]
+    .contains(&map_type)
 }
 
 /// The string in the section `license`; empty if there is none.

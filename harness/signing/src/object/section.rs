@@ -208,9 +208,12 @@ pub(super) struct Load {
     pub attach: Attach,
     /// Type and member are named by a struct_ops variable, not by the section.
     pub is_struct_ops: bool,
+    /// The known name that the section's name begins with, if it is none itself.
+    pub prefix: Option<&'static str>,
 }
 
-/// Interprets the name of a section that holds programs. `program` is for the error.
+/// Interprets the name of a section that holds programs: as libbpf does, or else, as iproute2, cilium/ebpf and l3afd do,
+/// by the longest known name that it begins with. `program` is for the error.
 pub(super) fn load(section: &str, program: &str) -> Result<Load, ObjectError> {
     // A leading question mark: not to be loaded unless asked for.
     let name = section.strip_prefix('?').unwrap_or(section);
@@ -218,16 +221,14 @@ pub(super) fn load(section: &str, program: &str) -> Result<Load, ObjectError> {
         Some((base, rest)) => (base, Some(rest)),
         None => (name, None),
     };
-    let definition = DEFINITIONS
-        .iter()
-        .find(|definition| match definition.target {
-            Target::None => definition.name == name,
-            _ => definition.name == base,
-        })
-        .ok_or_else(|| ObjectError::UnknownSection {
-            program: program.to_owned(),
-            section: section.to_owned(),
-        })?;
+    let exact = DEFINITIONS.iter().find(|definition| match definition.target {
+        Target::None => definition.name == name,
+        _ => definition.name == base,
+    });
+    let definition = exact.or_else(|| by_prefix(name)).ok_or_else(|| ObjectError::UnknownSection {
+        program: program.to_owned(),
+        section: section.to_owned(),
+    })?;
     let target = || {
         rest.filter(|rest| !rest.is_empty())
             .ok_or_else(|| ObjectError::NoTarget { program: program.to_owned(), section: section.to_owned() })
@@ -250,7 +251,18 @@ pub(super) fn load(section: &str, program: &str) -> Result<Load, ObjectError> {
         flags: definition.flags,
         attach,
         is_struct_ops: definition.target == Target::StructOps,
+        prefix: exact.is_none().then_some(definition.name),
     })
+}
+
+/// The longest name that `name` begins with. A letter after it would make it another word (`tcp` is no `tc`), a dot a
+/// variant of libbpf's that is not known here.
+fn by_prefix(name: &str) -> Option<&'static Definition> {
+    let begins = |definition: &&Definition| {
+        let rest = name.strip_prefix(definition.name).and_then(|rest| rest.chars().next());
+        rest.is_some_and(|next| !next.is_alphabetic() && next != '.')
+    };
+    DEFINITIONS.iter().filter(begins).max_by_key(|definition| definition.name.len())
 }
 
 #[cfg(test)]
@@ -298,8 +310,29 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_known_prefix_tells_the_type() {
+        for (section, prefix) in [
+            ("xdp_gatekeeper", "xdp"),
+            ("xdp/me", "xdp"),
+            ("xdp1", "xdp"),
+            ("tc-ingress-root", "tc"),
+            ("classifier_tc", "classifier"),
+            ("sk_skb/stream_verdict_2", "sk_skb/stream_verdict"),
+            ("?cgroup/connect4_block", "cgroup/connect4"),
+            ("xdp.frags_big", "xdp.frags"),
+        ] {
+            let load_prefix = load(section, "p").unwrap();
+            assert_eq!(load_prefix.prefix, Some(prefix), "{section}");
+            assert_eq!(load_prefix, Load { prefix: Some(prefix), ..load(prefix, "p").unwrap() });
+        }
+        assert_eq!(load("xdp", "p").unwrap().prefix, None);
+    }
+
+    #[test]
     fn a_section_that_says_too_little_is_an_error() {
-        assert!(matches!(load("xdp/me", "p"), Err(ObjectError::UnknownSection { .. })));
+        assert!(matches!(load("ingress", "p"), Err(ObjectError::UnknownSection { .. })));
+        assert!(matches!(load("tcp_ca", "p"), Err(ObjectError::UnknownSection { .. })));
+        assert!(matches!(load("fexit.multi/f", "p"), Err(ObjectError::UnknownSection { .. })));
         assert!(matches!(load("kprobes/f", "p"), Err(ObjectError::UnknownSection { .. })));
         assert!(matches!(load("fentry", "p"), Err(ObjectError::NoTarget { .. })));
         assert!(matches!(load("lsm/", "p"), Err(ObjectError::NoTarget { .. })));

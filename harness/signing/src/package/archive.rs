@@ -15,7 +15,7 @@ use crate::Digest;
 const MAX_UNPACKED: u64 = 256 << 20;
 /// Bytes of a file.
 const MAX_FILE: u64 = 128 << 20;
-/// Files. A statement that the kernel takes can't list more.
+/// Files.
 const MAX_FILES: usize = 256;
 /// Unpacked bytes per packed byte. Deflate reaches 1032; programs are between 2 and 10.
 const MAX_RATIO: u64 = 100;
@@ -92,13 +92,8 @@ pub fn read(packed: &[u8]) -> Result<Vec<File>, PackageError> {
     if packed.len() > MAX_SIZE {
         return Err(PackageError::Size);
     }
-    let mut meter = Meter {
-        inner: GzDecoder::new(packed),
-        packed: packed.len() as u64,
-        unpacked: 0,
-        digest: Sha256::new(),
-    };
-    let mut files = read_tar(&mut meter)?;
+    let mut meter = Meter::new(packed);
+    let mut files = read_tar(&mut meter, Maker::Us)?;
     io::copy(&mut meter, &mut io::sink()).map_err(|error| damaged("after the last file", error))?;
     let Meter { inner, digest, .. } = meter;
     let rest = inner.into_inner();
@@ -111,18 +106,56 @@ pub fn read(packed: &[u8]) -> Result<Vec<File>, PackageError> {
     Ok(files)
 }
 
-fn read_tar(tar: impl Read) -> Result<Vec<File>, PackageError> {
+/// The files of an archive that any program has made, and the one folder that they are in. Nothing is known of whoever made
+/// it, but what is read is going to be signed.
+///
+/// # Errors
+///
+/// A [`PackageError`]: it is damaged or too large, has something else in it than files and folders, or names that a package
+/// can't have.
+pub fn unpack(packed: &[u8]) -> Result<(String, Vec<File>), PackageError> {
+    if packed.len() > MAX_SIZE {
+        return Err(PackageError::Size);
+    }
+    let files = read_tar(&mut Meter::new(packed), Maker::Anybody)?;
+    let first = files.first().ok_or(PackageError::NoMetadata)?;
+    let (folder, _) =
+        first.path.split_once('/').ok_or_else(|| PackageError::entry(&first.path, "it is in no folder"))?;
+    let folder = folder.to_owned();
+    let inside = |file: File| match file.path.strip_prefix(&folder).and_then(|path| path.strip_prefix('/')) {
+        Some(path) => Ok(File { path: path.to_owned(), content: file.content }),
+        None => Err(PackageError::Folders(file.path)),
+    };
+    let files = files.into_iter().map(inside).collect::<Result<_, _>>()?;
+    Ok((folder, files))
+}
+
+/// Who has made an archive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Maker {
+    /// This module, in the one form that it has.
+    Us,
+    /// Whatever `tar` there is.
+    Anybody,
+}
+
+fn read_tar(tar: impl Read, maker: Maker) -> Result<Vec<File>, PackageError> {
     let mut files: Vec<File> = Vec::new();
     let mut archive = Archive::new(tar);
     let mut place = "at its beginning".to_owned();
-    // As they are: without long names and other extensions, in which two readers may differ.
-    let entries = archive.entries().map_err(|error| damaged(&place, error))?.raw(true);
+    // Ours are as they are: without long names and other extensions, in which two readers may differ.
+    let entries = archive.entries().map_err(|error| damaged(&place, error))?.raw(maker == Maker::Us);
     for entry in entries {
         let mut entry = entry.map_err(|error| damaged(&place, error))?;
-        let path = String::from_utf8_lossy(&entry.header().path_bytes()).into_owned();
+        let path = match maker {
+            Maker::Us => String::from_utf8_lossy(&entry.header().path_bytes()).into_owned(),
+            Maker::Anybody => String::from_utf8_lossy(&entry.path_bytes()).into_owned(),
+        };
+        let path = path.strip_prefix("./").filter(|_| maker == Maker::Anybody).unwrap_or(&path).to_owned();
         let refuse = |problem| Err(PackageError::entry(&path, problem));
         match entry.header().entry_type() {
             EntryType::Regular => {}
+            EntryType::Directory | EntryType::XGlobalHeader if maker == Maker::Anybody => continue,
             EntryType::Symlink => return refuse("it is a symbolic link"),
             EntryType::Link => return refuse("it is a hard link"),
             EntryType::Char | EntryType::Block => return refuse("it is a device"),
@@ -166,6 +199,13 @@ struct Meter<R> {
     packed: u64,
     unpacked: u64,
     digest: Sha256,
+}
+
+impl<'p> Meter<GzDecoder<&'p [u8]>> {
+    fn new(packed: &'p [u8]) -> Self {
+        let inner = GzDecoder::new(packed);
+        Meter { inner, packed: packed.len() as u64, unpacked: 0, digest: Sha256::new() }
+    }
 }
 
 impl<R: Read> Read for Meter<R> {

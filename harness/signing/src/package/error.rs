@@ -60,30 +60,34 @@ pub enum PackageError {
     #[error("there is no {METADATA}")]
     NoMetadata,
     /// Metadata that can't be read, or that the files contradict.
-    #[error("{METADATA}: {0}")]
+    #[error("{METADATA}")]
     Metadata(#[from] MetadataError),
     /// A file that can't be signed.
-    #[error("`{path}`: {error}")]
+    #[error("`{path}`")]
     Artifact {
         /// The file's path.
         path: String,
         /// What is wrong with it.
+        #[source]
         error: ArtifactError,
     },
-    /// A package in a folder of another name.
-    #[error("the files are in `{actual}`, but {METADATA} says `{expected}`")]
-    Folder {
-        /// Where they are.
+    /// A package whose archive or list of files says something else than its metadata.
+    #[error("the package is `{actual}`, but {METADATA} says `{expected}`")]
+    Contradiction {
+        /// The folder in the archive, or name, version and platform.
         actual: String,
-        /// Where they should be.
+        /// What it should be.
         expected: String,
     },
+    /// An archive whose files are not in one folder together.
+    #[error("`{0}` is not in the same folder as the other files")]
+    Folders(String),
     /// A package without a signature.
     #[error("the package is not signed: there is no `{0}`")]
     Unsigned(&'static str),
     /// A signature that is none, or is wrong.
-    #[error("{0}")]
-    Signature(Error),
+    #[error(transparent)]
+    Signature(#[from] Error),
     /// A signature that does not count any more.
     #[error("the signature has expired")]
     Expired,

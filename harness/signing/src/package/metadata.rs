@@ -1,11 +1,9 @@
 //! `manifest.json`: what L3AF's l3afd is told of a package.
 
-use semver::Version;
 use serde::Deserialize;
 
-use super::{File, path};
+use super::{File, Version, path};
 use crate::artifact::Artifact;
-use crate::program::NAME_LEN;
 
 /// The fields of l3afd's `BPFProgram` (`models/l3afd.go`) that a package decides. Those that a host decides, such as
 /// `seq_id` or `start_args`, may be there too; they are not looked at.
@@ -87,6 +85,8 @@ impl Metadata {
         let version = metadata.version.to_string();
         for (field, value) in
             [("name", &metadata.name), ("version", &version), ("artifact", &metadata.artifact)]
+                .into_iter()
+                .chain([("artifact", &metadata.folder().to_owned())])
         {
             path::check_component(value).map_err(|problem| MetadataError::Name {
                 field,
@@ -95,6 +95,12 @@ impl Metadata {
             })?;
         }
         Ok(metadata)
+    }
+
+    /// The folder of the archive that the files are in, which l3afd derives from the archive's name: all before the first
+    /// dot.
+    pub fn folder(&self) -> &str {
+        self.artifact.split('.').next().unwrap_or_default()
     }
 
     /// Checks that what the metadata names is there.
@@ -114,13 +120,13 @@ impl Metadata {
         }
 
         // Of an object for Windows, the programs are not known.
-        let Some(Artifact::LinuxObject(programs)) = find(&self.object_file).map(|index| &artifacts[index])
+        let Some(Artifact::LinuxObject { programs, .. }) =
+            find(&self.object_file).map(|index| &artifacts[index])
         else {
             return Ok(());
         };
         let entry = &self.entry_function_name;
-        let is_entry = |name: &str| name == entry || name.len() == NAME_LEN && entry.starts_with(name);
-        if !entry.is_empty() && !programs.iter().any(|program| is_entry(&program.name)) {
+        if !entry.is_empty() && !programs.iter().any(|program| program.whole_name() == entry) {
             return Err(MetadataError::NoProgram {
                 object: self.object_file.clone(),
                 program: entry.escape_debug().to_string(),

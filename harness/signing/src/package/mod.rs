@@ -1,14 +1,15 @@
 //! Packages: what an orchestrator such as L3AF's l3afd installs, with one signature.
 //!
-//! A package is a `.tar.gz` whose files are all in `NAME/VERSION/PLATFORM/`:
+//! A package is a `.tar.gz` whose files are all in one folder, called like the archive up to the first dot. l3afd unpacks it
+//! into `NAME/VERSION/` and looks for the files in that folder.
 //!
 //! | file | |
 //! | --- | --- |
 //! | `manifest.json` | what l3afd is told of the package, see [`Metadata`] |
 //! | anything else | eBPF objects, user-mode programs, whatever they need |
-//! | `package.sha256` | the digests of all these files by path, as `sha256sum` writes them |
+//! | `package.sha256` | name, version and platform in a comment, and the digests of all these files by path, as `sha256sum` writes them |
 //! | `package.pem` | the signer's certificate, and after it those between it and a CA |
-//! | `package.p7s` | the signature: a CMS message with a statement, as the kernel takes it |
+//! | `package.p7s` | the signature: CMS messages with a statement each, as the kernel takes them (see [`signature`](crate::signature)) |
 //!
 //! The statement lists `package.sha256` and every other file as a whole (kind 2), and whatever else vouches for their
 //! contents: each program of an eBPF object for Linux (kind 1), each PE image (kind 3). So the digests are bound by the
@@ -24,17 +25,20 @@ mod index;
 mod metadata;
 mod path;
 mod signed;
+mod version;
 
+pub use archive::unpack;
 pub use error::PackageError;
 pub use file::File;
 pub use metadata::Metadata;
 pub use signed::SignedPackage;
+pub use version::Version;
 
+use crate::Digest;
 use crate::artifact::Artifact;
 use crate::certificate::{Certificate, Signer};
-use crate::cms;
+use crate::signature;
 use crate::statement::{Entry, Kind, Statement};
-use crate::{Digest, Error};
 
 /// Bytes that an archive may have.
 pub const MAX_SIZE: usize = 64 << 20;
@@ -97,7 +101,7 @@ impl Package {
         &self.own_files
     }
 
-    /// The signature as the kernel takes it with each of the package's programs, if the package is verified.
+    /// The signature, if the package is verified.
     pub fn signature(&self) -> Option<&[u8]> {
         self.own_files.iter().find(|file| file.path == SIGNATURE).map(|file| file.content.as_slice())
     }
@@ -112,9 +116,19 @@ impl Package {
         self.artifacts.iter().any(|artifact| !artifact.programs().is_empty())
     }
 
-    /// `NAME/VERSION/PLATFORM`, the folder that the files are in.
-    pub fn folder(&self) -> String {
-        format!("{}/{}/{}", self.metadata.name, self.metadata.version, self.platform)
+    /// The folder of the archive that the files are in.
+    pub fn folder(&self) -> &str {
+        self.metadata.folder()
+    }
+
+    /// `NAME/VERSION/FOLDER`, where l3afd looks for the files of the package.
+    pub fn place(&self) -> String {
+        format!("{}/{}/{}", self.metadata.name, self.metadata.version, self.folder())
+    }
+
+    /// `NAME VERSION PLATFORM`: what it is that is signed.
+    pub fn title(&self) -> String {
+        format!("{} {} {}", self.metadata.name, self.metadata.version, self.platform)
     }
 
     /// Signs the package and returns the archive. `expiry` is that of the statement, in seconds since the epoch, 0:
@@ -122,17 +136,16 @@ impl Package {
     ///
     /// # Errors
     ///
-    /// [`PackageError::Signature`], also if the statement is longer than the kernel takes: there can be some 200 files
-    /// and programs; [`PackageError::Entry`] if a path is too long for an archive.
+    /// [`PackageError::Signature`]; [`PackageError::Entry`] if a path is too long for an archive.
     pub fn sign(
         &self,
         signer: &Signer,
         intermediates: &[Certificate],
         expiry: u64,
     ) -> Result<Vec<u8>, PackageError> {
-        let index = index::write(&self.folder(), &self.files);
+        let index = index::write(&self.title(), self.folder(), &self.files);
         let statement = Statement { expiry, entries: self.entries(index.as_bytes()) };
-        let message = cms::sign_attached(&statement.encode()?, signer)?;
+        let message = signature::sign(&statement, signer)?;
         let certificates = [signer.certificate()].into_iter().chain(intermediates);
         let certificates = certificates.map(Certificate::to_pem).collect::<String>();
 
@@ -140,7 +153,7 @@ impl Package {
         files.push(File { path: INDEX.into(), content: index.into() });
         files.push(File { path: CERTIFICATES.into(), content: certificates.into() });
         files.push(File { path: SIGNATURE.into(), content: message });
-        archive::write(&self.folder(), files)
+        archive::write(self.folder(), files)
     }
 
     /// What the statement lists, each thing once.
@@ -155,11 +168,5 @@ impl Package {
             }
         }
         entries
-    }
-}
-
-impl From<Error> for PackageError {
-    fn from(error: Error) -> Self {
-        PackageError::Signature(error)
     }
 }

@@ -4,7 +4,8 @@ use super::{CERTIFICATES, File, INDEX, Package, PackageError, SIGNATURE, archive
 use crate::Digest;
 use crate::certificate::Certificate;
 use crate::cms::Message;
-use crate::statement::{Entry, Kind, Statement};
+use crate::signature;
+use crate::statement::{Entry, Kind};
 use crate::trust;
 
 /// Bytes that each of the signature's files may have: nobody has vouched for them when they are read.
@@ -13,14 +14,12 @@ const MAX_OWN_FILE: usize = 64 << 10;
 /// A package as it was read: signed, but not verified. Nothing of it can be used but to verify it.
 #[derive(Debug)]
 pub struct SignedPackage {
-    /// `NAME/VERSION/PLATFORM`.
     folder: String,
-    platform: String,
     files: Vec<File>,
     /// [`INDEX`], [`CERTIFICATES`] and [`SIGNATURE`].
     own_files: [File; 3],
     certificates: Vec<Certificate>,
-    message: Message,
+    messages: Vec<Message>,
 }
 
 impl SignedPackage {
@@ -31,7 +30,7 @@ impl SignedPackage {
     /// A [`PackageError`] if it is no archive of a package, or one that is made to do harm.
     pub fn read(bytes: &[u8]) -> Result<Self, PackageError> {
         let mut files = archive::read(bytes)?;
-        let (folder, platform) = folder(&files)?;
+        let folder = folder(&files)?;
         for file in &mut files {
             let path = file.path.strip_prefix(&folder).and_then(|path| path.strip_prefix('/'));
             let path =
@@ -53,8 +52,8 @@ impl SignedPackage {
         if *pem != certificates.iter().map(Certificate::to_pem).collect::<String>().as_bytes() {
             return Err(PackageError::Form);
         }
-        let message = Message::parse(&message.content)?;
-        Ok(SignedPackage { folder, platform, files, own_files, certificates, message })
+        let messages = signature::read(&message.content)?;
+        Ok(SignedPackage { folder, files, own_files, certificates, messages })
     }
 
     /// The certificates in the package: the signer's, and those between it and a CA. They are to be trusted only if a
@@ -72,9 +71,9 @@ impl SignedPackage {
     /// [`PackageError::Unlisted`], [`PackageError::Missing`], [`PackageError::Different`], [`PackageError::Surplus`],
     /// and those of [`Package::new`].
     pub fn verify(self, signer: &Certificate, now: u64) -> Result<Package, PackageError> {
-        let SignedPackage { folder, platform, files, own_files, message, .. } = self;
+        let SignedPackage { folder, files, own_files, messages, .. } = self;
         let [index, ..] = &own_files;
-        let statement = Statement::decode(message.verify(signer)?)?;
+        let statement = signature::verify(&messages, signer)?;
         if statement.is_expired(now) {
             return Err(PackageError::Expired);
         }
@@ -88,9 +87,13 @@ impl SignedPackage {
             return Err(PackageError::Unlisted(format!("{folder}/{}", file.path)));
         }
 
-        let mut package = Package::new(&platform, files)?;
-        if package.folder() != folder {
-            return Err(PackageError::Folder { actual: folder, expected: package.folder() });
+        let title = index::title(&index.content)?;
+        let mut package = Package::new(title.rsplit(' ').next().unwrap_or_default(), files)?;
+        for (actual, expected) in [(&*folder, package.folder()), (title, &package.title())] {
+            if actual != expected {
+                let (actual, expected) = (actual.escape_debug().to_string(), expected.to_owned());
+                return Err(PackageError::Contradiction { actual, expected });
+            }
         }
         for (file, artifact) in package.artifacts() {
             if !artifact.entries().iter().all(|entry| statement.lists(entry)) {
@@ -107,12 +110,11 @@ impl SignedPackage {
     }
 }
 
-/// The folder that the first file is in, three deep, and the last part of its path: the platform.
-fn folder(files: &[File]) -> Result<(String, String), PackageError> {
+/// The uppermost folder that the first file is in.
+fn folder(files: &[File]) -> Result<String, PackageError> {
     let first = files.first().ok_or(PackageError::NoMetadata)?;
-    let parts: Vec<_> = first.path.splitn(4, '/').collect();
-    match parts[..] {
-        [name, version, platform, _] => Ok((format!("{name}/{version}/{platform}"), platform.to_owned())),
-        _ => Err(PackageError::entry(&first.path, "it is not in a folder NAME/VERSION/PLATFORM")),
+    match first.path.split_once('/') {
+        Some((folder, _)) => Ok(folder.to_owned()),
+        None => Err(PackageError::entry(&first.path, "it is in no folder")),
     }
 }

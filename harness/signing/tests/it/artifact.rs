@@ -25,7 +25,7 @@ fn each_kind_has_its_entries() {
         programs.iter().map(|program| Entry { kind: Kind::PROGRAM, digest: program.digest() }).collect();
     assert_eq!(entries.len(), 2);
     assert_eq!(artifact(&linux).entries(), entries);
-    assert_eq!(artifact(&linux), Artifact::LinuxObject(programs));
+    assert_eq!(artifact(&linux), Artifact::LinuxObject { programs, remarks: Vec::new() });
 
     let windows = compilers::ebpf(WINDOWS);
     let whole = [Entry { kind: Kind::FILE, digest: Digest::of(&windows) }];
@@ -93,7 +93,7 @@ fn windows_objects_are_told_by_sections_and_types() {
 #[test]
 fn the_caller_may_know_better() {
     let object = compilers::ebpf(r#"SEC("sockops") int program(void *context) { return 0; }"#);
-    assert!(matches!(artifact(&object), Artifact::LinuxObject(_)));
+    assert!(matches!(artifact(&object), Artifact::LinuxObject { .. }));
     let windows = Artifact::of(&object, Some(Platform::Windows)).unwrap();
     assert_eq!(windows, Artifact::WindowsObject(Digest::of(&object)));
     // It is about eBPF objects only.

@@ -11,8 +11,16 @@ mod difference;
 mod embed;
 mod facts;
 mod key;
+mod kinds;
 mod manifest;
 mod openssl;
 mod package;
+mod signature;
 mod statement;
 mod trust;
+
+/// An error with its sources, as the command prints it.
+fn words(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,34 @@
+//! Arenas: memory that programs and user space share.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::{io, ptr};
+
+use anyhow::{Context, Result};
+use bpfsig_signing::map::MapDefinition;
+
+/// Gives an arena its address, without which the verifier takes no program that uses it, and its global variables, which
+/// lie at its beginning. Both stay when the memory is no longer mapped here.
+///
+/// # Errors
+/// The kernel does not map the arena.
+pub(super) fn place(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
+    // SAFETY: takes nothing but a number.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).context("the size of a page")?;
+    let size = page * map.max_entries as usize;
+    let fixed = if map.extra == 0 { 0 } else { libc::MAP_FIXED_NOREPLACE };
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let address = map.extra as *mut libc::c_void;
+    // SAFETY: nothing of this process is replaced, and nothing refers to the memory but the lines below.
+    let memory =
+        unsafe { libc::mmap(address, size, protection, libc::MAP_SHARED | fixed, fd.as_raw_fd(), 0) };
+    if memory == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error()).context("mapping the arena");
+    }
+    // SAFETY: `size` bytes are mapped, which the signer has seen to be enough for the contents.
+    unsafe {
+        let length = map.contents.len().min(size);
+        ptr::copy_nonoverlapping(map.contents.as_ptr(), memory.cast::<u8>(), length);
+        libc::munmap(memory, size);
+    }
+    Ok(())
+}

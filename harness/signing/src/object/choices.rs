@@ -1,0 +1,44 @@
+//! What whoever signs an object says about it, because the object itself does not.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What the sections of an object leave open: what kind of program they hold, and what their programs attach to.
+///
+/// It is kept with the descriptions of what was signed, so that a loader reads the object as the signer did. Nobody has to
+/// trust it: with other choices, the programs are not the ones that were signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choices {
+    /// By the name of a section: the name that libbpf would know it by, such as `xdp` or `kprobe/do_exit`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub types: BTreeMap<String, String>,
+    /// By the name of a program: the function (hook, tracepoint) that it attaches to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<String, String>,
+}
+
+impl Choices {
+    /// Whether everything is left to the object.
+    pub fn is_empty(&self) -> bool {
+        self.types.is_empty() && self.targets.is_empty()
+    }
+
+    /// What the section of a program would have to be called to say all that is known. A leading question mark (not to be
+    /// loaded unless asked for) stays.
+    pub(super) fn section<'s>(&'s self, section: &'s str, program: &str) -> Cow<'s, str> {
+        let (mark, name) = section.strip_prefix('?').map_or(("", section), |name| ("?", name));
+        let chosen = self.types.get(name).map(String::as_str);
+        match (chosen, self.targets.get(program)) {
+            (None, None) => Cow::Borrowed(section),
+            (chosen, None) => Cow::Owned(format!("{mark}{}", chosen.unwrap_or(name))),
+            (chosen, Some(target)) => {
+                let name = chosen.unwrap_or(name);
+                let base = name.split_once('/').map_or(name, |(base, _)| base);
+                Cow::Owned(format!("{mark}{base}/{target}"))
+            }
+        }
+    }
+}

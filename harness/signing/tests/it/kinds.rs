@@ -1,0 +1,249 @@
+//! Kinds of objects that people have, each with what makes it special.
+
+use bpfsig_signing::artifact::Artifact;
+use bpfsig_signing::btf::kind;
+use bpfsig_signing::description::{Description, from_json, to_json};
+use bpfsig_signing::embed;
+use bpfsig_signing::insn::{self, PSEUDO_MAP_IDX_VALUE};
+use bpfsig_signing::map::HostKind;
+use bpfsig_signing::object::{Choices, Object, ObjectError, Remark};
+use bpfsig_signing::program::Attach;
+
+use crate::compilers::ebpf;
+
+fn object(source: &str) -> Object {
+    Object::parse(&ebpf(source)).unwrap()
+}
+
+fn refused(source: &str) -> String {
+    Object::parse(&ebpf(source)).unwrap_err().to_string()
+}
+
+/// A program that looks something up in a hash table with these members besides type, key and value.
+fn with_map(members: &str) -> String {
+    format!(
+        r#"static void *(*lookup)(void *, void *) = (void *)1;
+        struct {{ int (*type)[1]; int *key; long *value; {members} }} table SEC(".maps");
+        SEC("xdp") int program(void *context) {{ int key = 1; return lookup(&table, &key) ? 1 : 2; }}"#
+    )
+}
+
+/// `{ symbol: type }`, as `--type` has it.
+fn types(section: &str, name: &str) -> Choices {
+    Choices { types: [(section.into(), name.into())].into(), ..Choices::default() }
+}
+
+fn targets(program: &str, function: &str) -> Choices {
+    Choices { targets: [(program.into(), function.into())].into(), ..Choices::default() }
+}
+
+#[test]
+fn a_section_name_may_go_on_after_a_known_one() {
+    let gate = r#"SEC("xdp_gatekeeper") int gate(void *context) { return 2; }"#;
+    let plain = gate.replace("xdp_gatekeeper", "xdp");
+    let [gate, plain] = [gate, &plain].map(object);
+    assert_eq!(gate.programs()[0].prog_type, plain.programs()[0].prog_type);
+    let described = |object: &Object| Description::of(&object.programs()[0]).unwrap().prog_type;
+    assert_eq!(described(&gate), described(&plain));
+    let remark = Remark::Prefix { section: "xdp_gatekeeper".into(), prefix: "xdp" };
+    assert_eq!(gate.remarks(), [remark]);
+    assert!(plain.remarks().is_empty());
+}
+
+#[test]
+fn what_a_section_does_not_say_can_be_chosen() {
+    let source = r#"SEC("ingress") int program(void *context) { return 0; }"#;
+    let error = refused(source);
+    assert!(error.contains("--type ingress=TYPE") && !error.contains("windows"), "{error}");
+    let file = ebpf(source);
+    let object = Object::parse_with(&file, &types("ingress", "tc")).unwrap();
+    assert_eq!((object.programs()[0].prog_type, &*object.programs()[0].section), (3, "tc"));
+
+    let source = r#"SEC("?lsm") int program(void *context) { return 0; }"#;
+    let error = refused(source);
+    assert!(error.contains("--target-function program=FUNCTION"), "{error}");
+    let file = ebpf(source);
+    let choices = targets("program", "file_open");
+    let object = Object::parse_with(&file, &choices).unwrap();
+    assert_eq!(object.programs()[0].section, "?lsm/file_open");
+    let Attach::KernelType { name, .. } = &object.programs()[0].attach else { panic!() };
+    assert_eq!(name, "bpf_lsm_file_open");
+
+    // What is in an object with its signature counts when it is read again.
+    let described = [Description::of(&object.programs()[0]).unwrap()];
+    let json = to_json(&described, &choices);
+    assert_eq!(from_json(json.as_bytes()).unwrap().choices, choices);
+    let signed = embed::write(&file, b"a signature", json.as_bytes()).unwrap();
+    assert_eq!(Artifact::of(&signed, None).unwrap().programs(), described);
+
+    let file = ebpf(r#"SEC("freplace") int program(void *context) { return 0; }"#);
+    let object = Object::parse_with(&file, &targets("program", "f")).unwrap();
+    assert_eq!(object.programs()[0].attach, Attach::Program { name: "f".into() });
+    let file = ebpf(r#"SEC("xdp") int program(void *context) { return 0; }"#);
+    let error = Object::parse_with(&file, &targets("program", "f")).unwrap_err();
+    assert!(
+        matches!(error, ObjectError::NoTargetTaken { .. } | ObjectError::UnknownSection { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_host_fills_kconfig() {
+    let object = object(
+        r#"#define __kconfig SEC(".kconfig")
+        enum libbpf_tristate { TRI_NO, TRI_YES, TRI_MODULE };
+        extern int LINUX_KERNEL_VERSION __kconfig;
+        extern _Bool CONFIG_MADE_UP __kconfig __attribute__((weak));
+        extern const char CONFIG_LOCALVERSION[16] __kconfig;
+        extern unsigned long CONFIG_HZ __kconfig;
+        extern enum libbpf_tristate CONFIG_EXT4_FS __kconfig __attribute__((weak));
+        SEC("xdp") int program(void *context) {
+            return CONFIG_MADE_UP + LINUX_KERNEL_VERSION + CONFIG_HZ + CONFIG_LOCALVERSION[3] + CONFIG_EXT4_FS;
+        }"#,
+    );
+    let map = object.maps().iter().find(|map| map.name == ".kconfig").unwrap();
+    let int = HostKind::Int { is_signed: true };
+    let laid_out: Vec<_> = map.host.iter().map(|v| (&*v.name, v.offset, v.size, v.kind, v.is_weak)).collect();
+    assert_eq!(
+        laid_out,
+        [
+            ("CONFIG_HZ", 0, 8, HostKind::Int { is_signed: false }, false),
+            ("CONFIG_EXT4_FS", 8, 4, HostKind::Tristate, true),
+            ("LINUX_KERNEL_VERSION", 12, 4, int, false),
+            ("CONFIG_MADE_UP", 16, 1, HostKind::Bool, true),
+            ("CONFIG_LOCALVERSION", 17, 16, HostKind::Text, false),
+        ]
+    );
+    assert_eq!((map.value_size, map.frozen), (33, false));
+    let program = &object.programs()[0];
+    let description = Description::of(program).unwrap();
+    assert_eq!(description.slots[0].map.name, ".kconfig");
+    assert_eq!(description.slots[0].contents_sha256, None);
+    let references =
+        insn::decode(&program.insns).filter(|insn| insn.src == PSEUDO_MAP_IDX_VALUE && insn.code == 0x18);
+    assert_eq!(references.count(), 5);
+    assert!(matches!(object.remarks(), [Remark::HostVariables { names }] if names.len() == 5));
+
+    let error = refused(
+        r#"extern struct { int a; } CONFIG_X SEC(".kconfig");
+        SEC("xdp") int program(void *context) { return CONFIG_X.a; }"#,
+    );
+    assert!(error.contains("extern `CONFIG_X` has a type that `.kconfig` can't have"), "{error}");
+}
+
+#[test]
+fn maps_of_all_kinds() {
+    let near = object(&with_map("int (*max_entries)[8]; int (*map_flags)[4]; int (*numa_node)[3];"));
+    assert_eq!((near.maps()[0].numa_node, near.maps()[0].flags), (3, 4));
+
+    let later = object(&with_map(""));
+    let [remark] = later.remarks() else { panic!("{:?}", later.remarks()) };
+    assert!(remark.is_warning());
+    assert!(remark.to_string().starts_with("map `table` has no size (`max_entries` is 0)"), "{remark}");
+
+    let error = refused(
+        r#"struct bpf_map_def { int type, key_size, value_size, max_entries; };
+        struct bpf_map_def table SEC("maps") = { 1, 4, 8, 16 };
+        static void *(*lookup)(void *, void *) = (void *)1;
+        SEC("xdp") int program(void *context) { int key = 1; return lookup(&table, &key) ? 1 : 2; }"#,
+    );
+    assert!(error.contains("section `maps` defines maps in the old way"), "{error}");
+}
+
+#[test]
+fn maps_alone_are_signed_as_a_file() {
+    let file = ebpf(
+        r#"struct { int (*type)[2]; int (*max_entries)[8]; int *key; long *value; } table SEC(".maps");"#,
+    );
+    assert!(Object::parse(&file).unwrap().programs().is_empty());
+    let artifact = Artifact::of(&file, None).unwrap();
+    assert!(matches!(artifact, Artifact::MapsOnly(_)));
+    let signed = embed::write(&file, b"a signature", b"").unwrap();
+    assert_eq!(Artifact::of(&signed, None).unwrap(), artifact);
+    let library = refused("int function(void) { return 0; }");
+    assert_eq!(library, "the object has no programs and no maps");
+}
+
+const ARENA: &str = r#"
+    struct { int (*type)[33]; int (*max_entries)[2]; int (*map_flags)[1024]; } arena SEC(".maps");
+    int first SEC(".addr_space.1") = 7;
+    int second SEC(".addr_space.1") = 8;
+    SEC("syscall") int program(void *context) { void *a = &arena; asm volatile("" :: "r"(a)); return second; }
+"#;
+
+#[test]
+fn variables_of_an_arena_lie_at_its_beginning() {
+    let object = object(ARENA);
+    assert_eq!(object.maps().len(), 1);
+    assert_eq!(object.maps()[0].contents, [7, 0, 0, 0, 8, 0, 0, 0]);
+    let insns: Vec<_> = insn::decode(&object.programs()[0].insns).collect();
+    let at = insns.iter().position(|insn| insn.src == PSEUDO_MAP_IDX_VALUE).unwrap();
+    assert_eq!((insns[at].imm, insns[at + 1].imm), (0, 4));
+
+    let without = ARENA.replace("int (*type)[33]", "int (*type)[2]");
+    assert!(refused(&without).contains("there is not exactly one arena"));
+    let large = ARENA.replace("int second", "int large[4000] SEC(\".addr_space.1\") = { 1 };\nint second");
+    assert!(refused(&large).contains("is larger than the arena"));
+}
+
+#[test]
+fn a_callback_for_exceptions_is_appended() {
+    let source = r#"
+        extern void bpf_throw(unsigned long long) SEC(".ksyms");
+        __attribute__((noinline)) int handler(unsigned long long cookie) { return 3; }
+        SEC("tc") __attribute__((btf_decl_tag("exception_callback:handler")))
+        int program(int *context) { if (*context > 9000) bpf_throw(1); return 0; }
+        SEC("tc") int other(int *context) { return 0; }
+    "#;
+    let object = object(source);
+    let functions = |index: usize| object.programs()[index].func_info.count();
+    assert_eq!([functions(0), functions(1)], [2, 1]);
+    let error = refused(&source.replace("callback:handler", "callback:missing"));
+    assert!(
+        error.contains("function `program`: names a callback for exceptions that is no global function"),
+        "{error}"
+    );
+}
+
+/// Where the BTF of an object starts: magic, version, flags, size of the header, offset of the types.
+fn btf_of(file: &[u8]) -> usize {
+    const HEADER: [u8; 12] = [0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0];
+    file.windows(HEADER.len()).position(|window| window == HEADER).unwrap()
+}
+
+/// As the Rust compiler writes them; no kernel takes BTF with such names.
+#[test]
+fn names_of_pointers_are_taken_away() {
+    let file = ebpf(r#"SEC("xdp") int program(int *context) { return *context; }"#);
+    let first = btf_of(&file) + 24;
+    assert_eq!(file[first..first + 8], [0, 0, 0, 0, 0, 0, 0, kind::PTR as u8]);
+    let mut named = file.clone();
+    named[first] = 1;
+    let btf = |file: &[u8]| Object::parse(file).unwrap().btf().unwrap().to_vec();
+    assert_eq!(btf(&named), btf(&file));
+}
+
+#[test]
+fn types_of_another_btf_are_refused() {
+    let mut file = ebpf(r#"SEC("xdp") int program(int *context) { return *context; }"#);
+    let at = btf_of(&file);
+    let strings = u32::from_le_bytes(file[at + 16..at + 20].try_into().unwrap()) as usize;
+    file[at + 24 + strings] = b'x';
+    let error = Object::parse(&file).unwrap_err().to_string();
+    assert!(error.starts_with(".BTF is split: its types refer to those of another BTF"), "{error}");
+}
+
+#[test]
+fn long_names_are_kept_whole_beside_what_is_signed() {
+    let object = object(
+        r#"SEC("xdp") int a_long_common_prefix_one(void *context) { return 1; }
+        SEC("xdp") int a_long_common_prefix_two(void *context) { return 2; }"#,
+    );
+    let described: Vec<_> =
+        object.programs().iter().map(|program| Description::of(program).unwrap()).collect();
+    assert_eq!(described[0].name, described[1].name);
+    let names: Vec<_> = described.iter().map(Description::whole_name).collect();
+    assert_eq!(names, ["a_long_common_prefix_one", "a_long_common_prefix_two"]);
+    let read = from_json(to_json(&described, &Choices::default()).as_bytes()).unwrap();
+    assert_eq!(read.programs, described);
+}
