@@ -14,6 +14,7 @@ mod behaviour;
 mod embedded;
 mod jited;
 mod keys;
+mod kinds;
 mod known_statements;
 mod load;
 mod load_command;

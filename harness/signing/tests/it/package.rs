@@ -302,7 +302,7 @@ fn paths_that_lead_elsewhere_are_refused() {
         assert_eq!(error, format!("`{}`: {problem}", path.escape_debug()));
     }
     assert_eq!(
-        refusal(&with_entry(&header("other/a", 1), b"x")),
+        refusal(&with_entry(&header("another/a", 1), b"x")),
         "`filter/bin/filter`: it is not in the package's folder"
     );
     assert_eq!(refusal(&with_entry(&header("a", 1), b"x")), "`a`: it is in no folder");
@@ -457,7 +457,7 @@ fn metadata_and_files_agree() {
     assert_eq!(error(&|files| drop(files.remove(0))), "there is no manifest.json");
     assert!(error(&|files| files[0].content = b"{".into()).starts_with("manifest.json: EOF while parsing"));
     assert!(with("\"name\"", "\"nam\"").starts_with("manifest.json: missing field `name`"));
-    assert!(with("1.2.3", "latest").contains("unexpected character 'l'"));
+    assert!(with("1.2.3", "newest").contains("unexpected character 'n'"));
     assert_eq!(
         with("\"filter\"", "\"../x\""),
         "manifest.json: name `../x`: a part of the path begins with a dot"
