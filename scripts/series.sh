@@ -118,6 +118,7 @@ export_series() {
 			in_tree format-patch --quiet --no-numbered --zero-commit --no-signature --abbrev=9 \
 				--output-directory "$out" "$from..$name"
 		else
+			[[ -e $(folder "$name")/cover-letter.txt ]] || fail "there is no $(folder "$name")/cover-letter.txt"
 			out=$mail/$name
 			rm -rf "$out"
 			in_tree branch --quiet --force outgoing "$(signed_off "$from..$name" "$signoff")"
