@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use bpfsig_loading::keyring::Keyring;
-use bpfsig_loading::{self as bpf, LoadOptions, LoadedObject, Pins};
+use bpfsig_loading::{self as bpf, OpenObject, Pins};
 use bpfsig_signing::attestation::{self, Attestations, KernelAttestation};
-use bpfsig_signing::object::Object;
 use bpfsig_signing::package::{self, Package, Version};
 use nix::fcntl::{Flock, FlockArg};
 
@@ -25,16 +24,10 @@ pub fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pin
             continue;
         }
         let attestation = attestation(package, file)?;
-        let options = LoadOptions {
-            signature: package.signature(),
-            keyring,
-            attestation: attestation.as_ref(),
-            ..LoadOptions::default()
-        };
-        let loaded = Object::parse(&file.content)
-            .map_err(anyhow::Error::from)
-            .and_then(|object| LoadedObject::load(&object, &options))
-            .with_context(|| file.path.clone())?;
+        let mut object = OpenObject::open_memory(&file.content).with_context(|| file.path.clone())?;
+        object.set_signature(package.signature().map(<[u8]>::to_vec));
+        object.set_keyring(keyring).set_attestation(attestation);
+        let loaded = object.load().with_context(|| file.path.clone())?;
         if let Some(why) = &loaded.attestation_refused {
             eprintln!("bpfsig: the kernel does not take {}{}: {why}", file.path, attestation::SUFFIX);
         }

@@ -11,5 +11,6 @@ mod group;
 pub mod guest;
 pub mod interrupt;
 pub mod kernel;
+pub mod loader;
 pub mod progress;
 pub mod report;

@@ -17,9 +17,9 @@ use bpfsig_lab::corpus;
 use bpfsig_signing::btf::{Btf, kind};
 use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE};
 use bpfsig_signing::map::MapDefinition;
-use bpfsig_signing::names;
 use bpfsig_signing::object::{Initial, InitialEntry, Object};
 use bpfsig_signing::program::{INSN_SIZE, Program};
+use bpfsig_signing::uapi::{attach_type, map_type, prog_type};
 use libbpf_rs::libbpf_sys as sys;
 
 /// What libbpf would load.
@@ -28,11 +28,6 @@ struct Expected {
     maps: Vec<MapDefinition>,
     btf: Vec<u8>,
 }
-
-/// `BPF_MAP_TYPE_STRUCT_OPS`.
-const MAP_TYPE_STRUCT_OPS: u32 = 26;
-/// `BPF_PROG_TYPE_STRUCT_OPS`.
-const PROG_TYPE_STRUCT_OPS: u32 = 27;
 
 fn libbpf(bytes: &[u8], prepare: bool) -> Expected {
     // SAFETY: the object is closed after everything that belongs to it has been copied, and each pointer comes with
@@ -44,7 +39,7 @@ fn libbpf(bytes: &[u8], prepare: bool) -> Expected {
         let mut maps = Vec::new();
         let mut map = sys::bpf_object__next_map(object, ptr::null_mut());
         while !map.is_null() {
-            if sys::bpf_map__type(map) == MAP_TYPE_STRUCT_OPS {
+            if sys::bpf_map__type(map) == map_type::STRUCT_OPS {
                 sys::bpf_map__set_autocreate(map, false);
             } else {
                 maps.push((map, expected_map(map)));
@@ -104,6 +99,7 @@ unsafe fn expected_map(map: *mut sys::bpf_map) -> MapDefinition {
             btf_value_type_id: sys::bpf_map__btf_value_type_id(map),
             inner: (!inner.is_null()).then(|| Box::new(expected_map(inner))),
             contents: copy(value.cast::<u8>(), size as usize),
+            pin_by_name: !sys::bpf_map__pin_path(map).is_null(),
             frozen: sys::bpf_map__is_internal(map) && sys::bpf_map__map_flags(map) & F_RDONLY_PROG != 0,
             numa_node: sys::bpf_map__numa_node(map),
             ..MapDefinition::default()
@@ -175,7 +171,7 @@ fn compare(name: &str, bytes: &[u8]) {
         assert_eq!(program.name, expected.name, "{label}");
         assert_eq!(program.prog_type, expected.prog_type, "{label}");
         assert_eq!(program.expected_attach_type, expected.expected_attach_type, "{label}");
-        if !is_prepared || program.prog_type == PROG_TYPE_STRUCT_OPS {
+        if !is_prepared || program.prog_type == prog_type::STRUCT_OPS {
             continue;
         }
         let insns = with_object_indexes(program, object.maps());
@@ -410,8 +406,9 @@ fn types_have_the_names_that_libbpf_gives_them() {
         assert_eq!(name(number), number.to_string(), "libbpf does not know it");
         assert!(number > 30);
     };
-    compare(names::map_type, sys::libbpf_bpf_map_type_str);
-    compare(names::prog_type, sys::libbpf_bpf_prog_type_str);
+    compare(map_type::name, sys::libbpf_bpf_map_type_str);
+    compare(prog_type::name, sys::libbpf_bpf_prog_type_str);
+    compare(attach_type::name, sys::libbpf_bpf_attach_type_str);
 }
 
 /// libbpf writes the BTF of a kernel and of a module that refers to it.

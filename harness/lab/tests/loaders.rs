@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use bpfsig_lab::corpus;
-use bpfsig_loading::Loader;
+use bpfsig_lab::loader::Loader;
 use bpfsig_signing::certificate::{Certificate, Role, Signer};
 use bpfsig_signing::cms;
 use bpfsig_signing::insn::{self, LD_IMM64, PSEUDO_MAP_IDX_VALUE};

@@ -3,8 +3,9 @@
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::{io, ptr};
 
-use anyhow::{Context, Result};
 use bpfsig_signing::map::MapDefinition;
+
+use crate::error::{Error, Result};
 
 /// Gives an arena its address, without which the verifier takes no program that uses it, and its global variables, which
 /// lie at its beginning. Both stay when the memory is no longer mapped here.
@@ -13,7 +14,8 @@ use bpfsig_signing::map::MapDefinition;
 /// The kernel does not map the arena.
 pub(super) fn place(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
     // SAFETY: takes nothing but a number.
-    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).context("the size of a page")?;
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) })
+        .map_err(|_| Error::Missing("the system does not say how large a page is".to_owned()))?;
     let size = page * map.max_entries as usize;
     let fixed = if map.extra == 0 { 0 } else { libc::MAP_FIXED_NOREPLACE };
     let protection = libc::PROT_READ | libc::PROT_WRITE;
@@ -22,7 +24,7 @@ pub(super) fn place(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
     let memory =
         unsafe { libc::mmap(address, size, protection, libc::MAP_SHARED | fixed, fd.as_raw_fd(), 0) };
     if memory == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error()).context("mapping the arena");
+        return Err(Error::system("mapping the arena")(io::Error::last_os_error()));
     }
     // SAFETY: `size` bytes are mapped, which the signer has seen to be enough for the contents.
     unsafe {

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use anyhow::{Context, Result};
 use bpfsig_signing::facts::BuildId;
+
+use crate::error::{Error, Result};
 
 /// `NT_GNU_BUILD_ID`, of the owner `GNU`.
 const NT_GNU_BUILD_ID: u32 = 3;
@@ -15,8 +16,8 @@ const GNU: &[u8] = b"GNU\0";
 /// The kernel does not tell.
 pub fn build_id() -> Result<BuildId> {
     const NOTES: &str = "/sys/kernel/notes";
-    let notes = fs::read(NOTES).context(NOTES)?;
-    find(&notes).with_context(|| format!("{NOTES} has no build id"))
+    let notes = fs::read(NOTES).map_err(Error::system(NOTES))?;
+    find(&notes).ok_or_else(|| Error::Missing(format!("{NOTES} has no build id")))
 }
 
 /// Looks through ELF notes: sizes of name and description, type, and both, each padded to four bytes.

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libbpf_rs::libbpf_sys as sys;
 
-use super::libbpf::check;
+use crate::libbpf::check;
 
 /// The id of a program and its tag: the start of SHA-1 over its instructions, without what depends on the host.
 ///
@@ -104,11 +104,16 @@ pub fn map_ids(program: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
 /// # Errors
 /// `map` is no map.
 pub fn map_id(map: BorrowedFd<'_>) -> io::Result<u32> {
+    Ok(map_info(map)?.id)
+}
+
+/// What a map was created from.
+pub(super) fn map_info(map: BorrowedFd<'_>) -> io::Result<sys::bpf_map_info> {
     let mut info = sys::bpf_map_info::default();
     let mut size = size_of_val(&info) as u32;
     // SAFETY: the kernel writes at most `size` bytes to `info`.
     check(unsafe { sys::bpf_map_get_info_by_fd(map.as_raw_fd(), &mut info, &mut size) })?;
-    Ok(info.id)
+    Ok(info)
 }
 
 /// The id of a program's BTF, if it has one.

@@ -1,12 +1,13 @@
 //! `.kconfig`: what the host says of itself, where an object asks for it, as libbpf fills it in.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 
-use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::map::{HostKind, HostVariable, MapDefinition};
 use flate2::read::GzDecoder;
 use nix::sys::utsname::uname;
+
+use crate::error::{Error, Result};
 
 const VERSION: &str = "LINUX_KERNEL_VERSION";
 const HAS_COOKIE: &str = "LINUX_HAS_BPF_COOKIE";
@@ -29,19 +30,20 @@ pub(super) fn value(map: &MapDefinition) -> Result<Vec<u8>> {
     for variable in &map.host {
         let found = found(&variable.name, options.as_deref())?;
         if found.is_none() && !variable.is_weak {
-            match options {
-                None if variable.name.starts_with(OPTION) => bail!(
-                    "{}: neither /proc/config.gz nor /boot tells how this kernel is configured",
-                    variable.name
-                ),
-                _ => bail!("{}: this host has nothing to say of it", variable.name),
-            }
+            let problem = match options {
+                None if variable.name.starts_with(OPTION) => {
+                    "neither /proc/config.gz nor /boot tells how this kernel is configured"
+                }
+                _ => "this host has nothing to say of it",
+            };
+            return Err(Error::Missing(format!("{}: {problem}", variable.name)));
         }
         let room =
             value.get_mut(variable.offset as usize..).and_then(|v| v.get_mut(..variable.size as usize));
-        let room = room.with_context(|| format!("{} is outside of its map", variable.name))?;
+        let room = room.ok_or_else(|| Error::Invalid(format!("{} is outside of its map", variable.name)))?;
         if let Some(found) = found {
-            write(room, variable, &found).with_context(|| format!("{}={found}", variable.name))?;
+            write(room, variable, &found)
+                .map_err(|problem| Error::Invalid(format!("{}={found}: {problem}", variable.name)))?;
         }
     }
     Ok(value)
@@ -60,7 +62,7 @@ fn found(name: &str, options: Option<&str>) -> Result<Option<String>> {
 }
 
 /// Writes a value, by the type of the variable.
-fn write(room: &mut [u8], variable: &HostVariable, text: &str) -> Result<()> {
+fn write(room: &mut [u8], variable: &HostVariable, text: &str) -> Result<(), String> {
     let switch = match text {
         "n" => Some(0),
         "y" => Some(1),
@@ -70,7 +72,7 @@ fn write(room: &mut [u8], variable: &HostVariable, text: &str) -> Result<()> {
     let number = match (variable.kind, switch) {
         (HostKind::Text, _) => {
             let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-            let text = text.context("the program wants a text")?.as_bytes();
+            let text = text.ok_or("the program wants a text")?.as_bytes();
             // Cut as libbpf cuts it: the last byte is a zero.
             let length = text.len().min(room.len() - 1);
             room[..length].copy_from_slice(&text[..length]);
@@ -79,11 +81,13 @@ fn write(room: &mut [u8], variable: &HostVariable, text: &str) -> Result<()> {
         (HostKind::Char, Some(_)) => i128::from(text.as_bytes()[0]),
         (HostKind::Tristate, Some(switch)) => switch,
         (HostKind::Bool, Some(switch)) => {
-            ensure!(switch < 2, "the program wants to know whether, but it is a module");
+            if switch > 1 {
+                return Err("the program wants to know whether, but it is a module".to_owned());
+            }
             switch
         }
-        (HostKind::Int { .. }, Some(_)) => bail!("the program wants a number"),
-        (HostKind::Tristate, None) => bail!("the program wants y, m or n"),
+        (HostKind::Int { .. }, Some(_)) => return Err("the program wants a number".to_owned()),
+        (HostKind::Tristate, None) => return Err("the program wants y, m or n".to_owned()),
         (_, None) => parse(text)?,
     };
     let bits = 8 * room.len() as u32;
@@ -92,7 +96,9 @@ fn write(room: &mut [u8], variable: &HostVariable, text: &str) -> Result<()> {
         HostKind::Bool => 0..2,
         _ => 0..1 << bits,
     };
-    ensure!(range.contains(&number), "the variable has {bits} bits, which is not enough");
+    if !range.contains(&number) {
+        return Err(format!("the variable has {bits} bits, which is not enough"));
+    }
     let bytes = number.to_le_bytes();
     room.copy_from_slice(&bytes[..room.len()]);
     if cfg!(target_endian = "big") {
@@ -102,12 +108,12 @@ fn write(room: &mut [u8], variable: &HostVariable, text: &str) -> Result<()> {
 }
 
 /// A number as a configuration has it, decimal or hexadecimal.
-fn parse(text: &str) -> Result<i128> {
+fn parse(text: &str) -> Result<i128, String> {
     let number = match text.strip_prefix("0x") {
         Some(digits) => i128::from_str_radix(digits, 16),
         None => text.parse(),
     };
-    number.context("not a number")
+    number.map_err(|_| "not a number".to_owned())
 }
 
 /// The kernel's configuration: what it says itself, or else what is said beside its image.
@@ -129,13 +135,14 @@ const fn version(major: u64, minor: u64, patch: u64) -> u64 {
 /// The version of the kernel without what a distribution adds. Debian's and Ubuntu's releases leave out the last number;
 /// they have it elsewhere.
 fn kernel_version() -> Result<u64> {
-    let names = uname()?;
+    let names = uname().map_err(io::Error::from).map_err(Error::system("the release of this kernel"))?;
     let debian = names.version().to_str().and_then(|text| text.split_once("Debian ")).map(|(_, rest)| rest);
     let ubuntu = fs::read_to_string("/proc/version_signature").ok();
     let ubuntu = ubuntu.as_deref().and_then(|text| text.split_whitespace().nth(2));
     let release = names.release().to_str();
     let texts = [ubuntu, debian, release].into_iter().flatten();
-    texts.filter_map(numbers).next().context("the release of this kernel has no version in it")
+    let version = texts.filter_map(numbers).next();
+    version.ok_or_else(|| Error::Missing("the release of this kernel has no version in it".to_owned()))
 }
 
 fn numbers(text: &str) -> Option<u64> {
@@ -156,7 +163,7 @@ fn has_syscall_wrapper() -> bool {
 mod tests {
     use super::*;
 
-    fn written(kind: HostKind, size: u32, text: &str) -> Result<Vec<u8>> {
+    fn written(kind: HostKind, size: u32, text: &str) -> Result<Vec<u8>, String> {
         let variable = HostVariable { name: "CONFIG_X".into(), offset: 0, size, kind, is_weak: false };
         let mut room = vec![0; size as usize];
         write(&mut room, &variable, text).map(|()| room)

@@ -1,15 +1,14 @@
 //! The type information that the running kernel has: its own, its modules' and that of programs.
 
 use std::fs;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
 use bpfsig_signing::btf::Btf;
 
-use super::info;
-use super::libbpf::{btf_by_id, next_btf_id};
+use crate::error::{Error, Result};
+use crate::info;
+use crate::libbpf::{btf_by_id, next_btf_id};
 
 /// The kernel's own, read once.
 ///
@@ -17,12 +16,12 @@ use super::libbpf::{btf_by_id, next_btf_id};
 /// The kernel has none.
 pub(super) fn vmlinux() -> Result<Arc<Btf>> {
     static VMLINUX: Mutex<Option<Arc<Btf>>> = Mutex::new(None);
-    let mut vmlinux = VMLINUX.lock().expect("no panic under this lock");
+    let mut vmlinux = VMLINUX.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(btf) = &*vmlinux {
         return Ok(btf.clone());
     }
     const PATH: &str = "/sys/kernel/btf/vmlinux";
-    let btf = Btf::parse(fs::read(PATH).context(PATH)?).context(PATH)?;
+    let btf = Btf::parse(fs::read(PATH).map_err(Error::system(PATH))?).map_err(Error::btf(PATH))?;
     Ok(vmlinux.insert(Arc::new(btf)).clone())
 }
 
@@ -32,18 +31,19 @@ pub(super) fn vmlinux() -> Result<Arc<Btf>> {
 /// There is no such module, or it has no BTF.
 pub(super) fn module(name: &str) -> Result<(Btf, OwnedFd)> {
     let path = format!("/sys/kernel/btf/{name}");
-    let bytes = fs::read(&path).with_context(|| format!("{path}: is module {name} loaded?"))?;
-    let btf = Btf::parse_split(bytes, vmlinux()?).with_context(|| path.clone())?;
+    let bytes = fs::read(&path).map_err(Error::system(format!("{path}: is module {name} loaded?")))?;
+    let btf = Btf::parse_split(bytes, vmlinux()?).map_err(Error::btf(&path))?;
     let mut id = 0;
-    while let Some(next) = next_btf_id(id)? {
+    while let Some(next) = next_btf_id(id).map_err(Error::system("listing BTF"))? {
         id = next;
         // It may be gone by now.
         let Ok(fd) = btf_by_id(id) else { continue };
-        if info::kernel_btf_name(fd.as_fd())?.as_deref() == Some(name) {
+        let its_name = info::kernel_btf_name(fd.as_fd()).map_err(Error::system(&path))?;
+        if its_name.as_deref() == Some(name) {
             return Ok((btf, fd));
         }
     }
-    Err(io::Error::from(io::ErrorKind::NotFound)).context(path)
+    Err(Error::Missing(format!("{path}: the kernel has no such BTF")))
 }
 
 /// That of a program.
@@ -51,8 +51,10 @@ pub(super) fn module(name: &str) -> Result<(Btf, OwnedFd)> {
 /// # Errors
 /// It has none.
 pub(super) fn of_program(program: BorrowedFd<'_>) -> Result<Btf> {
-    let id = info::btf_id(program).context("the program to attach to")?;
-    let id = id.context("the program to attach to has no BTF, in which its functions are named")?;
+    let what = "the BTF of the program to attach to";
+    let id = info::btf_id(program).map_err(Error::system(what))?.ok_or_else(|| {
+        Error::Missing("the program to attach to has no BTF, in which its functions are named".to_owned())
+    })?;
     let btf = btf_by_id(id).and_then(|btf| info::btf_bytes(btf.as_fd()));
-    Ok(Btf::parse(btf.context("the BTF of the program to attach to")?)?)
+    Btf::parse(btf.map_err(Error::system(what))?).map_err(Error::btf(what))
 }

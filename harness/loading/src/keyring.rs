@@ -6,8 +6,9 @@ use std::fs;
 use std::io;
 use std::str::FromStr;
 
-use anyhow::{Context, Result};
 use serde::Serialize;
+
+use crate::error::{Error, Result};
 
 /// Where the kernel looks for a signer: `keyring_id` of `BPF_PROG_LOAD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,10 +100,10 @@ pub fn trust_attester(certificate: &[u8]) -> Result<()> {
 }
 
 fn add_certificate(certificate: &[u8], name: &str) -> Result<()> {
-    let keyring = find(name)?.with_context(|| format!("this kernel has no keyring {name}"))?;
+    let keyring = demand(name)?;
     add_key(c"asymmetric", certificate, keyring)
-        .with_context(|| format!("adding a certificate to {name}"))?;
-    Ok(())
+        .map(drop)
+        .map_err(Error::system(format!("adding a certificate to {name}")))
 }
 
 /// A public key in a keyring.
@@ -156,8 +157,8 @@ impl fmt::Display for KeyState {
 /// # Errors
 /// The caller may not read the keyring.
 pub fn keys(keyring: i32) -> Result<Vec<Key>> {
-    let serials = serials(keyring).context("reading the keyring")?;
-    let all = fs::read_to_string(KEYS).context(KEYS)?;
+    let serials = serials(keyring).map_err(Error::system("reading the keyring"))?;
+    let all = fs::read_to_string(KEYS).map_err(Error::system(KEYS))?;
     Ok(all.lines().filter_map(key).filter(|key| serials.contains(&key.serial)).collect())
 }
 
@@ -260,9 +261,16 @@ unsafe fn keyctl(operation: i32, key: i32, second: usize, third: usize) -> io::R
 
 const KEYS: &str = "/proc/keys";
 
-/// The serial number of a keyring that no process links to.
+fn demand(name: &str) -> Result<i32> {
+    find(name)?.ok_or_else(|| Error::Missing(format!("this kernel has no keyring {name}")))
+}
+
+/// The serial number of a keyring that no process links to; none if the kernel has none or does not show it.
+///
+/// # Errors
+/// The list of keys can't be read.
 pub fn find(name: &str) -> Result<Option<i32>> {
-    let keys = fs::read_to_string(KEYS).context(KEYS)?;
+    let keys = fs::read_to_string(KEYS).map_err(Error::system(KEYS))?;
     Ok(serial(&keys, name))
 }
 
@@ -291,7 +299,7 @@ pub fn add_key(key_type: &CStr, payload: &[u8], keyring: i32) -> io::Result<i32>
 /// # Errors
 /// The list of keys can't be read.
 pub fn is_denied(digest: &str) -> Result<bool> {
-    let keys = fs::read_to_string(KEYS).context(KEYS)?;
+    let keys = fs::read_to_string(KEYS).map_err(Error::system(KEYS))?;
     let name = denial(digest);
     Ok(keys.lines().any(|line| line.split_whitespace().skip(7).eq(["blacklist", &name])))
 }
@@ -303,11 +311,12 @@ pub fn is_denied(digest: &str) -> Result<bool> {
 /// There is no blacklist, or the kernel refuses the signature.
 pub fn deny(digest: &str, signature: &[u8]) -> Result<()> {
     const NAME: &str = ".blacklist";
-    let keyring = find(NAME)?.with_context(|| format!("this kernel has no keyring {NAME}"))?;
-    let description = CString::new(denial(digest))?;
+    let keyring = demand(NAME)?;
+    let description =
+        CString::new(denial(digest)).map_err(|_| Error::Invalid(format!("`{digest}` is no digest")))?;
     add(c"blacklist", Some(&description), signature, keyring)
-        .with_context(|| format!("adding {digest} to {NAME}"))?;
-    Ok(())
+        .map(drop)
+        .map_err(Error::system(format!("adding {digest} to {NAME}")))
 }
 
 /// How the blacklist names a program, by the digest of its manifest in lower-case hexadecimal.

@@ -1,27 +1,54 @@
 //! Loads signed eBPF objects into the Linux kernel.
 //!
-//! Data flows one way: an object's maps are created, its programs are loaded onto them.
+//! An application depends on this crate beside [libbpf-rs](https://docs.rs/libbpf-rs): this one opens an object, loads it
+//! with its signature and attaches it; libbpf-rs reads the maps then, from their ids or from where they are pinned. An
+//! object goes through two states, as in libbpf: in an [`OpenObject`] programs and maps can still be chosen and set, a
+//! [`LoadedObject`] is in the kernel.
+//!
+//! ```no_run
+//! use bpfsig_loading::{Hooks, OpenObject, signatures_supported};
+//!
+//! # fn main() -> bpfsig_loading::Result<()> {
+//! let mut object = OpenObject::open_file("acl.bpf.o")?; // with the signature that `bpfsig sign --embed` put there
+//! object.program_mut("debug")?.set_autoload(false);
+//! if let Some(data) = object.map_mut(".data")?.initial_value_mut() {
+//!     data[..4].copy_from_slice(&1500u32.to_ne_bytes());
+//! }
+//! if !signatures_supported() {
+//!     object.set_signature(None);
+//! }
+//! let object = object.load()?;
+//! let _links = object.attach(&Hooks::new().device("eth0")?)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything that can fail returns an [`Error`] that says what failed, of which program or map, and why. The kernel's
+//! own line about a refused signature is in it.
+//!
+//! [`ProgramInfo`] tells of any program that is loaded who signed it, and [`keyring`] whom the kernel trusts.
 
 #![cfg(target_os = "linux")]
 
 mod arena;
 mod attach;
 mod build_id;
-mod gen_loader;
+mod error;
 mod info;
 mod kconfig;
 mod kernel_btf;
 pub mod keyring;
 mod libbpf;
-mod loader;
+mod load;
 mod log;
 mod maps;
 mod object;
-mod perf_event;
+mod open;
 mod pin;
 mod prog_load;
 mod programs;
-pub mod stopwatch;
+pub mod raw;
+mod stopwatch;
 mod struct_ops;
 mod syscall;
 pub mod sysctl;
@@ -30,15 +57,10 @@ mod test_run;
 
 pub use attach::{Hooks, Link};
 pub use build_id::build_id;
-pub use info::{Jited, jited, jited_size, map_id, map_ids, program_id, xlated};
-pub use libbpf::{load_btf, map_freeze, map_update, pinned, program_by_id};
-pub use loader::{Installed, Loader};
-pub use log::Log;
-pub use maps::{create_map, create_maps};
-pub use object::{LoadOptions, LoadedMap, LoadedObject, LoadedProgram, Refused};
-pub use pin::Pins;
-pub use prog_load::{Attest, LoadContext, PreparedLoad};
-pub use programs::{Attested, Origin, ProgramInfo, Signature, facts, programs};
-pub use syscall::{ProgLoad, prog_load};
-pub use target::LoadTarget;
-pub use test_run::{TestRun, test_run};
+pub use error::{Error, Refused, Result};
+pub use libbpf::program_by_id;
+pub use load::signatures_supported;
+pub use object::{LoadedMap, LoadedObject, LoadedProgram};
+pub use open::{DEFAULT_PIN_ROOT, OpenMap, OpenObject, OpenProgram};
+pub use pin::{Pins, pinned};
+pub use programs::{Attested, Origin, ProgramInfo, Signature, programs};

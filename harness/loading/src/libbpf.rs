@@ -7,8 +7,8 @@ use std::ptr;
 
 use libbpf_rs::libbpf_sys as sys;
 
-use super::stopwatch::timed;
-use super::syscall::owned;
+use crate::stopwatch::timed;
+use crate::syscall::owned;
 
 /// `BPF_BTF_LOAD`.
 ///
@@ -69,7 +69,7 @@ fn next_id(get: impl FnOnce(&mut u32) -> c_int) -> io::Result<Option<u32>> {
     }
 }
 
-/// `BPF_PROG_GET_FD_BY_ID`.
+/// `BPF_PROG_GET_FD_BY_ID`: a program in the kernel by its number.
 ///
 /// # Errors
 /// There is no program with this id.
@@ -79,10 +79,7 @@ pub fn program_by_id(id: u32) -> io::Result<OwnedFd> {
 }
 
 /// `BPF_OBJ_GET`.
-///
-/// # Errors
-/// Nothing is pinned there.
-pub fn pinned(path: &CStr) -> io::Result<OwnedFd> {
+pub(super) fn pinned(path: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the path ends with a zero.
     check(unsafe { sys::bpf_obj_get(path.as_ptr()) }).map(owned)
 }
@@ -101,6 +98,28 @@ pub(super) fn link_create(object: BorrowedFd<'_>, target: i32, attach_type: u32)
     check(unsafe { sys::bpf_link_create(object.as_raw_fd(), target, attach_type, ptr::null()) }).map(owned)
 }
 
+/// The same with options, whose size this sets.
+///
+/// # Safety
+/// Addresses in `options` must be of what the attach type says, and as long as it says there.
+pub(super) unsafe fn link_create_with(
+    object: BorrowedFd<'_>,
+    target: i32,
+    attach_type: u32,
+    mut options: sys::bpf_link_create_opts,
+) -> io::Result<OwnedFd> {
+    options.sz = size_of_val(&options) as _;
+    // SAFETY: the options are there; for what they point to the caller vouches.
+    check(unsafe { sys::bpf_link_create(object.as_raw_fd(), target, attach_type, &options) }).map(owned)
+}
+
+/// `BPF_MAP_DELETE_ELEM` of the only entry of a struct_ops, which unregisters it.
+pub(super) fn unregister(map: BorrowedFd<'_>) -> io::Result<()> {
+    let key = 0u32;
+    // SAFETY: the keys of a struct_ops have four bytes.
+    check(unsafe { sys::bpf_map_delete_elem(map.as_raw_fd(), ptr::from_ref(&key).cast()) }).map(drop)
+}
+
 /// `BPF_RAW_TRACEPOINT_OPEN`.
 pub(super) fn raw_tracepoint_open(name: &CStr, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: the name ends with a zero.
@@ -108,6 +127,9 @@ pub(super) fn raw_tracepoint_open(name: &CStr, program: BorrowedFd<'_>) -> io::R
 }
 
 /// What a function of libbpf returns: a negative error number, or something else.
-pub(super) fn check(result: c_int) -> io::Result<c_int> {
+///
+/// # Errors
+/// It is negative.
+pub fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result) }
 }

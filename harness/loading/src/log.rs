@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 /// `BPF_LOG_STATS`: figures only, no trace.
-pub(super) const STATS: u32 = 4;
+pub const STATS: u32 = 4;
 /// `BPF_LOG_LEVEL1`: the path to the error.
 pub(super) const TRACE: u32 = 1;
 
@@ -22,7 +22,7 @@ impl Log {
     }
 
     /// Makes it empty; returns address and size of the room.
-    pub(super) fn clear(&mut self) -> (u64, u32) {
+    pub fn clear(&mut self) -> (u64, u32) {
         self.0[0] = 0;
         (self.0.as_mut_ptr() as u64, self.0.len() as u32)
     }

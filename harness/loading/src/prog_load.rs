@@ -6,14 +6,15 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use bpfsig_signing::names;
 use bpfsig_signing::program::Program;
 
-use super::keyring::Keyring;
-use super::log::{self, Log};
-use super::stopwatch;
-use super::syscall::{ProgLoad, address, number, object_name, prog_load};
-use super::target::LoadTarget;
+use crate::error::{Error, Result};
+use crate::keyring::Keyring;
+use crate::log::{self, Log};
+use crate::stopwatch;
+use crate::syscall::{ProgLoad, address, number, prog_load};
+use crate::target::LoadTarget;
 
 /// `BPF_ATTEST_EXPORT`.
 const ATTEST_EXPORT: u32 = 1;
@@ -24,7 +25,7 @@ pub enum Attest<'a> {
     /// The kernel verifies the program, and keeps to itself what it learns.
     #[default]
     No,
-    /// The kernel verifies the program, and keeps what it learns for [`facts`](super::facts).
+    /// The kernel verifies the program, and keeps what it learns for [`facts`](crate::raw::facts).
     Export,
     /// The kernel may take these facts instead, if a CMS message attests them.
     Facts {
@@ -70,7 +71,9 @@ impl<'a> PreparedLoad<'a> {
             program,
             insns: Cow::Borrowed(&program.insns[..]),
             context,
-            license: CString::new(program.license.as_str())?,
+            license: CString::new(program.license.as_str()).map_err(|_| {
+                Error::Invalid("its license has a zero byte".to_owned()).in_program(&program.name)
+            })?,
             log_level: log::STATS,
             log: Log::default(),
         })
@@ -82,9 +85,10 @@ impl<'a> PreparedLoad<'a> {
     /// The program has no instruction `index`.
     pub fn replace(&mut self, index: usize, insn: [u8; 8]) -> Result<()> {
         let insns = self.insns.to_mut().as_chunks_mut().0;
-        *insns
-            .get_mut(index)
-            .with_context(|| format!("{} has no instruction {index}", self.program.name))? = insn;
+        let place = insns.get_mut(index).ok_or_else(|| {
+            Error::Missing(format!("there is no instruction {index}")).in_program(&self.program.name)
+        })?;
+        *place = insn;
         Ok(())
     }
 
@@ -121,7 +125,7 @@ impl<'a> PreparedLoad<'a> {
             log_size,
             log_buf,
             prog_flags: program.flags,
-            prog_name: object_name(&program.name),
+            prog_name: names::padded(&program.name),
             expected_attach_type: target
                 .and_then(|target| target.member)
                 .unwrap_or(program.expected_attach_type),

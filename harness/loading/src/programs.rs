@@ -7,11 +7,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use bpfsig_signing::Digest;
 use bpfsig_signing::key::KeyId;
-use bpfsig_signing::names;
+use bpfsig_signing::program::NAME_LEN;
+use bpfsig_signing::uapi::prog_type;
 use libbpf_rs::libbpf_sys as sys;
 use serde::Serialize;
 
-use super::libbpf::{check, next_program_id, program_by_id};
+use crate::kernel_btf;
+use crate::libbpf::{check, next_program_id, program_by_id};
 
 /// `struct bpf_prog_info` of the patched kernel.
 #[repr(C)]
@@ -49,11 +51,13 @@ const _: () = {
 pub struct ProgramInfo {
     /// The kernel's number of the program.
     pub id: u32,
-    /// At most 15 bytes.
+    /// The whole name if the program has BTF to say it; else at most the 15 bytes that the kernel keeps.
     pub name: String,
     /// `enum bpf_prog_type`, by name.
     #[serde(rename = "type")]
     pub prog_type: String,
+    /// The start of SHA-1 over its instructions, in hexadecimal, by which tools tell programs apart.
+    pub tag: String,
     /// The user who loaded it.
     pub uid: u32,
     /// `None`: this kernel does not tell.
@@ -180,7 +184,14 @@ impl ProgramInfo {
     /// `program` is no eBPF program.
     pub fn of(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
         let (info, known) = info(program, |_| {})?;
-        Ok(ProgramInfo::new(&info, known))
+        let mut program_info = ProgramInfo::new(&info, known);
+        if program_info.name.len() == NAME_LEN
+            && let Some(whole) = whole_name(program, &info.program)
+            && whole.starts_with(&program_info.name)
+        {
+            program_info.name = whole;
+        }
+        Ok(program_info)
     }
 
     /// `known` is how many bytes of it the kernel has filled in.
@@ -191,7 +202,8 @@ impl ProgramInfo {
         ProgramInfo {
             id: program.id,
             name: String::from_utf8_lossy(&name).into_owned(),
-            prog_type: names::prog_type(program.type_).into_owned(),
+            prog_type: prog_type::name(program.type_).into_owned(),
+            tag: program.tag.iter().map(|byte| format!("{byte:02x}")).collect(),
             uid: program.created_by_uid,
             origin: (known >= size_of::<Info>()).then(|| Origin::new(&info.signature)),
         }
@@ -216,6 +228,24 @@ impl Origin {
     }
 }
 
+/// The name of a program's first function in its BTF.
+fn whole_name(program: BorrowedFd<'_>, program_info: &sys::bpf_prog_info) -> Option<String> {
+    /// `insn_off` and `type_id`, with which `struct bpf_func_info` begins.
+    type FuncInfo = [u32; 2];
+    if program_info.nr_func_info == 0 || program_info.func_info_rec_size as usize != size_of::<FuncInfo>() {
+        return None;
+    }
+    let mut first = FuncInfo::default();
+    let ask = |info: &mut Info| {
+        info.program.nr_func_info = 1;
+        info.program.func_info_rec_size = size_of::<FuncInfo>() as u32;
+        info.program.func_info = first.as_mut_ptr() as u64;
+    };
+    info(program, ask).ok()?;
+    let btf = kernel_btf::of_program(program).ok()?;
+    btf.name(first[1]).ok().map(str::to_owned)
+}
+
 /// What the kernel says of a program, and how many bytes of it it has filled in. `ask` names the caller's array for the
 /// kernel to fill, with its size.
 fn info(program: BorrowedFd<'_>, ask: impl FnOnce(&mut Info)) -> io::Result<(Info, usize)> {
@@ -228,7 +258,7 @@ fn info(program: BorrowedFd<'_>, ask: impl FnOnce(&mut Info)) -> io::Result<(Inf
     Ok((info, size as usize))
 }
 
-/// What the verifier learned about a program that was loaded with [`Attest::Export`](super::Attest); empty if that can't
+/// What the verifier learned about a program that was loaded with [`Attest::Export`](crate::raw::Attest); empty if that can't
 /// be said in facts.
 ///
 /// # Errors
@@ -290,6 +320,7 @@ mod tests {
             "id": 7,
             "name": "acl",
             "type": "xdp",
+            "tag": "0000000000000000",
             "uid": 0,
             "verdict": "verified",
             "signer": "abcd",

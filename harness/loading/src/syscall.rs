@@ -5,7 +5,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use super::stopwatch::timed;
+use crate::stopwatch::timed;
 
 /// `enum bpf_cmd`.
 const MAP_CREATE: libc::c_int = 0;
@@ -74,7 +74,8 @@ const _: () = {
 /// `union bpf_attr` for `BPF_MAP_CREATE`, up to `excl_prog_hash_size`, which mainline has.
 #[repr(C)]
 #[derive(Clone, Default)]
-pub(super) struct MapCreate {
+#[allow(missing_docs)]
+pub struct MapCreate {
     pub map_type: u32,
     pub key_size: u32,
     pub value_size: u32,
@@ -115,7 +116,7 @@ unsafe fn bpf<T>(command: libc::c_int, attr: &mut T) -> io::Result<i32> {
 }
 
 /// Takes the file descriptor that a system call returned.
-pub(super) fn owned(fd: i32) -> OwnedFd {
+pub fn owned(fd: i32) -> OwnedFd {
     // SAFETY: the kernel has just made it for us.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
@@ -129,16 +130,11 @@ pub(super) fn number(fd: &impl AsRawFd) -> u32 {
     fd.as_raw_fd() as u32
 }
 
-/// As much of a name as the kernel keeps.
-pub(super) fn object_name(name: &str) -> [u8; 16] {
-    let mut kept = [0; 16];
-    let length = name.len().min(kept.len() - 1);
-    kept[..length].copy_from_slice(&name.as_bytes()[..length]);
-    kept
-}
-
 /// `BPF_MAP_CREATE`.
-pub(super) fn map_create(attr: &MapCreate) -> io::Result<OwnedFd> {
+///
+/// # Errors
+/// The kernel refuses the map.
+pub fn map_create(attr: &MapCreate) -> io::Result<OwnedFd> {
     let mut attr = attr.clone();
     // SAFETY: the attributes of BPF_MAP_CREATE; from its only address the kernel reads with the rights of user space.
     unsafe { bpf(MAP_CREATE, &mut attr) }.map(owned)

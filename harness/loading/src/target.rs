@@ -3,12 +3,12 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
 use bpfsig_signing::btf::{Btf, kind};
 use bpfsig_signing::program::{Attach, Program};
-use libbpf_rs::libbpf_sys as sys;
+use bpfsig_signing::uapi::{attach_type, prog_type};
 
-use super::kernel_btf;
+use crate::error::{Error, Result};
+use crate::kernel_btf;
 
 /// What a program attaches to, as `BPF_PROG_LOAD` has it: numbers that only this kernel knows.
 #[derive(Debug, Default)]
@@ -27,16 +27,18 @@ impl LoadTarget {
     /// # Errors
     /// There is no such type.
     pub fn of(program: &Program, other: Option<BorrowedFd<'_>>) -> Result<Self> {
-        Self::find(program, other).with_context(|| format!("program `{}`", program.name))
+        Self::find(program, other).map_err(|error| error.in_program(&program.name))
     }
 
     fn find(program: &Program, other: Option<BorrowedFd<'_>>) -> Result<Self> {
         match &program.attach {
             Attach::None => Ok(Self::default()),
-            Attach::KernelType { object, name, member } => {
-                let (btf, object) = kernel_types(object)?;
+            Attach::KernelType { btf, name, member } => {
+                let (btf, object) = kernel_types(btf)?;
                 let kind = kind_of_target(program);
-                let btf_id = btf.find(kind, name).with_context(|| format!("the kernel has no {name}"))?;
+                let btf_id = btf
+                    .find(kind, name)
+                    .ok_or_else(|| Error::Missing(format!("the kernel has no {name}")))?;
                 let member = match &**member {
                     "" => None,
                     member => Some(index_of_member(&btf, btf_id, member)?),
@@ -44,13 +46,16 @@ impl LoadTarget {
                 Ok(Self { btf_id, object, member })
             }
             Attach::Program { name } => {
-                let other = other.with_context(|| {
-                    format!("it attaches to function {name} of another program, and none is given")
+                let other = other.ok_or_else(|| {
+                    Error::Missing(format!(
+                        "it attaches to function {name} of another program, and none is given"
+                    ))
                 })?;
-                let btf_id = kernel_btf::of_program(other)?
-                    .find(kind::FUNC, name)
-                    .with_context(|| format!("the program to attach to has no function {name}"))?;
-                Ok(Self { btf_id, object: Some(other.try_clone_to_owned()?), member: None })
+                let btf_id = kernel_btf::of_program(other)?.find(kind::FUNC, name).ok_or_else(|| {
+                    Error::Missing(format!("the program to attach to has no function {name}"))
+                })?;
+                let other = other.try_clone_to_owned().map_err(Error::system("the program to attach to"))?;
+                Ok(Self { btf_id, object: Some(other), member: None })
             }
         }
     }
@@ -67,14 +72,17 @@ fn kernel_types(object: &str) -> Result<(Arc<Btf>, Option<OwnedFd>)> {
 
 fn kind_of_target(program: &Program) -> u32 {
     match (program.prog_type, program.expected_attach_type) {
-        (sys::BPF_PROG_TYPE_STRUCT_OPS, _) => kind::STRUCT,
-        (_, sys::BPF_TRACE_RAW_TP) => kind::TYPEDEF,
+        (prog_type::STRUCT_OPS, _) => kind::STRUCT,
+        (_, attach_type::TRACE_RAW_TP) => kind::TYPEDEF,
         _ => kind::FUNC,
     }
 }
 
 fn index_of_member(btf: &Btf, type_id: u32, name: &str) -> Result<u32> {
-    let (type_name, members) = btf.structure(type_id)?;
+    let (type_name, members) = btf.structure(type_id).map_err(Error::btf("the BTF of the kernel"))?;
     let index = members.iter().position(|member| member.name == name);
-    Ok(index.with_context(|| format!("the kernel's {type_name} has no member {name}"))? as u32)
+    match index {
+        Some(index) => Ok(index as u32),
+        None => Err(Error::Missing(format!("the kernel's {type_name} has no member {name}"))),
+    }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use libbpf_rs::libbpf_sys as sys;
 
-use super::info;
-use super::libbpf::check;
-use super::stopwatch::timed;
+use crate::info;
+use crate::libbpf::check;
+use crate::stopwatch::timed;
 
 /// Room for packets that grow, in bytes.
 const HEADROOM: usize = 256;

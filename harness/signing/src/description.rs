@@ -9,10 +9,9 @@ use crate::manifest::Manifest;
 use crate::object::Choices;
 use crate::program::{Attach, INSN_SIZE, NAME_LEN, Program, Records};
 use crate::slot::Slot;
+use crate::uapi::prog_type;
 use crate::{Digest, Error, Result, names};
 
-/// `BPF_PROG_TYPE_STRUCT_OPS`.
-const PROG_TYPE_STRUCT_OPS: u32 = 27;
 /// `BPF_F_TOKEN_FD`: says how a program is loaded, not what it does.
 const F_TOKEN_FD: u32 = 1 << 16;
 /// Bytes of the license that `BPF_PROG_LOAD` reads, without the terminating zero.
@@ -100,7 +99,7 @@ impl Description {
             whole_name: (program.name.len() > NAME_LEN).then(|| program.name.clone()),
             prog_type: program.prog_type,
             expected_attach_type: match program.prog_type {
-                PROG_TYPE_STRUCT_OPS => 0,
+                prog_type::STRUCT_OPS => 0,
                 _ => program.expected_attach_type,
             },
             prog_flags: program.flags & !F_TOKEN_FD,
@@ -162,7 +161,7 @@ impl Description {
     fn target(&self) -> (u32, [&str; 3]) {
         match &self.attach {
             Attach::None => (0, ["", "", ""]),
-            Attach::KernelType { object, name, member } => (1, [object, name, member]),
+            Attach::KernelType { btf, name, member } => (1, [btf, name, member]),
             Attach::Program { name } => (2, ["", name, ""]),
         }
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::description::{Description, Part};
-use crate::names;
 use crate::slot::{Slot, SlotMap};
+use crate::uapi::{map_type, prog_type};
 
 /// One thing in which a program is not what was signed. Shown as one line, such as
 /// ``slot 2 `config`: max_entries 1024, signed 512``.
@@ -41,7 +41,7 @@ impl Description {
     pub fn differences(&self, signed: &Description) -> Vec<Difference> {
         let mut list = List::default();
         list.field("name", &quoted(&self.name), &quoted(&signed.name));
-        list.field("type", &names::prog_type(self.prog_type), &names::prog_type(signed.prog_type));
+        list.field("type", &prog_type::name(self.prog_type), &prog_type::name(signed.prog_type));
         list.field("expected_attach_type", &self.expected_attach_type, &signed.expected_attach_type);
         list.field("flags", &hex(self.prog_flags), &hex(signed.prog_flags));
         list.field("license", &quoted(&self.license), &quoted(&signed.license));
@@ -108,7 +108,7 @@ impl List {
 
     fn map(&mut self, map: &SlotMap, signed: &SlotMap) {
         self.field("name", &quoted(&map.name), &quoted(&signed.name));
-        self.field("type", &names::map_type(map.map_type), &names::map_type(signed.map_type));
+        self.field("type", &map_type::name(map.map_type), &map_type::name(signed.map_type));
         self.field("key_size", &map.key_size, &signed.key_size);
         self.field("value_size", &map.value_size, &signed.value_size);
         self.field("max_entries", &map.max_entries, &signed.max_entries);

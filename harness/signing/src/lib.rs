@@ -38,6 +38,7 @@ pub mod signature;
 pub mod slot;
 pub mod statement;
 pub mod trust;
+pub mod uapi;
 
 pub use digest::Digest;
 pub use error::{Error, Result};

@@ -2,40 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `enum bpf_map_type`, those that are treated specially.
-pub(crate) mod map_type {
-    pub const ARRAY: u32 = 2;
-    pub const PROG_ARRAY: u32 = 3;
-    pub const PERF_EVENT_ARRAY: u32 = 4;
-    pub const PERCPU_ARRAY: u32 = 6;
-    pub const STACK_TRACE: u32 = 7;
-    pub const CGROUP_ARRAY: u32 = 8;
-    pub const LRU_HASH: u32 = 9;
-    pub const LRU_PERCPU_HASH: u32 = 10;
-    pub const LPM_TRIE: u32 = 11;
-    pub const ARRAY_OF_MAPS: u32 = 12;
-    pub const HASH_OF_MAPS: u32 = 13;
-    pub const DEVMAP: u32 = 14;
-    pub const SOCKMAP: u32 = 15;
-    pub const CPUMAP: u32 = 16;
-    pub const XSKMAP: u32 = 17;
-    pub const SOCKHASH: u32 = 18;
-    pub const CGROUP_STORAGE: u32 = 19;
-    pub const PERCPU_CGROUP_STORAGE: u32 = 21;
-    pub const QUEUE: u32 = 22;
-    pub const STACK: u32 = 23;
-    pub const SK_STORAGE: u32 = 24;
-    pub const DEVMAP_HASH: u32 = 25;
-    pub const STRUCT_OPS: u32 = 26;
-    pub const RINGBUF: u32 = 27;
-    pub const INODE_STORAGE: u32 = 28;
-    pub const TASK_STORAGE: u32 = 29;
-    pub const BLOOM_FILTER: u32 = 30;
-    pub const USER_RINGBUF: u32 = 31;
-    pub const CGRP_STORAGE: u32 = 32;
-    pub const ARENA: u32 = 33;
-}
-
 /// Flags of `BPF_MAP_CREATE`.
 pub(crate) mod flag {
     pub const NO_COMMON_LRU: u32 = 1 << 1;
@@ -77,8 +43,28 @@ pub struct MapDefinition {
     pub host: Vec<HostVariable>,
     /// With `BPF_F_NUMA_NODE`, the node whose memory the map takes. Not signed.
     pub numa_node: u32,
+    /// The loader shares it by its name with whoever has pinned one (`LIBBPF_PIN_BY_NAME`). Not signed: it is where the
+    /// map comes from, not what it is.
+    pub pin_by_name: bool,
     /// The map is frozen once it has its contents: user space can't change them any more.
     pub frozen: bool,
+}
+
+/// Whether a kernel refuses maps of a type that have no entries. It has as many as CPUs of some, and as many as needed of
+/// others.
+pub fn needs_entries(map_type: u32) -> bool {
+    use crate::uapi::map_type::*;
+    ![
+        PERF_EVENT_ARRAY,
+        CGROUP_STORAGE,
+        PERCPU_CGROUP_STORAGE,
+        SK_STORAGE,
+        INODE_STORAGE,
+        TASK_STORAGE,
+        CGRP_STORAGE,
+        STRUCT_OPS,
+    ]
+    .contains(&map_type)
 }
 
 /// A variable of `.kconfig`: what a host says of itself, under libbpf's names.

@@ -1,101 +1,10 @@
-//! Names: of programs and maps as the kernel keeps them, of types as bpftool prints them.
-
-use std::borrow::Cow;
+//! Names: of programs and maps as the kernel keeps them, of types as they are in JSON.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::program::NAME_LEN;
-
-/// By `enum bpf_map_type`.
-const MAP_TYPES: &[&str] = &[
-    "unspec",
-    "hash",
-    "array",
-    "prog_array",
-    "perf_event_array",
-    "percpu_hash",
-    "percpu_array",
-    "stack_trace",
-    "cgroup_array",
-    "lru_hash",
-    "lru_percpu_hash",
-    "lpm_trie",
-    "array_of_maps",
-    "hash_of_maps",
-    "devmap",
-    "sockmap",
-    "cpumap",
-    "xskmap",
-    "sockhash",
-    "cgroup_storage",
-    "reuseport_sockarray",
-    "percpu_cgroup_storage",
-    "queue",
-    "stack",
-    "sk_storage",
-    "devmap_hash",
-    "struct_ops",
-    "ringbuf",
-    "inode_storage",
-    "task_storage",
-    "bloom_filter",
-    "user_ringbuf",
-    "cgrp_storage",
-    "arena",
-    "insn_array",
-];
-
-/// By `enum bpf_prog_type`.
-const PROG_TYPES: &[&str] = &[
-    "unspec",
-    "socket_filter",
-    "kprobe",
-    "sched_cls",
-    "sched_act",
-    "tracepoint",
-    "xdp",
-    "perf_event",
-    "cgroup_skb",
-    "cgroup_sock",
-    "lwt_in",
-    "lwt_out",
-    "lwt_xmit",
-    "sock_ops",
-    "sk_skb",
-    "cgroup_device",
-    "sk_msg",
-    "raw_tracepoint",
-    "cgroup_sock_addr",
-    "lwt_seg6local",
-    "lirc_mode2",
-    "sk_reuseport",
-    "flow_dissector",
-    "cgroup_sysctl",
-    "raw_tracepoint_writable",
-    "cgroup_sockopt",
-    "tracing",
-    "struct_ops",
-    "ext",
-    "lsm",
-    "sk_lookup",
-    "syscall",
-    "netfilter",
-];
-
-/// The name of an `enum bpf_map_type`; one without a name is shown as a number.
-pub fn map_type(number: u32) -> Cow<'static, str> {
-    name(MAP_TYPES, number)
-}
-
-/// The name of an `enum bpf_prog_type`; one without a name is shown as a number.
-pub fn prog_type(number: u32) -> Cow<'static, str> {
-    name(PROG_TYPES, number)
-}
-
-fn name(names: &'static [&'static str], number: u32) -> Cow<'static, str> {
-    names.get(number as usize).map_or_else(|| number.to_string().into(), |name| (*name).into())
-}
+use crate::uapi;
 
 /// As much of a name as fits into `max` bytes.
 pub(crate) fn cut(name: &str, max: usize) -> &str {
@@ -103,8 +12,8 @@ pub(crate) fn cut(name: &str, max: usize) -> &str {
     ends.filter_map(|end| name.get(..end)).next().unwrap_or_default()
 }
 
-/// A name as the kernel keeps it: cut to [`NAME_LEN`], padded with zeros.
-pub(crate) fn padded(name: &str) -> [u8; NAME_LEN + 1] {
+/// The name of a program or a map as the kernel keeps it: cut to [`NAME_LEN`] bytes, padded with zeros.
+pub fn padded(name: &str) -> [u8; NAME_LEN + 1] {
     let mut bytes = [0; NAME_LEN + 1];
     let name = cut(name, NAME_LEN);
     bytes[..name.len()].copy_from_slice(name.as_bytes());
@@ -116,11 +25,11 @@ pub(crate) mod map_type_json {
     use super::*;
 
     pub fn serialize<S: Serializer>(number: &u32, serializer: S) -> Result<S::Ok, S::Error> {
-        super::serialize(MAP_TYPES, *number, serializer)
+        super::serialize(uapi::map_type::NAMES, *number, serializer)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-        super::deserialize(MAP_TYPES, deserializer)
+        super::deserialize(uapi::map_type::NAMES, deserializer)
     }
 }
 
@@ -129,11 +38,11 @@ pub(crate) mod prog_type_json {
     use super::*;
 
     pub fn serialize<S: Serializer>(number: &u32, serializer: S) -> Result<S::Ok, S::Error> {
-        super::serialize(PROG_TYPES, *number, serializer)
+        super::serialize(uapi::prog_type::NAMES, *number, serializer)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-        super::deserialize(PROG_TYPES, deserializer)
+        super::deserialize(uapi::prog_type::NAMES, deserializer)
     }
 }
 

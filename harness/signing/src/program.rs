@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::map::MapDefinition;
 use crate::object::RELO_EXTERN;
+use crate::uapi::{attach_type, prog_type};
 use crate::{Error, Result};
 
 /// Fixed-size records that accompany the instructions, as the kernel takes them.
@@ -35,8 +36,9 @@ pub enum Attach {
     None,
     /// A type in the BTF of the kernel or of a module.
     KernelType {
-        /// `vmlinux` or the name of a module.
-        object: String,
+        /// Whose BTF the type is in: `vmlinux`, or the name of a module.
+        #[serde(rename = "object")]
+        btf: String,
         /// The type's BTF name, with the prefix that the kernel gives it (`bpf_lsm_`, `btf_trace_`, `bpf_iter_`).
         name: String,
         /// The member of a struct_ops type that the program implements; empty for all other programs.
@@ -53,8 +55,8 @@ impl fmt::Display for Attach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("none"),
-            Self::KernelType { object, name, member } if member.is_empty() => write!(f, "{object}:{name}"),
-            Self::KernelType { object, name, member } => write!(f, "{object}:{name}.{member}"),
+            Self::KernelType { btf, name, member } if member.is_empty() => write!(f, "{btf}:{name}"),
+            Self::KernelType { btf, name, member } => write!(f, "{btf}:{name}.{member}"),
             Self::Program { name } => write!(f, "{name} of a program"),
         }
     }
@@ -98,11 +100,6 @@ pub const INSN_SIZE: usize = 8;
 /// Bytes of the name of a program or a map that a kernel keeps (`BPF_OBJ_NAME_LEN`, without the terminating zero).
 pub const NAME_LEN: usize = 15;
 
-/// `BPF_PROG_TYPE_TRACING`.
-const PROG_TYPE_TRACING: u32 = 26;
-/// `BPF_TRACE_FENTRY` and `BPF_TRACE_FEXIT`.
-const ATTACH_TYPES_OF_FUNCTIONS: [u32; 2] = [24, 25];
-
 impl Program {
     /// Makes an fentry or fexit program attach to a function in another program instead of in the kernel: nothing in an
     /// object says so. A program that replaces a function (`freplace`) does it already. Without a name, the function
@@ -113,11 +110,11 @@ impl Program {
     /// [`Error::Program`] if this can't be done with such a program.
     #[doc(alias = "bpf_program__set_attach_target")]
     pub fn attach_to_program(&mut self, function: Option<&str>) -> Result<()> {
-        let is_tracing = self.prog_type == PROG_TYPE_TRACING
-            && ATTACH_TYPES_OF_FUNCTIONS.contains(&self.expected_attach_type);
+        let is_tracing = self.prog_type == prog_type::TRACING
+            && [attach_type::TRACE_FENTRY, attach_type::TRACE_FEXIT].contains(&self.expected_attach_type);
         let name = match &self.attach {
             Attach::Program { name } => name,
-            Attach::KernelType { object, name, .. } if is_tracing && object == "vmlinux" => name,
+            Attach::KernelType { btf, name, .. } if is_tracing && btf == "vmlinux" => name,
             _ => {
                 return Err(Error::Program {
                     name: self.name.clone(),

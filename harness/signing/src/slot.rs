@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::map::{MapDefinition, flag, map_type};
+use crate::map::{MapDefinition, flag};
 use crate::program::NAME_LEN;
+use crate::uapi::map_type;
 use crate::{Digest, names};
 
 /// Bytes of a slot's record, of which `slots_sha256` of the manifest is the digest.
@@ -55,12 +56,8 @@ impl Slot {
     /// What is bound of a map.
     pub fn of(map: &MapDefinition) -> Self {
         Self {
-            map: SlotMap {
-                name: names::cut(&map.name, NAME_LEN).to_owned(),
-                extra: map.extra,
-                ..SlotMap::kept(map)
-            },
-            inner: map.inner.as_deref().map(SlotMap::kept),
+            map: SlotMap::of(map),
+            inner: map.inner.as_deref().map(SlotMap::inner),
             contents_sha256: has_signed_contents(map).then(|| Digest::of(image(map))),
         }
     }
@@ -76,18 +73,24 @@ impl Slot {
 }
 
 impl SlotMap {
-    /// All that the kernel keeps of an inner map.
-    fn kept(map: &MapDefinition) -> Self {
+    /// What the kernel keeps of a map's definition.
+    pub fn of(map: &MapDefinition) -> Self {
         Self {
+            name: names::cut(&map.name, NAME_LEN).to_owned(),
             map_type: map.map_type,
             key_size: map.key_size,
             value_size: map.value_size,
             max_entries: if map.map_type == map_type::PERF_EVENT_ARRAY { 0 } else { map.max_entries },
             flags: kept_flags(map),
+            extra: map.extra,
             btf_key_type_id: map.btf_key_type_id,
             btf_value_type_id: map.btf_value_type_id,
-            ..Self::default()
         }
+    }
+
+    /// An inner map, of which the kernel keeps no name and no `map_extra`.
+    fn inner(map: &MapDefinition) -> Self {
+        Self { name: String::new(), extra: 0, ..Self::of(map) }
     }
 
     fn append_to(&self, bytes: &mut Vec<u8>) {

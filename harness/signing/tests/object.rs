@@ -210,7 +210,7 @@ fn a_struct_ops_program_attaches_to_its_member() {
     let object = Object::parse(&compile(&format!("{programs}{table}"))).unwrap();
     let members: Vec<_> = object.programs().iter().map(|program| program.attach.clone()).collect();
     let member = |member: &str| Attach::KernelType {
-        object: "vmlinux".to_owned(),
+        btf: "vmlinux".to_owned(),
         name: "tcp_congestion_ops".to_owned(),
         member: member.to_owned(),
     };

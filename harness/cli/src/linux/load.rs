@@ -1,24 +1,23 @@
 //! `bpfsig load`.
 
-use std::ffi::{CString, OsString};
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bpfsig_loading::keyring::{self, Keyring};
 use bpfsig_loading::{
-    self as bpf, Attested, Hooks, Link, LoadOptions, LoadedObject, Origin, Pins, ProgramInfo, Refused,
+    self as bpf, Attested, Hooks, Link, LoadedObject, OpenObject, Origin, Pins, ProgramInfo,
 };
 use bpfsig_signing::attestation::{Attestations, KernelAttestation};
 use bpfsig_signing::description::{Description, from_json};
-use bpfsig_signing::names;
 use bpfsig_signing::object::{Choices, Object};
 use bpfsig_signing::signature;
+use bpfsig_signing::uapi::{map_type, prog_type};
 use clap::Args;
 use serde::Serialize;
 
@@ -51,9 +50,20 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pin: Option<PathBuf>,
 
+    /// Where maps that are to be pinned by name are pinned, and found if another object has pinned them
+    #[arg(long, value_name = "DIR", default_value = bpf::DEFAULT_PIN_ROOT)]
+    pin_path: PathBuf,
+
     /// Attach each program whose section says where: functions, tracepoints, LSM hooks, iterators, struct_ops
     #[arg(long)]
     attach: bool,
+
+    /// Attach a program to what its section does not say, written as a section would have it: a function of the kernel
+    /// (FUNCTION+OFFSET or a pattern), of a binary (BINARY:FUNCTION), a usdt (BINARY:PROVIDER:NAME), a tracepoint
+    /// (CATEGORY/NAME), a counter (cpu-clock:HERTZ), a hook of netfilter (ip|ip6/input/PRIORITY), or what to iterate over
+    /// (map=NAME|PATH, cgroup=PATH, pid=NUMBER)
+    #[arg(long, value_name = "PROGRAM=PLACE", value_parser = place)]
+    at: Vec<(String, String)>,
 
     /// Attach XDP and tc programs to this network device; tc programs that name no direction to what comes in
     #[arg(long, value_name = "IFACE")]
@@ -77,27 +87,22 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<()> {
+    let context = || options.object.display().to_string();
     let bytes = files::read(&options.object)?;
     let (signature, choices) = Signature::find(&options, &bytes)?;
-    let object =
-        Object::parse_with(&bytes, &choices).with_context(|| options.object.display().to_string())?;
-    let attestation = attestation(&options.object)?;
+    let mut object = OpenObject::from(&Object::parse_with(&bytes, &choices).with_context(context)?);
     let hooks = hooks(&options)?;
     let target = options.target.as_deref().map(|target| program(Path::new(target))).transpose()?;
     let mut pins = options.pin.as_deref().map(Pins::new).transpose()?;
 
-    let loaded = LoadedObject::load(
-        &object,
-        &LoadOptions {
-            signature: Some(&signature.bytes),
-            keyring: options.keyring,
-            attestation: attestation.as_ref(),
-            target: target.as_ref().map(AsFd::as_fd),
-            function: None,
-        },
-    )
-    .map_err(|error| signature.explain(error))
-    .with_context(|| options.object.display().to_string())?;
+    object.set_signature(Some(signature.bytes.clone()));
+    object.set_keyring(options.keyring);
+    object.set_attestation(attestation(&options.object)?);
+    object.set_pin_root(&options.pin_path);
+    if let Some(target) = &target {
+        set_target(&mut object, target.as_fd())?;
+    }
+    let loaded = object.load().map_err(|error| signature.explain(error)).with_context(context)?;
     if let Some(why) = &loaded.attestation_refused {
         eprintln!(
             "bpfsig: the kernel does not take {}: {why}",
@@ -116,8 +121,9 @@ pub fn run(options: Options) -> Result<()> {
     }
     let links = loaded.attach(&hooks)?;
     if let Some(pins) = &mut pins {
+        let mut names = HashSet::new();
         for link in &links {
-            pins.pin(&format!("{}_link", link.name), link.fd.as_fd())?;
+            pins.pin(&link_name(&link.name, &mut names), link.as_fd())?;
         }
     }
     report.add(&links);
@@ -129,7 +135,10 @@ pub fn run(options: Options) -> Result<()> {
     }
     report.print(options.json)?;
     match (is_pinned, links.is_empty()) {
-        (true, _) => Ok(()),
+        (true, _) => {
+            links.into_iter().for_each(Link::disconnect);
+            Ok(())
+        }
         (false, true) => {
             eprintln!("bpfsig: nothing is pinned or attached: it all goes away when this command ends");
             Ok(())
@@ -178,16 +187,20 @@ impl Signature {
     }
 
     /// Adds to an error in what the program is not the one that was signed.
-    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        let Some(refused) = error.downcast_ref::<Refused>() else { return error };
-        let Ok(program) = Description::of(&refused.as_loaded) else { return error };
-        let Some(counterpart) = program.counterpart(&self.signed) else { return error };
-        let differences = program.differences(counterpart);
-        if differences.is_empty() {
-            return error;
-        }
+    /// And what else the verifier has to say.
+    fn explain(&self, error: bpf::Error) -> anyhow::Error {
+        let Some(refused) = error.refused() else { return error.into() };
         let mut text = error.to_string();
-        write!(text, "\nIt is not what was signed:").expect("there is room in memory");
+        if refused.reason().is_some_and(|reason| reason != refused.log.trim_end()) {
+            write!(text, "\n{}", refused.log.trim_end()).expect("there is room in memory");
+        }
+        let differences = Description::of(&refused.as_loaded).ok().and_then(|program| {
+            program.counterpart(&self.signed).map(|counterpart| program.differences(counterpart))
+        });
+        let differences = differences.unwrap_or_default();
+        if !differences.is_empty() {
+            write!(text, "\nIt is not what was signed:").expect("there is room in memory");
+        }
         for difference in differences {
             write!(text, "\n  {difference}").expect("there is room in memory");
         }
@@ -225,16 +238,41 @@ fn hooks(options: &Options) -> Result<Hooks> {
     if options.netns {
         hooks = hooks.netns()?;
     }
+    for (program, place) in &options.at {
+        hooks = hooks.at(program, place);
+    }
     Ok(hooks)
+}
+
+/// `PROGRAM=PLACE`.
+fn place(text: &str) -> Result<(String, String)> {
+    let parts = text.split_once('=').filter(|(program, place)| !program.is_empty() && !place.is_empty());
+    let (program, place) = parts.context("say PROGRAM=PLACE")?;
+    Ok((program.to_owned(), place.to_owned()))
+}
+
+/// Has those programs attach to another program that can.
+fn set_target(object: &mut OpenObject, target: BorrowedFd<'_>) -> Result<()> {
+    let can_attach = |program: &mut bpf::OpenProgram| program.set_attach_target(target, None).is_ok();
+    let count =
+        object.programs_mut().iter_mut().filter_map(|program| can_attach(program).then_some(())).count();
+    ensure!(count > 0, "the object has no program that attaches to a program");
+    Ok(())
+}
+
+/// What a link is pinned as; the second one of a program and those after it have a number.
+fn link_name(name: &str, taken: &mut HashSet<String>) -> String {
+    let plain = format!("{name}_link");
+    let numbered = (2..).map(|number| format!("{plain}{number}"));
+    let name = std::iter::once(plain.clone()).chain(numbered).find(|name| taken.insert(name.clone()));
+    name.expect("there are as many numbers as links")
 }
 
 /// A program in the kernel.
 fn program(name: &Path) -> Result<OwnedFd> {
     let program = match name.to_str().and_then(|name| name.parse().ok()) {
         Some(id) => bpf::program_by_id(id),
-        None => CString::new(name.as_os_str().as_bytes())
-            .map_err(io::Error::from)
-            .and_then(|path| bpf::pinned(&path)),
+        None => bpf::pinned(name),
     };
     program.with_context(|| format!("program {}", name.display()))
 }
@@ -277,13 +315,17 @@ struct Map {
 impl Report {
     fn of(object: &Path, signature: &Signature, keyring: Keyring, loaded: &LoadedObject) -> Result<Self> {
         let program = |program: &bpf::LoadedProgram| {
-            let (id, tag) = bpf::program_id(program.fd.as_fd())?;
+            let ProgramInfo { id, tag, origin, .. } = ProgramInfo::of(program.as_fd())?;
             Ok(Program {
                 name: program.name.clone(),
-                prog_type: names::prog_type(program.prog_type).into_owned(),
+                prog_type: prog_type::name(program.prog_type).into_owned(),
                 id,
-                tag: hex::encode(tag),
-                facts: facts(program.fd.as_fd())?,
+                tag,
+                facts: match origin {
+                    Some(Origin::Verified(signature)) => Some(signature.attested),
+                    // This kernel does not tell.
+                    _ => None,
+                },
                 attached: None,
                 pinned: None,
             })
@@ -291,8 +333,8 @@ impl Report {
         let map = |map: &bpf::LoadedMap| {
             Ok(Map {
                 name: map.name.clone(),
-                map_type: names::map_type(map.map_type).into_owned(),
-                id: bpf::map_id(map.fd.as_fd())?,
+                map_type: map_type::name(map.map_type).into_owned(),
+                id: map.id()?,
                 attached: None,
                 pinned: None,
             })
@@ -357,14 +399,6 @@ fn subject(keyring: Keyring, id: &str) -> Option<String> {
         None => keyring.0,
     };
     keyring::keys(serial).ok()?.into_iter().find(|key| key.id == id).map(|key| key.subject)
-}
-
-/// What became of the facts about a program that was loaded; `None`: this kernel does not tell.
-fn facts(program: BorrowedFd<'_>) -> Result<Option<Attested>> {
-    Ok(match ProgramInfo::of(program)?.origin {
-        Some(Origin::Verified(signature)) => Some(signature.attested),
-        _ => None,
-    })
 }
 
 fn attached_to(place: &Option<String>) -> String {

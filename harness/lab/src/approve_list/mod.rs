@@ -10,7 +10,7 @@ mod verity;
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
-use bpfsig_loading::map_freeze;
+use bpfsig_loading::raw::map_freeze;
 use libbpf_rs::{Link, MapCore, MapFlags, ObjectBuilder};
 
 use crate::corpus;

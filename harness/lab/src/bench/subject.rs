@@ -1,12 +1,12 @@
 //! What is measured: programs one by one, and whole objects.
 
 use anyhow::Result;
-use bpfsig_loading::Loader;
 use bpfsig_signing::program::Program;
 
 use super::matrix::{Cell, Selection};
 use super::mode::{Machine, Mode};
 use crate::corpus::{self, Entry, Source};
+use crate::loader::Loader;
 
 /// Programs that are loaded together, and what is measured of them.
 pub struct Subject {

@@ -11,10 +11,10 @@
 
 use bpfsig_signing::insn::{self, AluOp, Insn, JumpOp, Width};
 use bpfsig_signing::program::Program;
+use bpfsig_signing::uapi::prog_type;
 
 use super::{Entry, Source};
 
-const BPF_PROG_TYPE_SOCKET_FILTER: u32 = 1;
 const BPF_FUNC_GET_PRANDOM_U32: i32 = 7;
 
 pub(super) fn ladders() -> Vec<Entry> {
@@ -78,7 +78,7 @@ fn rewritten(count: usize) -> Entry {
 fn entry(name: String, insns: impl IntoIterator<Item = Insn>) -> Entry {
     let program = Program {
         name: name.replace('-', "_"),
-        prog_type: BPF_PROG_TYPE_SOCKET_FILTER,
+        prog_type: prog_type::SOCKET_FILTER,
         license: "GPL".to_owned(),
         insns: insn::encode(insns),
         ..Program::default()

@@ -5,8 +5,7 @@
 
 use bpfsig_signing::insn::{self, AluOp, Insn, JumpOp, PSEUDO_CALL};
 use bpfsig_signing::program::Program;
-
-const BPF_PROG_TYPE_SOCKET_FILTER: u32 = 1;
+use bpfsig_signing::uapi::prog_type;
 
 /// Bytes of stack that a function may use.
 const STACK: i16 = 512;
@@ -64,7 +63,7 @@ fn store(dst: u8, off: i16, imm: i32) -> Insn {
 fn program(name: &str, insns: impl IntoIterator<Item = Insn>) -> Program {
     Program {
         name: name.to_owned(),
-        prog_type: BPF_PROG_TYPE_SOCKET_FILTER,
+        prog_type: prog_type::SOCKET_FILTER,
         license: "GPL".to_owned(),
         insns: insn::encode(insns),
         ..Program::default()

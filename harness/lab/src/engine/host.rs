@@ -66,7 +66,7 @@ fn is_builtin(certificate: &Certificate) -> Result<bool> {
 }
 
 fn system_keyring(keyring: Keyring) -> Result<Option<i32>> {
-    keyring.system_name().map_or(Ok(None), keyring::find)
+    Ok(keyring.system_name().map_or(Ok(None), keyring::find)?)
 }
 
 /// This machine.

@@ -7,14 +7,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use bpfsig_loading::{
-    self as bpf, Attest, Attested, LoadContext, LoadTarget, Loader, Log, Origin, PreparedLoad, ProgramInfo,
-    Signature, stopwatch,
-};
+use bpfsig_loading::raw::{self, Attest, LoadContext, LoadTarget, Log, PreparedLoad, stopwatch};
+use bpfsig_loading::{Attested, Origin, ProgramInfo, Signature};
 use bpfsig_signing::program::{INSN_SIZE, Program};
 
 use super::kit::Kit;
 use super::{Form, Load, Plan, Sample, stats};
+use crate::loader::Loader;
 
 /// Before something is loaded: enough for a grace period of RCU and for the workers that then free what was released, so
 /// that none of it is charged to that load.
@@ -59,7 +58,7 @@ impl<'a> RepeatedLoad<'a> {
                 let programs: Vec<_> = indices.iter().map(|index| &plan.programs[*index]).collect();
                 let targets = programs.iter().map(|program| LoadTarget::of(program, None));
                 Self::Programs {
-                    targets: targets.collect::<Result<_>>()?,
+                    targets: targets.collect::<Result<_, _>>()?,
                     programs,
                     replacement: load.replacement,
                     facts: load.attested.as_ref().map(|attested| &attested.facts[..]),
@@ -181,7 +180,7 @@ fn errno(error: &io::Error) -> Result<i32> {
 }
 
 fn jited_size(programs: &[OwnedFd]) -> io::Result<u32> {
-    programs.iter().map(|program| bpf::jited_size(program.as_fd())).sum()
+    programs.iter().map(|program| raw::jited_size(program.as_fd())).sum()
 }
 
 /// The sum of what there is.

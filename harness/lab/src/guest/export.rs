@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use bpfsig_loading::keyring::{self, Keyring};
-use bpfsig_loading::{self as bpf, Attest, LoadContext, LoadTarget, PreparedLoad};
+use bpfsig_loading::raw::{self, Attest, LoadContext, LoadTarget, PreparedLoad};
 use bpfsig_signing::certificate::{Certificate, Role, Signer};
 use bpfsig_signing::facts::BuildId;
 use bpfsig_signing::key::{Algorithm, PrivateKey};
@@ -78,7 +78,7 @@ impl Job for Export {
         };
         Ok(Exported {
             kernel: measure::kernel_version()?,
-            build_id: bpf::build_id()?,
+            build_id: bpfsig_loading::build_id()?,
             programs: self.programs.iter().map(learn).collect::<Result<_>>()?,
         })
     }
@@ -122,7 +122,7 @@ impl Export {
             }
             Err(error) => return Err(error).context(reason(&load.log())),
         };
-        let facts = bpf::facts(loaded.as_fd())?;
+        let facts = raw::facts(loaded.as_fd())?;
         if facts.is_empty() {
             return Ok(Learned::Nothing(reason(&load.log())));
         }

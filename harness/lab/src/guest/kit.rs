@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result};
-use bpfsig_loading::{self as bpf, LoadContext, LoadTarget};
+use bpfsig_loading::raw::{self, LoadContext, LoadTarget};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
 
@@ -20,11 +20,11 @@ impl<'a> Kit<'a> {
     /// The kernel refuses one of them.
     pub(super) fn new(programs: &[&'a Program]) -> Result<Self> {
         let btf = programs.iter().find_map(|program| program.btf.as_deref());
-        let btf = btf.map(bpf::load_btf).transpose().context("loading the BTF")?;
+        let btf = btf.map(raw::load_btf).transpose().context("loading the BTF")?;
         let mut maps: Vec<(&MapDefinition, OwnedFd)> = Vec::new();
         for slot in programs.iter().flat_map(|program| &program.slots) {
             if maps.iter().all(|(map, _)| **map != **slot) {
-                maps.push((slot, bpf::create_map(slot, btf.as_ref().map(AsFd::as_fd))?));
+                maps.push((slot, raw::create_map(slot, btf.as_ref().map(AsFd::as_fd))?));
             }
         }
         Ok(Kit { btf, maps })

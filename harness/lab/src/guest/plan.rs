@@ -2,9 +2,10 @@
 
 use std::ops::Add;
 
-use bpfsig_loading::Loader;
 use bpfsig_signing::program::Program;
 use serde::{Deserialize, Serialize};
+
+use crate::loader::Loader;
 
 /// What the guest is to do.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Finds out which programs a kernel can load at all.
 
 use anyhow::{Context, Result};
-use bpfsig_loading::{LoadTarget, PreparedLoad};
+use bpfsig_loading::raw::{LoadTarget, PreparedLoad};
 use bpfsig_signing::program::Program;
 use serde::{Deserialize, Serialize};
 

@@ -10,7 +10,7 @@ int raw_exec(void *ctx)
 	return 0;
 }
 
-SEC("uprobe//bin/true:main")
+SEC("uprobe//bin/true:no_such_function")
 int uprobe(void *ctx)
 {
 	return 0;

@@ -1,6 +1,6 @@
 //! Native code of two loads of a program: the same, but for the addresses that it is at.
 
-use bpfsig_loading::Jited;
+use bpfsig_loading::raw::Jited;
 
 /// What an instruction refers to.
 #[derive(Debug, PartialEq, Eq)]

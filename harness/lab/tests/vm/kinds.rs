@@ -1,6 +1,9 @@
 //! Objects of the kinds that people have, signed and in the kernel.
 
-use bpfsig_loading::{LoadOptions, LoadedObject, map_id, test_run};
+use std::os::fd::AsFd;
+
+use bpfsig_loading::LoadedObject;
+use bpfsig_loading::raw::test_run;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
 use bpfsig_signing::signature::{self, MAX_ENTRIES};
@@ -8,7 +11,7 @@ use bpfsig_signing::statement::{Entry, Kind, Statement};
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
 
 use crate::keys::signer;
-use crate::loaded_object::compile;
+use crate::loaded_object::{compile, open};
 
 /// Signs an object together with other things, so that it takes several messages.
 fn sign(object: &Object, others: usize) -> Vec<u8> {
@@ -20,8 +23,7 @@ fn sign(object: &Object, others: usize) -> Vec<u8> {
 }
 
 fn load(object: &Object, signature: &[u8]) -> LoadedObject {
-    let options = LoadOptions { signature: Some(signature), ..LoadOptions::default() };
-    LoadedObject::load(object, &options).unwrap()
+    open(object, Some(signature.to_vec())).load().unwrap()
 }
 
 #[test]
@@ -29,10 +31,10 @@ fn load(object: &Object, signature: &[u8]) -> LoadedObject {
 fn kinds_of_objects() {
     let object = Object::parse(&compile("kinds")).unwrap();
     let loaded = load(&object, &sign(&object, 0));
-    let run = |name: &str, data: &[u8]| test_run(loaded.program(name).unwrap(), data, &[]).unwrap().retval;
+    let run = |name: &str, data: &[u8]| test_run(loaded.program(name).unwrap().as_fd(), data, &[]).unwrap().retval;
 
     assert_eq!(run("reads_kconfig", &[0; 64]), 2);
-    let bss = MapHandle::from_map_id(map_id(loaded.map(".bss").unwrap()).unwrap()).unwrap();
+    let bss = MapHandle::from_map_id(loaded.map(".bss").unwrap().id().unwrap()).unwrap();
     let value = bss.lookup(&0u32.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
     let (words, _) = value.as_chunks::<4>();
     let mut words: Vec<_> = words.iter().map(|word| u32::from_ne_bytes(*word)).collect();

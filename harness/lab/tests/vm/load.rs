@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::LazyLock;
 
 use bpfsig_lab::corpus;
-use bpfsig_loading::{self as bpf, LoadContext, LoadTarget, PreparedLoad, ProgLoad};
+use bpfsig_loading as bpf;
+use bpfsig_loading::raw::{LoadContext, LoadTarget, PreparedLoad, ProgLoad};
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
@@ -74,13 +75,13 @@ pub fn load(program: &Program, signature: Option<&[u8]>) -> Outcome {
 /// Loads a program with changed attributes.
 pub fn load_with(program: &Program, signature: Option<&[u8]>, change: impl FnOnce(&mut ProgLoad)) -> Outcome {
     let btf = load_btf(program);
-    let maps = bpf::create_maps(program, btf.as_ref().map(AsFd::as_fd)).unwrap();
+    let maps = bpf::raw::create_maps(program, btf.as_ref().map(AsFd::as_fd)).unwrap();
     load_onto(program, &btf, &maps, signature, change)
 }
 
 /// Loads a program's BTF.
 pub fn load_btf(program: &Program) -> Option<OwnedFd> {
-    program.btf.as_deref().map(|btf| bpf::load_btf(btf).unwrap())
+    program.btf.as_deref().map(|btf| bpf::raw::load_btf(btf).unwrap())
 }
 
 /// Loads a program that is to use these maps.
@@ -103,6 +104,6 @@ pub fn load_onto(
     let mut attr = load.attr();
     change(&mut attr);
     // SAFETY: no test changes the log.
-    let result = unsafe { bpf::prog_load(&mut attr) };
+    let result = unsafe { bpf::raw::prog_load(&mut attr) };
     Outcome { result: result.map_err(|error| error.raw_os_error().unwrap()), log: load.log() }
 }

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::loaded_object::{bytes, sign};
+use crate::loaded_object::{self, bytes, sign};
 use crate::machine;
 
 const TEN_SECONDS: std::time::Duration = std::time::Duration::from_secs(10);
@@ -52,6 +52,13 @@ impl Place {
         self.write(name, bytes(name))
     }
 
+    /// Compiles an object and writes it with a signature beside it.
+    fn compiled(&self, name: &str) -> PathBuf {
+        let bytes = loaded_object::compile(name);
+        self.write(&format!("{name}.p7s"), &sign(&Object::parse(&bytes).unwrap()));
+        self.write(name, &bytes)
+    }
+
     /// Where things are pinned.
     fn pins(&self) -> PathBuf {
         self.path("bpf/pins")
@@ -69,8 +76,14 @@ impl Place {
     /// Loads and pins an object of the corpus.
     #[track_caller]
     fn load<const N: usize>(&self, name: &str, arguments: [&str; N]) -> Value {
+        self.load_file(&self.signed(name), arguments)
+    }
+
+    /// Loads and pins an object that is signed.
+    #[track_caller]
+    fn load_file<const N: usize>(&self, object: &Path, arguments: [&str; N]) -> Value {
         let mut command = load();
-        command.arg(self.signed(name)).args(["--json", "--pin"]).arg(self.pins()).args(arguments);
+        command.arg(object).args(["--json", "--pin"]).arg(self.pins()).args(arguments);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -298,10 +311,7 @@ fn functions_that_the_kernel_does_not_have() {
     place.write("missing.p7s", &sign(&Object::parse(&object).unwrap()));
     let mut command = load();
     command.arg(place.write("missing", &object)).arg("--attach");
-    fails(
-        &mut command,
-        "attaching program `kprobe_ptrace`: the kernel has no function ptrace_may_not_be to probe",
-    );
+    fails(&mut command, "the kernel has no function ptrace_may_not_be to probe");
 }
 
 #[test]
@@ -368,7 +378,7 @@ fn attached_to_a_device() {
     let second = place.path("bpf/second");
     let mut again = load();
     again.arg(place.signed("xdp_acl")).args(["--dev", veth.0, "--pin"]).arg(&second);
-    fails(&mut again, "attaching program `xdp_acl`: to sig0: Device or resource busy");
+    fails(&mut again, "program `xdp_acl`: attaching to sig0: the kernel refuses it: Device or resource busy");
     assert!(!second.exists());
     place.clear();
 
@@ -571,11 +581,192 @@ fn places_that_do_not_exist() {
     fails(load().arg(&xdp).args(["--cgroup", "/proc"]), "no program that attaches to a control group");
     fails(load().arg(&xdp).arg("--netns"), "no program that attaches to a network namespace");
     fails(load().arg(&cgroup).args(["--cgroup", "/none"]), "control group /none: No such file");
-    fails(load().arg(&cgroup).args(["--cgroup", "/tmp"]), "attaching program `cgroup_ports`: to /tmp: ");
+    fails(load().arg(&cgroup).args(["--cgroup", "/tmp"]), "program `cgroup_ports`: attaching to /tmp: ");
     fails(load().arg(&xdp).args(["--keyring", "2147483647"]), "no keyring 2147483647");
     fails(load().arg(&xdp).args(["--target", "4000000000"]), "program 4000000000: No such file");
     fails(load().arg(&xdp).args(["--target", "/none"]), "program /none: No such file");
     let output = load().arg(&xdp).args(["--keyring", "mine"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("no keyring: say builtin, secondary, platform, bpf"));
+}
+
+/// What is in the first of the object's global variables.
+fn counters(place: &Place) -> Vec<u64> {
+    let bss = MapHandle::from_pinned_path(place.pins().join("_bss")).unwrap();
+    let value = bss.lookup(&0u32.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
+    value.as_chunks().0.iter().map(|number| u64::from_ne_bytes(*number)).collect()
+}
+
+/// Each kind of program runs when what it is attached to happens.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn attached_to_functions_and_events() {
+    let place = Place::new();
+    let veth = Veth::new();
+    let object = place.compiled("hooks");
+    let report = place.load_file(
+        &object,
+        [
+            "--attach",
+            "--dev",
+            veth.0,
+            "--at",
+            "counter=cpu-clock:1000",
+            "--at",
+            "filter=ip/input/-100",
+            "--at",
+            "elements=map=listed",
+        ],
+    );
+    run("ip", ["link", "set", "lo", "up"]);
+    drop(tempfile::NamedTempFile::new().unwrap());
+    let _ = std::os::unix::process::parent_id();
+    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", "127.0.0.1:9").unwrap();
+    let start = std::time::Instant::now();
+    while start.elapsed() < std::time::Duration::from_millis(200) {}
+    let listed = MapHandle::from_pinned_path(place.pins().join("listed")).unwrap();
+    listed.update(&1u32.to_ne_bytes(), &[0; 8], MapFlags::ANY).unwrap();
+    File::open(place.pins().join("elements_link")).unwrap().read_to_end(&mut Vec::new()).unwrap();
+
+    let names: Vec<_> =
+        report["programs"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    for (name, count) in names.iter().zip(counters(&place).iter().take(8)) {
+        assert!(*count > 0, "{name} has not run: {:?}", counters(&place));
+    }
+    // On entry and on return.
+    assert!(counters(&place)[1] >= 2, "{:?}", counters(&place));
+    for (link, is_kind) in [
+        ("kernel_functions_by_pattern", "kprobe.multi/do_unlink[a]t*"),
+        ("counter", "cpu-clock:1000"),
+        ("filter", "ip/input/-100"),
+        ("elements", "map=listed"),
+        ("leaving", veth.0),
+    ] {
+        let row = report["programs"].as_array().unwrap().iter().find(|row| row["name"] == link).unwrap();
+        assert_eq!(row["attached"], is_kind);
+    }
+
+    // The names that the kernel keeps of three of them are alike.
+    let output = machine::bpfsig().args(["ps", "--json"]).output().unwrap();
+    let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for name in names {
+        assert!(listed.as_array().unwrap().iter().any(|row| row["name"] == name), "{name}: {listed}");
+    }
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn attached_to_a_static_tracepoint() {
+    let place = Place::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/usdt_program.c");
+    let program = place.path("usdt_program");
+    run("clang", [source.as_os_str(), OsStr::new("-o"), program.as_os_str()]);
+    let at = format!("started={}:app:started", program.display());
+    let object = place.compiled("usdt");
+    place.load_file(&object, ["--at", &at]);
+    run(program.to_str().unwrap(), [""; 0]);
+    assert_eq!(counters(&place)[..3], [1, 1, 42], "runs, arguments, the first one");
+    place.clear();
+
+    let at = format!("started={}:app:ended", program.display());
+    fails(load().arg(&object).args(["--at", &at]), "has no usdt app:ended");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn places_that_make_no_sense() {
+    let place = Place::new();
+    let object = place.compiled("hooks");
+    for (at, message) in [
+        (
+            "filter=inet/input",
+            "program `filter`: `inet/input` does not say where to attach it: it takes ip|ip6/HOOK",
+        ),
+        ("counter=clock", "program `counter`: `clock` does not say where to attach it: it takes EVENT"),
+        ("leaving=lo", "program `leaving`: it can't be attached to `lo`"),
+        ("other=lo", "the object has no program `other` that is loaded"),
+        ("elements=map=none", "program `elements`: attaching to map=none: map none: No such file"),
+        ("elements=pid=me", "program `elements`: attaching to pid=me: `me` is no number"),
+        ("system_call=no_such_call", "the kernel has no system call no_such_call"),
+        ("kernel_functions_by_pattern=no_such_*", "the kernel has no function like no_such_* to probe"),
+        ("library_function_entry=libc.so.6:no_such", "/libc.so.6 has no function no_such"),
+        ("library_function_entry=no_such_program:main", "no binary no_such_program is to be found"),
+    ] {
+        fails(load().arg(&object).args(["--at", at]), message);
+    }
+    let output = load().arg(&object).args(["--at", "leaving"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// As with libbpf, objects share a map that is pinned by its name.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn maps_pinned_by_name() {
+    let place = Place::new();
+    let pin_path = place.path("bpf");
+    let pin_path = ["--pin-path", pin_path.to_str().unwrap()];
+    let object = place.compiled("pinned");
+    let first = place.load_file(&object, pin_path);
+    place.clear();
+    let second = place.load_file(&object, pin_path);
+    assert_eq!(first["maps"][0]["id"], second["maps"][0]["id"]);
+    let map = MapHandle::from_pinned_path(place.path("bpf/shared_by_name")).unwrap();
+    assert_eq!(first["maps"][0]["id"], map.info().unwrap().info.id);
+    place.clear();
+
+    let mut larger = load();
+    larger.arg(place.compiled("pinned_larger")).args(pin_path);
+    fails(&mut larger, "bpf/shared_by_name can't be shared: its max_entries is 8, not 16");
+    fs::remove_file(place.path("bpf/shared_by_name")).unwrap();
+
+    // What a load has pinned goes away with it when it fails.
+    place.write("pinned.p7s", &sign(&Object::parse(bytes("xdp_acl")).unwrap()));
+    fails(load().arg(&object).args(pin_path), "statement does not list program");
+    assert!(!place.path("bpf/shared_by_name").exists());
+    fails(load().arg(&object).args(["--pin-path", "/tmp"]), "is not on a BPF file system");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn maps_without_a_size() {
+    let place = Place::new();
+    let object = place.compiled("unsized");
+    let mut command = load();
+    command.arg(&object).arg("--pin-path").arg(place.path("bpf"));
+    fails(&mut command, "map `shared_by_name`: its size is not in the object (max_entries is 0)");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn struct_ops_that_the_kernel_does_not_register() {
+    let place = Place::new();
+    let object = place.compiled("struct_ops_partial");
+    place.load_file(&object, []);
+    place.clear();
+    let message =
+        fails(load().arg(&object).arg("--attach"), "map `partial`: registering it, which does not set ");
+    assert!(message.contains("undo_cwnd") && message.contains("Invalid argument"), "{message}");
+}
+
+/// One without a link is registered for as long as the command, or for good if it is pinned.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn struct_ops_without_a_link() {
+    const AVAILABLE: &str = "/proc/sys/net/ipv4/tcp_available_congestion_control";
+    let is_available = || fs::read_to_string(AVAILABLE).unwrap().contains("bpf_unlinked");
+    let place = Place::new();
+    let object = place.compiled("struct_ops_unlinked");
+    place.load_file(&object, []);
+    assert!(!is_available());
+    place.clear();
+
+    let mut command = load();
+    let mut child = command.arg(&object).args(["--attach", "--json"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "bpfsig: attached until Ctrl-C\n");
+    assert!(is_available());
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(!is_available());
 }

@@ -8,7 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::ptr;
 
-use bpfsig_loading::{self as bpf, Hooks, LoadOptions, LoadedObject, TestRun};
+use bpfsig_loading::raw::TestRun;
+use bpfsig_loading::{self as bpf, Hooks, LoadedObject};
 use bpfsig_signing::object::Object;
 use libbpf_rs::btf::{Btf, types};
 use libbpf_rs::libbpf_sys as sys;
@@ -61,7 +62,7 @@ pub enum Attached {
 impl AsFd for Attached {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::ByUs(link) => link.fd.as_fd(),
+            Self::ByUs(link) => link.as_fd(),
             Self::ByLibbpf(link) => link.as_fd(),
         }
     }
@@ -97,11 +98,11 @@ impl Loaded {
 
     fn signed(bytes: &[u8], target: Option<BorrowedFd<'_>>) -> anyhow::Result<Self> {
         let object = Object::parse(bytes)?;
-        let signature = loaded_object::sign(&object);
-        let loaded = LoadedObject::load(
-            &object,
-            &LoadOptions { signature: Some(&signature), target, ..LoadOptions::default() },
-        )?;
+        let mut open = loaded_object::open(&object, Some(loaded_object::sign(&object)));
+        if let Some(target) = target {
+            loaded_object::set_target(&mut open, target);
+        }
+        let loaded = open.load()?;
         let programs = loaded
             .programs
             .iter()
@@ -178,7 +179,7 @@ impl Loaded {
     /// Runs a program on a packet.
     #[track_caller]
     pub fn run(&self, program: &str, packet: &[u8]) -> TestRun {
-        bpf::test_run(self.program(program), packet, &[]).unwrap()
+        bpf::raw::test_run(self.program(program), packet, &[]).unwrap()
     }
 
     /// Puts something into a map.
@@ -204,7 +205,7 @@ impl Loaded {
     #[track_caller]
     pub fn variable(&self, name: &str) -> u64 {
         let program = self.programs.values().next().unwrap();
-        let (id, _) = bpf::program_id(program.as_fd()).unwrap();
+        let (id, _) = bpf::raw::program_id(program.as_fd()).unwrap();
         let btf = Btf::from_prog_id(id).unwrap();
         for section in btf.type_by_kind::<types::DataSec<'_>>() {
             let find = |variable: &types::VarSecInfo| {
@@ -254,7 +255,7 @@ fn attach_libbpfs(object: &mut libbpf_rs::Object, hook: Hook<'_>) -> anyhow::Res
 }
 
 fn handle(map: BorrowedFd<'_>) -> anyhow::Result<MapHandle> {
-    Ok(MapHandle::from_map_id(bpf::map_id(map)?)?)
+    Ok(MapHandle::from_map_id(bpf::raw::map_id(map)?)?)
 }
 
 /// A number of up to 64 bits.

@@ -1,12 +1,12 @@
 //! Whole objects in the kernel.
 
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
 
 use bpfsig_lab::corpus;
-use bpfsig_loading::{self as bpf, Hooks, LoadOptions, LoadedObject, Refused};
+use bpfsig_loading::{self as bpf, Error, Hooks, LoadedMap, LoadedObject, OpenObject};
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
@@ -68,10 +68,26 @@ fn sign_all(programs: &[Program]) -> Vec<u8> {
     cms::sign_attached(&statement.encode().unwrap(), signer()).unwrap()
 }
 
+/// An object that shares no map with others: tests would notice each other.
+pub fn open(object: &Object, signature: Option<Vec<u8>>) -> OpenObject {
+    let mut open = OpenObject::from(object);
+    open.set_signature(signature);
+    for map in open.maps_mut() {
+        map.set_pin_path(None);
+    }
+    open
+}
+
+/// Has those programs attach to another program that can.
+pub fn set_target(object: &mut OpenObject, target: impl AsFd) {
+    for program in object.programs_mut() {
+        // The others attach where they always do.
+        let _ = program.set_attach_target(target.as_fd(), None);
+    }
+}
+
 fn load_signed(object: &Object) -> LoadedObject {
-    let signature = sign(object);
-    LoadedObject::load(object, &LoadOptions { signature: Some(&signature), ..LoadOptions::default() })
-        .unwrap()
+    open(object, Some(sign(object))).load().unwrap()
 }
 
 /// XDP_DROP.
@@ -86,11 +102,11 @@ fn signed_and_unsigned_programs_are_the_same() {
     {
         let object = object(name);
         let signed = load_signed(&object);
-        let unsigned = LoadedObject::load(&object, &LoadOptions::default()).unwrap();
+        let unsigned = open(&object, None).load().unwrap();
         assert_eq!(signed.programs.len(), object.programs().len(), "{name}");
         assert_eq!(signed.maps.len(), object.maps().len() + object.struct_ops().len(), "{name}");
         for (signed, unsigned) in signed.programs.iter().zip(&unsigned.programs) {
-            let look = |fd| (bpf::program_id(fd).unwrap().1, bpf::xlated(fd).unwrap().len());
+            let look = |fd| (bpf::raw::program_id(fd).unwrap().1, bpf::raw::xlated(fd).unwrap().len());
             assert_eq!(look(signed.fd.as_fd()), look(unsigned.fd.as_fd()), "{name}: {}", signed.name);
         }
     }
@@ -100,16 +116,16 @@ fn signed_and_unsigned_programs_are_the_same() {
 #[ignore = "needs the patched kernel"]
 fn programs_share_maps() {
     let loaded = load_signed(&object("xdp_lb_stages"));
-    let shared = bpf::map_id(loaded.map("lbs_work").unwrap()).unwrap();
+    let shared = loaded.map("lbs_work").unwrap().id().unwrap();
     for program in ["xdp_lbs_parse", "xdp_lbs_tunnel"] {
-        let ids = bpf::map_ids(loaded.program(program).unwrap()).unwrap();
+        let ids = bpf::raw::map_ids(loaded.program(program).unwrap().as_fd()).unwrap();
         assert!(ids.contains(&shared), "{program}");
     }
 }
 
 /// What the kernel says is at a position of a map: the id of a program or of a map.
-fn id_at(map: BorrowedFd<'_>, index: u32) -> u32 {
-    let map = MapHandle::from_map_id(bpf::map_id(map).unwrap()).unwrap();
+fn id_at(map: &LoadedMap, index: u32) -> u32 {
+    let map = MapHandle::from_map_id(map.id().unwrap()).unwrap();
     let value = map.lookup(&index.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
     u32::from_ne_bytes(value.try_into().unwrap())
 }
@@ -120,19 +136,19 @@ fn initial_entries() {
     let loaded = load_signed(&object("xdp_lb_stages"));
     let stages = loaded.map("lbs_stages").unwrap();
     for (index, name) in [(0, "xdp_lbs_tunnel"), (1, "xdp_lbs_reject")] {
-        assert_eq!(id_at(stages, index), bpf::program_id(loaded.program(name).unwrap()).unwrap().0, "{name}");
+        assert_eq!(id_at(stages, index), loaded.program(name).unwrap().id().unwrap(), "{name}");
     }
 
     let loaded = load_signed(&object("xdp_blocklist"));
     let outer = loaded.map("blocklists").unwrap();
     for (index, name) in [(0, "blocklist_a"), (1, "blocklist_b")] {
-        assert_eq!(id_at(outer, index), bpf::map_id(loaded.map(name).unwrap()).unwrap(), "{name}");
+        assert_eq!(id_at(outer, index), loaded.map(name).unwrap().id().unwrap(), "{name}");
     }
 }
 
 /// The counters at the start of global data.
 fn counters(loaded: &LoadedObject) -> [u64; 2] {
-    let bss = MapHandle::from_map_id(bpf::map_id(loaded.map(".bss").unwrap()).unwrap()).unwrap();
+    let bss = MapHandle::from_map_id(loaded.map(".bss").unwrap().id().unwrap()).unwrap();
     let value = bss.lookup(&0u32.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
     [0, 8].map(|at| u64::from_ne_bytes(value[at..at + 8].try_into().unwrap()))
 }
@@ -164,8 +180,10 @@ fn nothing_stays_attached_if_one_program_can_not_be() {
     let loaded = load_signed(&Object::parse(&compile("uprobe")).unwrap());
     let error = loaded.attach(&Hooks::new().by_section()).unwrap_err();
     let message = format!("{error:#}");
-    assert_eq!(message, "attaching program `uprobe`: attaching to `uprobe//bin/true:main` is not supported");
-    let id = bpf::program_id(loaded.program("raw_exec").unwrap()).unwrap().0;
+    let expected = "program `uprobe`: attaching to uprobe//bin/true:no_such_function: /bin/true has no function \
+                    no_such_function";
+    assert_eq!(message, expected);
+    let id = loaded.program("raw_exec").unwrap().id().unwrap();
     assert!(!LinkInfoIter::default().any(|link| link.prog_id == id));
 }
 
@@ -174,18 +192,18 @@ fn nothing_stays_attached_if_one_program_can_not_be() {
 #[ignore = "needs the patched kernel"]
 fn a_function_of_another_program_is_observed() {
     let gateway = load_signed(&object("xdp_gateway"));
-    let gateway = gateway.program("xdp_gateway").unwrap();
+    let gateway = gateway.program("xdp_gateway").unwrap().as_fd();
     let object = Object::parse(&compile("observe")).unwrap();
     let mut programs = object.programs().to_vec();
     for program in &mut programs {
         program.attach_to_program(None).unwrap();
     }
     let signature = sign_all(&programs);
-    let options =
-        LoadOptions { signature: Some(&signature), target: Some(gateway), ..LoadOptions::default() };
-    let loaded = LoadedObject::load(&object, &options).unwrap();
+    let mut open = open(&object, Some(signature));
+    set_target(&mut open, gateway);
+    let loaded = open.load().unwrap();
     let _links = loaded.attach(&Hooks::new().by_section()).unwrap();
-    bpf::test_run(gateway, &ssdp(), &[]).unwrap();
+    bpf::raw::test_run(gateway, &ssdp(), &[]).unwrap();
     assert_eq!(counters(&loaded), [1, 1]);
 }
 
@@ -193,7 +211,7 @@ fn a_function_of_another_program_is_observed() {
 #[ignore = "needs the patched kernel"]
 fn a_function_of_a_module() {
     let object = Object::parse(&compile("module")).unwrap();
-    let error = LoadedObject::load(&object, &LoadOptions::default()).unwrap_err();
+    let error = open(&object, None).load().unwrap_err();
     assert!(
         format!("{error:#}").contains("/sys/kernel/btf/tcp_dctcp: is module tcp_dctcp loaded?"),
         "{error:#}"
@@ -219,8 +237,10 @@ fn a_program_that_the_verifier_refuses() {
     changed[license + 2] = b'X';
     let object = Object::parse(&changed).unwrap();
     let signature = sign(&object);
-    let options = LoadOptions { signature: Some(&signature), ..LoadOptions::default() };
-    let refused = LoadedObject::load(&object, &options).unwrap_err().downcast::<Refused>().unwrap();
+    let error = open(&object, Some(signature)).load().unwrap_err();
+    let refused = error.refused().unwrap();
+    assert_eq!(error.errno(), Some(Errno::EINVAL));
+    assert!(refused.reason().unwrap().contains("cannot call GPL-restricted function"), "{error:#}");
     assert_eq!(refused.errno, Errno::EINVAL);
     assert!(refused.log.contains("signature check "), "{}", refused.log);
     assert!(refused.log.contains("cannot call GPL-restricted function"), "{}", refused.log);
@@ -242,24 +262,26 @@ fn ssdp() -> Vec<u8> {
 #[ignore = "needs the patched kernel"]
 fn a_function_of_another_program_is_replaced() {
     let gateway = load_signed(&object("xdp_gateway"));
-    let gateway = gateway.program("xdp_gateway").unwrap();
+    let gateway = gateway.program("xdp_gateway").unwrap().as_fd();
     let replacement = object("freplace_gateway_policy");
     let signature = sign(&replacement);
-    let signed = LoadOptions { signature: Some(&signature), ..LoadOptions::default() };
-    let error = LoadedObject::load(&replacement, &signed).unwrap_err();
+    let signed = || open(&replacement, Some(signature.clone()));
+    let error = signed().load().unwrap_err();
     assert!(format!("{error:#}").contains("it attaches to function gateway_policy of another program"));
 
-    let options = LoadOptions { target: Some(gateway), ..signed };
-    let loaded = LoadedObject::load(&replacement, &options).unwrap();
-    assert_eq!(bpf::test_run(gateway, &ssdp(), &[]).unwrap().retval, PASS);
+    let mut onto_gateway = signed();
+    set_target(&mut onto_gateway, gateway);
+    let loaded = onto_gateway.load().unwrap();
+    assert_eq!(bpf::raw::test_run(gateway, &ssdp(), &[]).unwrap().retval, PASS);
     let links = loaded.attach(&Hooks::new().by_section()).unwrap();
-    assert_eq!(bpf::test_run(gateway, &ssdp(), &[]).unwrap().retval, DROP);
+    assert_eq!(bpf::raw::test_run(gateway, &ssdp(), &[]).unwrap().retval, DROP);
     drop(links);
-    assert_eq!(bpf::test_run(gateway, &ssdp(), &[]).unwrap().retval, PASS);
+    assert_eq!(bpf::raw::test_run(gateway, &ssdp(), &[]).unwrap().retval, PASS);
 
     let other = load_signed(&object("xdp_acl"));
-    let options = LoadOptions { target: other.program("xdp_acl"), ..signed };
-    let error = LoadedObject::load(&replacement, &options).unwrap_err();
+    let mut onto_other = signed();
+    set_target(&mut onto_other, other.program("xdp_acl").unwrap());
+    let error = onto_other.load().unwrap_err();
     assert!(format!("{error:#}").contains("the program to attach to has no function gateway_policy"));
 }
 
@@ -268,24 +290,23 @@ fn a_function_of_another_program_is_replaced() {
 #[ignore = "needs the patched kernel"]
 fn test_runs() {
     let loaded = load_signed(&object("xdp_drop_fragments"));
-    let program = loaded.program("xdp_drop_fragments").unwrap();
+    let program = loaded.program("xdp_drop_fragments").unwrap().as_fd();
     let mut packet = vec![0; 60];
     packet[12..14].copy_from_slice(&[8, 0]);
     packet[14] = 0x45;
-    let run = bpf::test_run(program, &packet, &[]).unwrap();
+    let run = bpf::raw::test_run(program, &packet, &[]).unwrap();
     assert_eq!((run.retval, &run.data), (PASS, &packet));
     // More fragments.
     packet[20] = 0x20;
-    assert_eq!(bpf::test_run(program, &packet, &[]).unwrap().retval, DROP);
+    assert_eq!(bpf::raw::test_run(program, &packet, &[]).unwrap().retval, DROP);
 }
 
 #[test]
 #[ignore = "needs the patched kernel"]
 fn a_refused_program_is_named_with_the_kernels_reason() {
     let signature = sign(&object("xdp_acl"));
-    let options = LoadOptions { signature: Some(&signature), ..LoadOptions::default() };
-    let error = LoadedObject::load(&object("xdp_lb"), &options).unwrap_err();
-    let refused = error.downcast::<Refused>().unwrap();
+    let error = open(&object("xdp_lb"), Some(signature)).load().unwrap_err();
+    let Error::Refused(refused) = error else { panic!("{error:#}") };
     assert_eq!((&*refused.program, refused.errno), ("xdp_lb", Errno::EKEYREJECTED));
     assert!(refused.log.contains("statement does not list program"), "{}", refused.log);
 }

@@ -3,7 +3,8 @@
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 
-use bpfsig_loading::{self as bpf, Loader};
+use bpfsig_lab::loader::Loader;
+use bpfsig_loading as bpf;
 use bpfsig_signing::insn::{self, AluOp, Insn};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
@@ -79,7 +80,7 @@ fn program(insns: Vec<u8>, contents: Vec<u8>, frozen: bool) -> Program {
 
 /// Runs a small loader: the program that it has loaded, or the error number.
 pub fn run(loader: BorrowedFd<'_>) -> Result<OwnedFd, i32> {
-    let result = bpf::test_run(loader, &[], &[]).unwrap().retval as i32;
+    let result = bpf::raw::test_run(loader, &[], &[]).unwrap().retval as i32;
     if result < 0 { Err(-result) } else { Ok(owned(result)) }
 }
 

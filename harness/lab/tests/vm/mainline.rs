@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::fd::AsFd;
 
-use bpfsig_loading::{self as bpf, LoadContext, Loader, Log, PreparedLoad};
+use bpfsig_lab::loader::Loader;
+use bpfsig_loading as bpf;
+use bpfsig_loading::raw::{LoadContext, Log, PreparedLoad};
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use bpfsig_signing::key::Algorithm;
@@ -53,7 +55,7 @@ fn programs_do_what_they_do_unsigned() {
         let [ours] = &installed.programs[..] else { panic!("{installed:?}") };
         let theirs = Loaded::new(name, Way::Unsigned);
         for frame in &frames {
-            let run = bpf::test_run(ours.as_fd(), frame, &[]).unwrap();
+            let run = bpf::raw::test_run(ours.as_fd(), frame, &[]).unwrap();
             let expected = theirs.run(name, frame);
             assert_eq!((run.retval, &run.data), (expected.retval, &expected.data), "{name}");
             verdicts.push(run.retval);

@@ -179,13 +179,13 @@ fn types_of_another_btf() {
     let mut other = program.btf.as_deref().unwrap().to_vec();
     let letter = other.iter().rposition(|byte| byte.is_ascii_lowercase()).unwrap();
     other[letter] ^= 1;
-    let other = bpf::load_btf(&other).unwrap();
-    let maps = bpf::create_maps(&program, Some(other.as_fd())).unwrap();
+    let other = bpf::raw::load_btf(&other).unwrap();
+    let maps = bpf::raw::create_maps(&program, Some(other.as_fd())).unwrap();
     load_onto(&program, &load_btf(&program), &maps, Some(&signature), |_| {})
         .refused(EINVAL, "has another BTF than the program");
     // Another object of the same content is as good.
     let same = load_btf(&program);
-    let maps = bpf::create_maps(&program, same.as_ref().map(AsFd::as_fd)).unwrap();
+    let maps = bpf::raw::create_maps(&program, same.as_ref().map(AsFd::as_fd)).unwrap();
     load_onto(&program, &load_btf(&program), &maps, Some(&signature), |_| {}).accepted();
 }
 
@@ -273,7 +273,7 @@ fn references_beyond_the_slots() {
         load(&program, Some(&sign(&program, signer())))
             .refused(EINVAL, &format!("signature does not cover map slot {index}"));
     }
-    let map = bpf::create_map(&hash("map"), None).unwrap();
+    let map = bpf::raw::create_map(&hash("map"), None).unwrap();
     for source in [1, 2] {
         let mut program = using(&[0], &[hash("map")]);
         let fd = map.as_raw_fd();
@@ -308,7 +308,7 @@ fn sixty_four_maps() {
     let indexes: Vec<_> = (0..64).collect();
     let program = using(&indexes, &maps);
     let loaded = load(&program, Some(&sign(&program, signer()))).accepted();
-    assert_eq!(bpf::map_ids(loaded.as_fd()).unwrap().len(), 64);
+    assert_eq!(bpf::raw::map_ids(loaded.as_fd()).unwrap().len(), 64);
 }
 
 /// What is bound as a constant must be one: no helper writes to it.

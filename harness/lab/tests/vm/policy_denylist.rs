@@ -21,7 +21,7 @@ fn named(name: &str) -> Program {
 
 fn deny(digest: Digest, signer: &Signer) -> anyhow::Result<()> {
     let digest = digest.to_string();
-    keyring::deny(&digest, &cms::sign_detached(keyring::denial(&digest).as_bytes(), signer)?)
+    Ok(keyring::deny(&digest, &cms::sign_detached(keyring::denial(&digest).as_bytes(), signer)?)?)
 }
 
 #[test]

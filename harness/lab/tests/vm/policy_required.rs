@@ -2,8 +2,10 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
+use bpfsig_lab::loader::Loader;
 use bpfsig_loading::keyring::{self, Keyring};
-use bpfsig_loading::{Attested, Loader, Log, Origin, ProgramInfo};
+use bpfsig_loading::raw::Log;
+use bpfsig_loading::{Attested, Origin, ProgramInfo};
 use libc::{EINVAL, EKEYREJECTED, EPERM};
 
 use crate::attested::{Subject, SwitchedOn, attested};

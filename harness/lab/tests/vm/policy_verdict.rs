@@ -118,7 +118,7 @@ fn guard() -> Program {
         expected_attach_type: 27,
         license: "GPL".into(),
         attach: Attach::KernelType {
-            object: "vmlinux".into(),
+            btf: "vmlinux".into(),
             name: "bpf_lsm_bpf_prog_load".into(),
             member: String::new(),
         },

@@ -32,7 +32,7 @@ fn one_signature_for_all_layouts() {
         let outcome = load_with(&entry.program, Some(&signature), |attr| attr.keyring_id = keyring);
         let loaded =
             outcome.result.unwrap_or_else(|errno| panic!("{}: {errno}: {}", entry.name, outcome.log));
-        let xlated = bpf::xlated(loaded.as_fd()).unwrap();
+        let xlated = bpf::raw::xlated(loaded.as_fd()).unwrap();
         let loads = insn::decode(&xlated).filter(|insn| insn.code & CLASS == LDX);
         let offsets: Vec<_> = loads.map(|insn| insn.off.to_string()).collect();
         println!("portable {} {} {}", entry.name, Digest::of(&signature), offsets.join(","));

@@ -113,7 +113,7 @@ impl Scene {
         let (program, other) = programs();
         let signature = sign(&program, signer());
         let btf = load_btf(&program).unwrap();
-        let create = |map: &MapDefinition| bpf::create_map(map, Some(btf.as_fd())).unwrap();
+        let create = |map: &MapDefinition| bpf::raw::create_map(map, Some(btf.as_fd())).unwrap();
         let maps = program
             .slots
             .iter()
@@ -171,7 +171,7 @@ impl Scene {
             Change::Contents => {
                 let value = &other.slots[self.constants].contents;
                 // SAFETY: an array's keys have four bytes; the contents are one value of its size.
-                unsafe { bpf::map_update(self.maps[self.constants].as_fd(), &[0; 4], value) }.unwrap();
+                unsafe { bpf::raw::map_update(self.maps[self.constants].as_fd(), &[0; 4], value) }.unwrap();
             }
             Change::CoreRelos => core_relos.write(&other.core_relos.bytes),
             Change::Btf => replace(btf.as_ref().unwrap(), &self.other_btf),
@@ -294,8 +294,8 @@ fn look_at(program: BorrowedFd<'_>) -> Loaded {
     let error = unsafe { sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), &mut info, &mut size) };
     assert_eq!(error, 0);
     Loaded {
-        xlated: bpf::xlated(program).unwrap(),
-        maps: bpf::map_ids(program).unwrap(),
+        xlated: bpf::raw::xlated(program).unwrap(),
+        maps: bpf::raw::map_ids(program).unwrap(),
         btf: info.btf_id,
         functions: functions[..info.nr_func_info as usize].iter().map(|info| info.type_id).collect(),
     }

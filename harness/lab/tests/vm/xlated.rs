@@ -38,7 +38,7 @@ pub enum Normal {
 
 /// The instructions of a loaded program. What is normalised is what [`Normal`] lists and nothing else.
 pub fn normalised(program: BorrowedFd<'_>) -> Vec<Normal> {
-    let insns: Vec<Insn> = insn::decode(&bpf::xlated(program).unwrap()).collect();
+    let insns: Vec<Insn> = insn::decode(&bpf::raw::xlated(program).unwrap()).collect();
     let mut normal = Vec::new();
     let mut at = 0;
     while let Some(&insn) = insns.get(at) {

@@ -4,7 +4,7 @@ use super::elf::Elf;
 use super::maps::{MAPS, Maps};
 use super::{EntryPoints, ObjectError};
 use crate::btf::{Btf, Variable};
-use crate::map::map_type;
+use crate::uapi::map_type;
 
 /// Bytes of a pointer in the object.
 const POINTER_SIZE: u32 = 8;

@@ -7,13 +7,16 @@ use super::elf::{Elf, Section, SectionKind};
 use super::externs::{Externs, KCONFIG};
 use super::{MAX_SIZE, ObjectError};
 use crate::btf::{Btf, Member};
-use crate::map::{HostVariable, MapDefinition, flag, map_type};
+use crate::map::{HostVariable, MapDefinition, flag};
+use crate::uapi::map_type;
 
 /// The section of the variables that define maps.
 pub(super) const MAPS: &str = ".maps";
 
 /// The section that LLVM puts the global variables of an arena in.
 const ARENA_DATA: &str = ".addr_space.1";
+/// `LIBBPF_PIN_BY_NAME`.
+const PIN_BY_NAME: u32 = 1;
 
 /// What ring buffers' sizes are multiples of: a page of most hosts.
 const PAGE_SIZE: u32 = 4096;
@@ -235,10 +238,11 @@ impl Definition<'_, &Btf> {
                     map.btf_value_type_id = self.typed(&mut map.value_size, member)?;
                 }
                 "values" if may_nest => self.values(&mut map, member)?,
-                // Where the loader puts it is no matter of the signature.
-                "pinning" if may_nest => {
-                    self.number(member)?;
-                }
+                "pinning" if may_nest => match self.number(member)? {
+                    0 => map.pin_by_name = false,
+                    PIN_BY_NAME => map.pin_by_name = true,
+                    _ => return Err(self.problem("has a `pinning` that is not LIBBPF_PIN_BY_NAME")),
+                },
                 name => return Err(self.problem(format!("has a member `{name}`, which is not supported"))),
             }
         }

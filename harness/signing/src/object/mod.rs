@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::btf::{Btf, BtfError};
-use crate::map::MapDefinition;
+use crate::map::{MapDefinition, needs_entries};
 use crate::program::{Attach, Program};
 use crate::{description, embed};
 use btf_ext::BtfExt;
@@ -322,23 +322,6 @@ fn remarks_on(map: &MapDefinition) -> Vec<Remark> {
         remarks.push(Remark::HostVariables { names });
     }
     remarks
-}
-
-/// Whether a kernel refuses maps of a type that have no entries. It has as many as CPUs of some, and as many as needed of
-/// others.
-fn needs_entries(map_type: u32) -> bool {
-    use crate::map::map_type::*;
-    ![
-        PERF_EVENT_ARRAY,
-        CGROUP_STORAGE,
-        PERCPU_CGROUP_STORAGE,
-        SK_STORAGE,
-        INODE_STORAGE,
-        TASK_STORAGE,
-        CGRP_STORAGE,
-        STRUCT_OPS,
-    ]
-    .contains(&map_type)
 }
 
 /// The string in the section `license`; empty if there is none.

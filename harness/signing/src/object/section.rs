@@ -4,45 +4,10 @@
 
 use super::ObjectError;
 use crate::program::Attach;
+use crate::uapi::prog_type;
 
 const BPF_F_SLEEPABLE: u32 = 1 << 4;
 const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
-
-/// `enum bpf_prog_type`.
-mod prog_type {
-    pub const SOCKET_FILTER: u32 = 1;
-    pub const KPROBE: u32 = 2;
-    pub const SCHED_CLS: u32 = 3;
-    pub const SCHED_ACT: u32 = 4;
-    pub const TRACEPOINT: u32 = 5;
-    pub const XDP: u32 = 6;
-    pub const PERF_EVENT: u32 = 7;
-    pub const CGROUP_SKB: u32 = 8;
-    pub const CGROUP_SOCK: u32 = 9;
-    pub const LWT_IN: u32 = 10;
-    pub const LWT_OUT: u32 = 11;
-    pub const LWT_XMIT: u32 = 12;
-    pub const SOCK_OPS: u32 = 13;
-    pub const SK_SKB: u32 = 14;
-    pub const CGROUP_DEVICE: u32 = 15;
-    pub const SK_MSG: u32 = 16;
-    pub const RAW_TRACEPOINT: u32 = 17;
-    pub const CGROUP_SOCK_ADDR: u32 = 18;
-    pub const LWT_SEG6LOCAL: u32 = 19;
-    pub const LIRC_MODE2: u32 = 20;
-    pub const SK_REUSEPORT: u32 = 21;
-    pub const FLOW_DISSECTOR: u32 = 22;
-    pub const CGROUP_SYSCTL: u32 = 23;
-    pub const RAW_TRACEPOINT_WRITABLE: u32 = 24;
-    pub const CGROUP_SOCKOPT: u32 = 25;
-    pub const TRACING: u32 = 26;
-    pub const STRUCT_OPS: u32 = 27;
-    pub const EXT: u32 = 28;
-    pub const LSM: u32 = 29;
-    pub const SK_LOOKUP: u32 = 30;
-    pub const SYSCALL: u32 = 31;
-    pub const NETFILTER: u32 = 32;
-}
 
 /// What the part of the name after the slash says.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -238,7 +203,7 @@ pub(super) fn load(section: &str, program: &str) -> Result<Load, ObjectError> {
         Target::Kernel(prefix) => {
             let (object, name) = target()?.split_once(':').unwrap_or(("vmlinux", target()?));
             Attach::KernelType {
-                object: object.to_owned(),
+                btf: object.to_owned(),
                 name: format!("{prefix}{name}"),
                 member: String::new(),
             }
@@ -270,7 +235,7 @@ mod tests {
     use super::*;
 
     fn kernel_type(object: &str, name: &str) -> Attach {
-        Attach::KernelType { object: object.to_owned(), name: name.to_owned(), member: String::new() }
+        Attach::KernelType { btf: object.to_owned(), name: name.to_owned(), member: String::new() }
     }
 
     #[test]

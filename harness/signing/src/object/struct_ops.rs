@@ -127,7 +127,7 @@ pub(super) fn targets(tables: &[StructOps]) -> Result<HashMap<usize, Attach>, Ob
         for member in &table.members {
             let Some(program) = member.program else { continue };
             let attach = Attach::KernelType {
-                object: "vmlinux".to_owned(),
+                btf: "vmlinux".to_owned(),
                 name: table.type_name.clone(),
                 member: member.name.clone(),
             };

@@ -24,7 +24,7 @@ fn change_map(program: &mut Program, slot: usize, change: impl FnOnce(&mut MapDe
 #[test]
 fn each_field_has_its_line() {
     let target = |object: &str, name: &str| Attach::KernelType {
-        object: object.into(),
+        btf: object.into(),
         name: name.into(),
         member: String::new(),
     };

@@ -18,7 +18,7 @@ pub fn program() -> Program {
         flags: 1 << 4,
         license: "GPL".into(),
         attach: Attach::KernelType {
-            object: "vmlinux".into(),
+            btf: "vmlinux".into(),
             name: "tcp_connect".into(),
             member: String::new(),
         },
@@ -141,7 +141,7 @@ fn what_a_host_decides_is_left_out() {
 fn the_attach_target_is_bound() {
     let to = |attach: Attach| manifest_of(|program| program.attach = attach);
     let member = |member: &str| Attach::KernelType {
-        object: "vmlinux".into(),
+        btf: "vmlinux".into(),
         name: "tcp_congestion_ops".into(),
         member: member.into(),
     };

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::thread;
 
 use anyhow::Result;
-use bpfsig_loading::{self as bpf, Attest, LoadContext, PreparedLoad, ProgLoad};
+use bpfsig_loading::raw::{self, Attest, LoadContext, PreparedLoad, ProgLoad};
 
 use super::clock;
 use super::job::{Action, Attempt, Job};
@@ -54,7 +54,7 @@ impl<'a> Loading<'a> {
     pub(super) fn attempt(&mut self) -> i32 {
         let mut attr = self.attr.clone();
         // SAFETY: the log is `self.log`, with its size.
-        match unsafe { bpf::prog_load(&mut attr) } {
+        match unsafe { raw::prog_load(&mut attr) } {
             Ok(_program) => 0,
             Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
         }

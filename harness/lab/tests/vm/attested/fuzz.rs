@@ -38,7 +38,7 @@ struct Known {
 }
 
 fn effort(program: BorrowedFd<'_>) -> u32 {
-    let (id, _) = bpf::program_id(program).unwrap();
+    let (id, _) = bpf::raw::program_id(program).unwrap();
     ProgInfoIter::default().find(|info| info.id == id).unwrap().verified_insns
 }
 
@@ -53,12 +53,12 @@ fn known() -> Vec<Known> {
     let mut known = Vec::new();
     for program in programs {
         let btf = load_btf(&program);
-        if bpf::create_maps(&program, btf.as_ref().map(AsFd::as_fd)).is_err() {
+        if bpf::raw::create_maps(&program, btf.as_ref().map(AsFd::as_fd)).is_err() {
             continue;
         }
         let subject = Subject::new(program);
         let Ok(loaded) = subject.export().result else { continue };
-        if let Ok(facts) = Facts::decode(&bpf::facts(loaded.as_fd()).unwrap()) {
+        if let Ok(facts) = Facts::decode(&bpf::raw::facts(loaded.as_fd()).unwrap()) {
             known.push(Known { subject, facts, effort: effort(loaded.as_fd()) });
         }
     }

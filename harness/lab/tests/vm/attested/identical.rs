@@ -33,7 +33,7 @@ impl Tally {
         let outcome = subject.export();
         let log = outcome.log.clone();
         let verified = outcome.accepted();
-        let facts = bpf::facts(verified.as_fd()).unwrap();
+        let facts = bpf::raw::facts(verified.as_fd()).unwrap();
         if facts.is_empty() {
             let reason = log.lines().find(|line| line.starts_with("attestation: ")).unwrap_or(&log);
             self.verified.push(format!("{name}: {reason}"));
@@ -52,7 +52,7 @@ impl Tally {
             xlated::demand_same(name, "attested", &one, &other);
             own = one.iter().filter(|insn| **insn == Normal::OwnAddress).count();
         }
-        let [one, other] = [&verified, &program].map(|program| bpf::jited(program.as_fd()).unwrap());
+        let [one, other] = [&verified, &program].map(|program| bpf::raw::jited(program.as_fd()).unwrap());
         jited::same(name, &one, &other, own);
 
         self.attested += 1;

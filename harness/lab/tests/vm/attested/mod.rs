@@ -8,7 +8,8 @@ mod refused;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::LazyLock;
 
-use bpfsig_loading::{self as bpf, Attested, Origin, ProgLoad, ProgramInfo, keyring};
+use bpfsig_loading::raw::ProgLoad;
+use bpfsig_loading::{self as bpf, Attested, Origin, ProgramInfo, keyring};
 use bpfsig_signing::Digest;
 use bpfsig_signing::attestation::Attestation;
 use bpfsig_signing::certificate::Signer;
@@ -82,7 +83,7 @@ pub struct Subject {
 impl Subject {
     pub fn new(program: Program) -> Subject {
         let btf = load_btf(&program);
-        let maps = bpf::create_maps(&program, btf.as_ref().map(AsFd::as_fd)).unwrap();
+        let maps = bpf::raw::create_maps(&program, btf.as_ref().map(AsFd::as_fd)).unwrap();
         Subject { signature: load::sign(&program, signer()), program, btf, maps }
     }
 
@@ -98,7 +99,7 @@ impl Subject {
     /// The facts about it.
     pub fn facts(&self) -> Facts {
         let program = self.export().accepted();
-        Facts::decode(&bpf::facts(program.as_fd()).unwrap()).unwrap()
+        Facts::decode(&bpf::raw::facts(program.as_fd()).unwrap()).unwrap()
     }
 
     /// Loads it with facts and a message about them.

@@ -269,10 +269,10 @@ fn attributes_that_contradict_each_other() {
 fn are_exported_only_when_asked_for() {
     let subject = filter();
     let program = subject.load(|_| ()).accepted();
-    assert!(bpf::facts(program.as_fd()).unwrap().is_empty());
+    assert!(bpf::raw::facts(program.as_fd()).unwrap().is_empty());
     let program = subject.export().accepted();
     assert_eq!(attested(program.as_fd()), Attested::NotGiven);
-    assert!(!bpf::facts(program.as_fd()).unwrap().is_empty());
+    assert!(!bpf::raw::facts(program.as_fd()).unwrap().is_empty());
 }
 
 #[test]

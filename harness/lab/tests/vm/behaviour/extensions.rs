@@ -1,6 +1,6 @@
 //! A program that takes the place of another's function.
 
-use bpfsig_loading::{Hooks, LoadOptions, LoadedObject, Refused};
+use bpfsig_loading::{Hooks, OpenObject};
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
@@ -66,13 +66,15 @@ fn xdpdump() {
     let gateway = Loaded::new("xdp_gateway", Way::Signed);
     let object = Object::parse(&bytes).unwrap();
     let signature = sign_for(&object, FUNCTION);
-    let options = LoadOptions {
-        signature: Some(&signature),
-        target: Some(gateway.program("xdp_gateway")),
-        function: Some(FUNCTION),
-        ..LoadOptions::default()
+    let open = |signature| {
+        let mut open = OpenObject::from(&object);
+        for program in open.programs_mut() {
+            program.set_attach_target(gateway.program("xdp_gateway"), Some(FUNCTION)).unwrap();
+        }
+        open.set_signature(Some(signature));
+        open
     };
-    let loaded = LoadedObject::load(&object, &options).unwrap();
+    let loaded = open(signature).load().unwrap();
     assert_eq!(loaded.programs.len(), 2);
     let links = loaded.attach(&Hooks::new().by_section()).unwrap();
     assert_eq!(links.len(), 2);
@@ -81,6 +83,5 @@ fn xdpdump() {
 
     // Signed for one function, they attach to no other.
     let other = sign_for(&object, "gateway_policy");
-    let error = LoadedObject::load(&object, &LoadOptions { signature: Some(&other), ..options }).unwrap_err();
-    assert_eq!(error.downcast::<Refused>().unwrap().errno, Errno::EKEYREJECTED);
+    assert_eq!(open(other).load().unwrap_err().errno(), Some(Errno::EKEYREJECTED));
 }

@@ -35,7 +35,7 @@ fn kfunc_affinity() {
     each_way("kfunc_affinity", |loaded| {
         let ask = |pid: u32| {
             let question = [pid, 0, 0, 0, 0].map(u32::to_ne_bytes).concat();
-            bpf::test_run(loaded.program("kfunc_affinity"), &[], &question).unwrap()
+            bpf::raw::test_run(loaded.program("kfunc_affinity"), &[], &question).unwrap()
         };
         let answer = ask(process::id());
         assert_eq!(answer.retval, 0);
@@ -53,7 +53,7 @@ fn kfunc_affinity() {
 fn ksym_load() {
     let possible = cpus(&fs::read_to_string("/sys/devices/system/cpu/possible").unwrap());
     each_way("ksym_load", |loaded| {
-        assert_eq!(bpf::test_run(loaded.program("ksym_load"), &[], &[]).unwrap().retval, 0);
+        assert_eq!(bpf::raw::test_run(loaded.program("ksym_load"), &[], &[]).unwrap().retval, 0);
         assert_eq!(loaded.variable("load_cpus"), possible);
         // The machine has one CPU, and this test is running.
         assert!(loaded.variable("load_running") as u32 >= 1);
@@ -74,7 +74,7 @@ fn iter_bpf_holders() {
         let (holders, rest) = output.as_chunks::<32>();
         assert!(rest.is_empty());
         let ours: Vec<_> = holders.iter().filter(|h| number(&h[..4]) == u64::from(process::id())).collect();
-        let (id, _) = bpf::program_id(loaded.program("iter_bpf_holder")).unwrap();
+        let (id, _) = bpf::raw::program_id(loaded.program("iter_bpf_holder")).unwrap();
         let holds = |kind, id| {
             ours.iter().any(|holder| number(&holder[8..12]) == kind && id == number(&holder[12..16]))
         };

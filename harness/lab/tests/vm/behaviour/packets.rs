@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd};
 
-use bpfsig_loading::{self as bpf, TestRun};
+use bpfsig_loading as bpf;
+use bpfsig_loading::raw::TestRun;
 use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType, RingBufferBuilder, libbpf_sys};
 
 use crate::loaded::{Loaded, each_way, number};
@@ -362,7 +363,7 @@ fn xdp_ban() {
     let other = udp("203.0.113.6:1", "192.0.2.2:80", b"");
     each_way("xdp_ban", |loaded| {
         let report = || {
-            let run = bpf::test_run(loaded.program("xdp_ban_report"), &[], &[0; 8]).unwrap();
+            let run = bpf::raw::test_run(loaded.program("xdp_ban_report"), &[], &[0; 8]).unwrap();
             let (sources, banned) = run.context.split_at(4);
             (number(sources), number(banned))
         };
@@ -408,7 +409,7 @@ fn tc_rate_limit() {
     each_way("tc_rate_limit", |loaded| {
         let run = |mark, frame: &[u8]| {
             let program = loaded.program("tc_rate_limit");
-            bpf::test_run(program, frame, &context(mark)).unwrap().retval
+            bpf::raw::test_run(program, frame, &context(mark)).unwrap().retval
         };
         // A byte a second, and a burst of one packet and a half.
         loaded.set("rl_config", &CLASS.to_ne_bytes(), &[1u64.to_ne_bytes(), 150u64.to_ne_bytes()].concat());
@@ -591,7 +592,7 @@ fn sk_lookup_gate() {
     };
     each_way("sk_lookup_gate", |loaded| {
         let run = |remote, port| {
-            bpf::test_run(loaded.program("sk_lookup_gate"), &[], &lookup(remote, port)).unwrap().retval
+            bpf::raw::test_run(loaded.program("sk_lookup_gate"), &[], &lookup(remote, port)).unwrap().retval
         };
         assert_eq!(run("203.0.113.5", 443), PASS);
         assert_eq!(run("203.0.113.5", 22), DROP);

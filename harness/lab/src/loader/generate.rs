@@ -10,12 +10,13 @@ use std::ffi::c_char;
 use std::slice;
 
 use anyhow::{Error, Result, bail, ensure};
+use bpfsig_loading::raw::check;
 use bpfsig_signing::program::Program;
-use libbpf_rs::libbpf_sys::{BPF_PROG_TYPE_SYSCALL, bpf_object__gen_loader, gen_loader_opts};
+use bpfsig_signing::uapi::prog_type;
+use libbpf_rs::libbpf_sys::{bpf_object__gen_loader, gen_loader_opts};
 use libbpf_rs::{AsRawLibbpf, ErrorKind, MapType, ObjectBuilder, PrintLevel, set_print};
 
-use super::libbpf::check;
-use super::loader::Loader;
+use super::Loader;
 
 /// `BPF_F_SLEEPABLE`: it reads memory of user space, and makes system calls.
 const SLEEPABLE: u32 = 1 << 4;
@@ -77,7 +78,7 @@ fn generate(object: &[u8], programs: &[&str]) -> Result<Loader> {
     Ok(Loader {
         program: Program {
             name: "__loader.prog".to_owned(),
-            prog_type: BPF_PROG_TYPE_SYSCALL,
+            prog_type: prog_type::SYSCALL,
             flags: SLEEPABLE,
             license: "Dual BSD/GPL".to_owned(),
             insns: copy(made.insns, made.insns_sz),

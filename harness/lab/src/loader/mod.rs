@@ -3,19 +3,18 @@
 //! A loader makes the system calls that load an object, from inside the kernel. What it loads lies in its metadata map.
 //! That map is frozen and exclusive, which means that no other program can be loaded with it.
 
+mod generate;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result};
+use bpfsig_loading::raw::{Log, MapCreate, STATS, map_create, map_freeze, map_update, owned, test_run};
+use bpfsig_signing::names;
 use bpfsig_signing::program::Program;
-use libbpf_rs::libbpf_sys as sys;
+use bpfsig_signing::uapi::map_type;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use super::libbpf::{map_freeze, map_update};
-use super::log::{self, Log};
-use super::syscall::{self, MapCreate};
-use super::test_run::test_run;
 
 /// `struct bpf_loader_ctx` of libbpf's `skel_internal.h`; the maps and the programs follow it.
 const CONTEXT_SIZE: usize = 24;
@@ -32,9 +31,9 @@ pub struct Loader {
     /// What is in its map.
     pub metadata: Vec<u8>,
     /// How many maps it creates.
-    pub(super) maps: usize,
+    maps: usize,
     /// How many programs it loads.
-    pub(super) programs: usize,
+    programs: usize,
 }
 
 /// What a loader has loaded.
@@ -58,13 +57,13 @@ impl Loader {
     /// The kernel refuses the map.
     pub fn create_map(&self) -> Result<OwnedFd> {
         let digest: [u8; 32] = Sha256::digest(&self.program.insns).into();
-        let map = syscall::map_create(&MapCreate {
-            map_type: sys::BPF_MAP_TYPE_ARRAY,
+        let map = map_create(&MapCreate {
+            map_type: map_type::ARRAY,
             key_size: size_of::<u32>() as u32,
             value_size: self.metadata.len() as u32,
             max_entries: 1,
-            map_name: syscall::object_name("__loader.map"),
-            excl_prog_hash: syscall::address(&digest),
+            map_name: names::padded("__loader.map"),
+            excl_prog_hash: digest.as_ptr() as u64,
             excl_prog_hash_size: digest.len() as u32,
             ..MapCreate::default()
         });
@@ -85,7 +84,7 @@ impl Loader {
         let mut context = vec![0; size];
         let (log_address, log_size) = log.clear();
         context[0..4].copy_from_slice(&(size as u32).to_ne_bytes());
-        context[8..12].copy_from_slice(&log::STATS.to_ne_bytes());
+        context[8..12].copy_from_slice(&STATS.to_ne_bytes());
         context[12..16].copy_from_slice(&log_size.to_ne_bytes());
         context[16..24].copy_from_slice(&log_address.to_ne_bytes());
         let run = test_run(loader, &[], &context)?;
@@ -96,7 +95,7 @@ impl Loader {
         let (maps, programs) = run.context[CONTEXT_SIZE..].split_at(self.maps * MAP_SIZE);
         let fds = |descriptions: &[u8], size| -> Vec<OwnedFd> {
             let fd = |description: &[u8]| description.first_chunk().map(|fd| i32::from_ne_bytes(*fd));
-            descriptions.chunks(size).filter_map(fd).map(syscall::owned).collect()
+            descriptions.chunks(size).filter_map(fd).map(owned).collect()
         };
         Ok(Installed { maps: fds(maps, MAP_SIZE), programs: fds(programs, PROGRAM_SIZE) })
     }
