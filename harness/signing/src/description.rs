@@ -184,6 +184,17 @@ impl Description {
     }
 }
 
+impl Manifest {
+    /// The manifest of a program.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Program`] as for [`Description::of`].
+    pub fn of(program: &Program) -> Result<Self> {
+        Ok(Description::of(program)?.manifest())
+    }
+}
+
 impl Part {
     fn of(bytes: &[u8], count: u32) -> Self {
         Self { count, sha256: if bytes.is_empty() { Digest::ZERO } else { Digest::of(bytes) } }

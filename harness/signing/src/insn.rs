@@ -1,6 +1,7 @@
 //! The instruction encoding of eBPF (RFC 9669), as far as linking and generating programs needs it.
 
-use crate::program::INSN_SIZE;
+/// Bytes per instruction (`struct bpf_insn`).
+pub const INSN_SIZE: usize = 8;
 
 /// The opcode of a 64-bit immediate load (`BPF_LD | BPF_IMM | BPF_DW`).
 pub const LD_IMM64: u8 = 0x18;

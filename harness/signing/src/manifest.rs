@@ -4,9 +4,8 @@
 
 use std::fmt;
 
-use crate::description::Description;
-use crate::program::{NAME_LEN, Program};
-use crate::{Digest, Result};
+use crate::Digest;
+use crate::program::NAME_LEN;
 
 /// Bytes in an encoded manifest.
 pub const SIZE: usize = 264;
@@ -56,15 +55,6 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The manifest of a program.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Program`](crate::Error::Program) as for [`Description::of`].
-    pub fn of(program: &Program) -> Result<Self> {
-        Ok(Description::of(program)?.manifest())
-    }
-
     /// The manifest as the kernel lays it out.
     pub fn to_bytes(&self) -> [u8; SIZE] {
         let numbers = [

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::insn::INSN_SIZE;
 use crate::map::MapDefinition;
-use crate::object::RELO_EXTERN;
 use crate::uapi::{attach_type, prog_type};
 use crate::{Error, Result};
 
@@ -94,8 +94,9 @@ pub struct Program {
     pub slots: Vec<Arc<MapDefinition>>,
 }
 
-/// Bytes per instruction (`struct bpf_insn`).
-pub const INSN_SIZE: usize = 8;
+/// `BPF_CORE_EXTERN`, the first of the kinds of a `struct bpf_core_relo` that no compiler writes: the instruction refers
+/// to the function or variable of the kernel that is called like the record's type.
+pub(crate) const RELO_EXTERN: u32 = 256;
 
 /// Bytes of the name of a program or a map that a kernel keeps (`BPF_OBJ_NAME_LEN`, without the terminating zero).
 pub const NAME_LEN: usize = 15;

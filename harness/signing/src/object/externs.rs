@@ -7,6 +7,7 @@ use super::elf::{Elf, Symbol};
 use crate::btf::{Btf, TYPE_SIZE, kind, linkage};
 use crate::insn::{Insn, LD_IMM64, PSEUDO_BTF_ID, PSEUDO_KFUNC_CALL};
 use crate::map::{HostKind, HostVariable};
+use crate::program::RELO_EXTERN;
 
 /// The data section of what the kernel has.
 pub(super) const KSYMS: &str = ".ksyms";
@@ -41,9 +42,7 @@ pub(super) enum ExternKind {
     Address,
 }
 
-/// `BPF_CORE_EXTERN` and `BPF_CORE_EXTERN_WEAK`, kinds of a `struct bpf_core_relo` that no compiler writes: the
-/// instruction refers to the function or variable of the kernel that is called like the record's type.
-pub(crate) const RELO_EXTERN: u32 = 256;
+/// `BPF_CORE_EXTERN_WEAK`: it may be missing in the kernel.
 const RELO_EXTERN_WEAK: u32 = 257;
 /// Bytes of a `struct bpf_core_relo`.
 pub(super) const RECORD_SIZE: usize = 16;

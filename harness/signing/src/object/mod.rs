@@ -31,7 +31,6 @@ pub use choices::Choices;
 use elf::Elf;
 pub use entries::{Initial, InitialEntry};
 use externs::Externs;
-pub(crate) use externs::RELO_EXTERN;
 use maps::Maps;
 pub use remark::Remark;
 pub use struct_ops::{StructOps, StructOpsMember};
