@@ -31,7 +31,8 @@ fn load(object: &Object, signature: &[u8]) -> LoadedObject {
 fn kinds_of_objects() {
     let object = Object::parse(&compile("kinds")).unwrap();
     let loaded = load(&object, &sign(&object, 0));
-    let run = |name: &str, data: &[u8]| test_run(loaded.program(name).unwrap().as_fd(), data, &[]).unwrap().retval;
+    let run =
+        |name: &str, data: &[u8]| test_run(loaded.program(name).unwrap().as_fd(), data, &[]).unwrap().retval;
 
     assert_eq!(run("reads_kconfig", &[0; 64]), 2);
     let bss = MapHandle::from_map_id(loaded.map(".bss").unwrap().id().unwrap()).unwrap();
