@@ -160,6 +160,11 @@ pub enum ObjectError {
     /// Its programs are too large together.
     #[error("the object's programs take more than {} MiB together", MAX_SIZE >> 20)]
     TooLarge,
+    /// Code, but no symbols that say where functions start.
+    #[error(
+        "the object has code but no functions: it has been stripped of its symbols, which `strip -g` leaves in"
+    )]
+    Stripped,
     /// Neither a map nor a function outside of `.text`.
     #[error("the object has no programs and no maps")]
     NoPrograms,
@@ -206,6 +211,11 @@ impl Object {
         let functions = functions::functions(&elf, &maps, &externs)?;
         let mains: Vec<_> =
             (0..functions.len()).filter(|f| Some(functions[*f].section) != elf.text).collect();
+        let has_code =
+            |section: &elf::Section<'_>| section.kind == elf::SectionKind::Code && section.size > 0;
+        if functions.is_empty() && elf.sections.iter().any(has_code) {
+            return Err(ObjectError::Stripped);
+        }
         let entry_points = mains
             .iter()
             .enumerate()

@@ -9,7 +9,7 @@
 //! | anything else | eBPF objects, user-mode programs, whatever they need |
 //! | `package.sha256` | name, version and platform in a comment, and the digests of all these files by path, as `sha256sum` writes them |
 //! | `package.pem` | the signer's certificate, and after it those between it and a CA |
-//! | `package.p7s` | the signature: CMS messages with a statement each, as the kernel takes them (see [`signature`](crate::signature)) |
+//! | `package.p7s` | the signature: CMS messages with a statement each, as the kernel takes them (see [`signature`]) |
 //!
 //! The statement lists `package.sha256` and every other file as a whole (kind 2), and whatever else vouches for their
 //! contents: each program of an eBPF object for Linux (kind 1), each PE image (kind 3). So the digests are bound by the

@@ -9,7 +9,8 @@ use bpfsig_signing::map::HostKind;
 use bpfsig_signing::object::{Choices, Object, ObjectError, Remark};
 use bpfsig_signing::program::Attach;
 
-use crate::compilers::ebpf;
+use crate::compilers::{ebpf, run};
+use crate::openssl::Dir;
 
 fn object(source: &str) -> Object {
     Object::parse(&ebpf(source)).unwrap()
@@ -162,6 +163,21 @@ fn maps_alone_are_signed_as_a_file() {
     assert_eq!(Artifact::of(&signed, None).unwrap(), artifact);
     let library = refused("int function(void) { return 0; }");
     assert_eq!(library, "the object has no programs and no maps");
+}
+
+#[test]
+fn stripped_objects_are_not_taken_for_maps_alone() {
+    let dir = Dir::new();
+    dir.write(
+        "object.o",
+        ebpf(r#"int version; SEC("xdp") int program(void *context) { return ++version; }"#),
+    );
+    run(&dir, "llvm-strip", "--strip-all -o stripped.o object.o");
+    let error = Object::parse(&dir.read("stripped.o")).unwrap_err();
+    assert!(matches!(error, ObjectError::Stripped), "{error}");
+    run(&dir, "llvm-strip", "-g -o debugless.o object.o");
+    let programs = |name: &str| Object::parse(&dir.read(name)).unwrap().programs().len();
+    assert_eq!(programs("debugless.o"), 1);
 }
 
 const ARENA: &str = r#"
