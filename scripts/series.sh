@@ -184,7 +184,7 @@ is_accepted() {
 check() {
 	local name patch branch bad=0 count=0 type file message
 	declare -A accepted=()
-	python3 -c 'import ply' || fail "checkpatch.pl needs the package python3-ply, which is not installed"
+	python3 -c 'import git, ply' || fail "checkpatch.pl needs the packages python3-git and python3-ply"
 	[[ -d $tree/.git ]] || make_tree ""
 	[[ -z $(in_tree status --porcelain) ]] || fail "$tree has changes that are not committed"
 	branch=$(in_tree symbolic-ref --short HEAD) || fail "$tree is in the middle of something: finish it first"

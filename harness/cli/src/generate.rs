@@ -1,7 +1,6 @@
 //! `bpfsig completions` and `bpfsig man`: the command line, as shells and `man` want to know it.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -29,7 +28,8 @@ pub struct Man {
 pub fn completions(options: Completions) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Cli::command(), "bpfsig", &mut script);
-    io::stdout().write_all(&script).context("cannot write the script")
+    print!("{}", String::from_utf8(script).context("the script is not text")?);
+    Ok(())
 }
 
 pub fn man(options: Man) -> Result<()> {
