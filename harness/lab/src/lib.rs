@@ -1,16 +1,35 @@
 //! Builds, boots and measures a kernel that checks the signature of eBPF programs.
+//!
+//! Each module uses only modules above it:
+//!
+//! ```text
+//! interrupt, group, destination, progress
+//! kernel        builds kernels
+//! engine        boots them: the machines that jobs run in
+//! corpus        the programs to measure
+//! approve_list  the rival to signatures
+//! scenario      the table of what is measured
+//! results       the schema of what was measured
+//! jobs          what a machine is told to do: measure, attack, export, probe
+//! bench         whole runs: one job after the other, results kept as they come
+//! analysis      what follows from results
+//! report        the same for people
+//! ```
 
 #![cfg(target_os = "linux")]
 
+pub mod analysis;
 pub mod approve_list;
 pub mod bench;
 pub mod corpus;
-pub mod dos;
+pub mod destination;
 pub mod engine;
 mod group;
-pub mod guest;
 pub mod interrupt;
+pub mod jobs;
 pub mod kernel;
 pub mod loader;
 pub mod progress;
 pub mod report;
+pub mod results;
+pub mod scenario;

@@ -1,14 +1,24 @@
-//! What long work shows on stderr: bars on a terminal, plain lines elsewhere.
+//! What long work shows on stderr: bars on a terminal; elsewhere a line a step, with the time that it took.
 
+use std::cell::Cell;
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Shows tasks on stderr.
 pub struct Progress {
     bars: MultiProgress,
-    interactive: bool,
+    shows: Shows,
+    /// Whether a line begins with the name of a task that goes on.
+    line_is_open: Cell<bool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    Bars,
+    Lines,
+    Nothing,
 }
 
 /// How much there is to do.
@@ -27,35 +37,54 @@ pub enum Total {
 impl Progress {
     /// Bars if stderr is a terminal, plain lines otherwise.
     pub fn on_stderr() -> Self {
-        Self { bars: MultiProgress::new(), interactive: std::io::stderr().is_terminal() }
+        let shows = if std::io::stderr().is_terminal() { Shows::Bars } else { Shows::Lines };
+        Self { bars: MultiProgress::new(), shows, line_is_open: Cell::new(false) }
+    }
+
+    /// Shows nothing.
+    pub fn silent() -> Self {
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+        Self { bars, shows: Shows::Nothing, line_is_open: Cell::new(false) }
     }
 
     /// Shows a line that stays, above the bars.
     pub fn line(&self, text: &str) {
+        if self.shows == Shows::Nothing {
+            return;
+        }
+        if self.line_is_open.take() {
+            eprintln!();
+        }
         // MultiProgress::println() shows nothing where stderr is no terminal.
         self.bars.suspend(|| eprintln!("{text}"));
     }
 
-    /// Starts a task. It ends, successfully, with [`Task::done`]; a task that is dropped before just disappears.
+    /// Starts a task. It ends, successfully, with [`Task::done`]; the bar of a task that is dropped before just disappears.
     pub fn task(&self, name: &str, total: Total) -> Task<'_> {
         let (length, counter) = match total {
-            Total::Unknown => (None, "{elapsed}"),
+            Total::Unknown => (None, ""),
             Total::Bytes(n) => (Some(n), "{wide_bar} {bytes}/{total_bytes}"),
             Total::Items(n) => (Some(n), "{wide_bar} {pos}/{len}"),
             Total::AboutItems(n) => (Some(n), "{wide_bar} {pos}/~{len}"),
         };
-        let style = ProgressStyle::with_template(&format!("{{spinner}} {name} {counter} {{msg}}"))
-            .expect("the template is fixed but for the name");
-        let bar = self.bars.add(ProgressBar::no_length().with_style(style));
+        // A name is no template.
+        let template = format!("{{spinner}} {{prefix}} {{elapsed}} {counter} {{msg}}");
+        let style = ProgressStyle::with_template(&template).expect("the template is fixed");
+        let bar = self.bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.to_owned()));
         if let Some(length) = length {
             bar.set_length(length);
         }
-        if self.interactive {
-            bar.enable_steady_tick(Duration::from_millis(100));
-        } else {
-            eprintln!("{name} …");
+        match self.shows {
+            Shows::Bars => bar.enable_steady_tick(Duration::from_millis(100)),
+            Shows::Lines => {
+                if self.line_is_open.replace(true) {
+                    eprintln!();
+                }
+                eprint!("{name} … ");
+            }
+            Shows::Nothing => {}
         }
-        Task { progress: self, name: name.into(), bar, tenths_shown: 0 }
+        Task { progress: self, name: name.into(), bar, started: Instant::now() }
     }
 }
 
@@ -64,19 +93,13 @@ pub struct Task<'a> {
     progress: &'a Progress,
     name: String,
     bar: ProgressBar,
-    tenths_shown: u64,
+    started: Instant,
 }
 
 impl Task<'_> {
     /// So much has been done altogether.
     pub fn at(&mut self, position: u64) {
         self.bar.set_position(position);
-        let Some(length) = self.bar.length().filter(|n| *n > 0 && !self.progress.interactive) else { return };
-        let tenths = (position * 10 / length).min(10);
-        if tenths > self.tenths_shown {
-            self.tenths_shown = tenths;
-            eprintln!("{}: {} %", self.name, tenths * 10);
-        }
     }
 
     /// One more item has been done.
@@ -97,12 +120,19 @@ impl Task<'_> {
     /// The task has succeeded: its time stays on the screen.
     pub fn done(self) {
         self.bar.finish_and_clear();
-        self.progress.line(&format!("{}: {}", self.name, HumanDuration(self.bar.elapsed())));
+        let elapsed = HumanDuration(self.started.elapsed());
+        match self.progress.line_is_open.take() {
+            true => eprintln!("{elapsed}"),
+            false => self.progress.line(&format!("{}: {elapsed}", self.name)),
+        }
     }
 }
 
 impl Drop for Task<'_> {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+        if self.progress.line_is_open.take() {
+            eprintln!();
+        }
     }
 }

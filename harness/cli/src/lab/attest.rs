@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use bpfsig_lab::engine::Engine;
-use bpfsig_lab::guest::{self, Export, Exported, Learned, Modules};
+use bpfsig_lab::jobs::export::{Export, Exported, Learned, Modules};
+use bpfsig_lab::jobs::hand_over;
 use bpfsig_lab::kernel::{self, Variant};
 use bpfsig_lab::progress::Progress;
 use bpfsig_signing::attestation::{Attestations, AttestedProgram, KernelAttestation};
@@ -113,8 +114,8 @@ pub fn run(options: Options) -> Result<()> {
         let (image, engine) = kernel.obtain(&progress)?;
         let machine = engine.machine(&image, append, options.cpus)?;
         export.modules = Modules { names: options.modules.clone(), root: modules_root(&image)? };
-        let exported = guest::hand_over(&export, &*machine, export.programs.len() as u64, &progress)
-            .with_context(context)?;
+        let name = image.display().to_string();
+        let exported = hand_over(&export, &*machine, &name, &progress).with_context(context)?;
         attestations
             .insert(attest(&export.programs, exported, options.cpus, expiry, &signer).with_context(context)?);
     }

@@ -1,14 +1,15 @@
 //! `bpfsig bench`: measures what a signature check costs.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
-use bpfsig_lab::bench::{self, Mode, Selection};
-use bpfsig_lab::dos;
+use anyhow::{Context, Result, ensure};
+use bpfsig_lab::bench::{self, Keep, RealTestbed};
+use bpfsig_lab::destination::Destination;
 use bpfsig_lab::engine::Choice;
 use bpfsig_lab::progress::Progress;
-use bpfsig_lab::report::{self, Collection, Destination, Document, Pages};
+use bpfsig_lab::report::{self, Collection, Pages};
+use bpfsig_lab::results::{AnyResults, Figures, Results, Selection};
+use bpfsig_lab::scenario::Scenario;
 use bpfsig_signing::key::Algorithm;
 use clap::Args;
 
@@ -16,7 +17,7 @@ use clap::Args;
 ///
 /// Builds the patched kernel if need be, boots it in a virtual machine and loads programs there: unsigned, signed,
 /// with a forged signature, by an unknown signer, and altered after signing. Prints a table and what follows from it, and writes
-/// a report beside the JSON.
+/// a report beside the JSON. The JSON is written as each machine finishes: a run that ends early leaves a partial one.
 #[derive(Args)]
 pub struct Options {
     /// Measure less, in less time
@@ -27,10 +28,14 @@ pub struct Options {
     #[arg(long, conflicts_with_all = ["algorithm", "csv"])]
     dos: bool,
 
+    /// Complete the results of a run that ended early, which was given the same options
+    #[arg(long)]
+    resume: bool,
+
     /// Compare two results instead of measuring: what has moved from the first to the second, by more than the threshold;
     /// fails if anything costs more
     #[arg(long, value_names = ["A.json", "B.json"], num_args = 2)]
-    #[arg(conflicts_with_all = ["quick", "dos", "engine", "only", "algorithm", "mode", "json", "csv"])]
+    #[arg(conflicts_with_all = ["quick", "dos", "resume", "engine", "only", "algorithm", "scenario", "json", "csv"])]
     compare: Option<Vec<PathBuf>>,
 
     /// By how much a figure must move to be shown, in percent
@@ -49,10 +54,10 @@ pub struct Options {
     #[arg(long, value_name = "ALGORITHM", value_delimiter = ',')]
     algorithm: Vec<Algorithm>,
 
-    /// Measure only in these modes, and build only the kernels that these need
-    #[arg(long, value_enum, value_name = "MODE", value_delimiter = ',')]
+    /// Measure only these scenarios, and build only the kernels that they need
+    #[arg(long, value_enum, value_name = "SCENARIO", value_delimiter = ',')]
     #[arg(conflicts_with = "dos")]
-    mode: Vec<Mode>,
+    scenario: Vec<Scenario>,
 
     /// Where to write all samples and the environment; the report stands beside it, as .html and .md
     /// [default: results/bench.json, with --dos results/dos.json]
@@ -65,53 +70,90 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<()> {
-    let Options {
-        quick,
-        dos,
-        compare,
-        threshold,
-        engine,
-        only,
-        algorithm: algorithms,
-        mode: modes,
-        json,
-        csv,
-    } = options;
-    if let Some([before, after]) = compare.as_deref() {
-        let comparison = report::compare(before, after, threshold / 100.0)?;
+    if let Some([before, after]) = options.compare.as_deref() {
+        let comparison = report::compare(before, after, options.threshold / 100.0)?;
         println!("{}", comparison.text);
         ensure!(!comparison.is_worse, "some figures are worse than they were");
         return Ok(());
     }
-    let name = if dos { "results/dos.json" } else { "results/bench.json" };
-    let path = json.unwrap_or_else(|| name.into());
+    let name = if options.dos { "results/dos.json" } else { "results/bench.json" };
+    let path = options.json.unwrap_or_else(|| name.into());
     // Before the work is done that would be lost.
-    let (json_file, pages) = (Destination::new(&path)?, Pages::beside(&path)?);
-    let csv_file = if dos { None } else { Some(Destination::new(&csv)?) };
-    let csv = csv_file.is_some().then_some(&*csv);
-    let written: Vec<String> =
-        [&*path].into_iter().chain(csv).chain(pages.paths()).map(|path| path.display().to_string()).collect();
+    let (json, pages) = (Destination::new(&path)?, Pages::beside(&path)?);
+    let csv = if options.dos { None } else { Some((Destination::new(&options.csv)?, &*options.csv)) };
+    let written: Vec<String> = [&*path]
+        .into_iter()
+        .chain(csv.as_ref().map(|(_, path)| *path))
+        .chain(pages.paths())
+        .map(|path| path.display().to_string())
+        .collect();
+    let selection = Selection {
+        quick: options.quick,
+        only: options.only,
+        algorithms: options.algorithm.iter().map(Algorithm::to_string).collect(),
+        scenarios: options.scenario.into_iter().map(Into::into).collect(),
+    };
 
     let progress = Progress::on_stderr();
-    let started = Instant::now();
-    let json = if dos {
-        let mut results = dos::run(&dos::Selection { quick, only }, engine, &progress)?;
-        results.environment.seconds = Some(started.elapsed().as_secs());
-        report::json(&results)?
+    let results = if options.dos {
+        let earlier = earlier(options.resume, &path)?;
+        let testbed = RealTestbed::new(options.engine, &progress)?;
+        let results = kept(&json, &path, &progress, |keep| {
+            bench::attack(&selection, &testbed, earlier, keep, &progress)
+        })?;
+        AnyResults::Attacks(results)
     } else {
-        let mut results = bench::run(&Selection { quick, only, algorithms, modes }, engine, &progress)?;
-        results.environment.seconds = Some(started.elapsed().as_secs());
-        if let Some(file) = csv_file {
-            report::write_csv(&results, file)?;
+        let earlier = earlier(options.resume, &path)?;
+        let testbed = RealTestbed::new(options.engine, &progress)?;
+        let results = kept(&json, &path, &progress, |keep| {
+            bench::measure(&selection, &testbed, earlier, keep, &progress)
+        })?;
+        if let Some((csv, _)) = &csv {
+            report::write_csv(&results, csv)?;
         }
-        report::json(&Document::new(&results))?
+        AnyResults::Loads(results)
     };
-    json_file.write(|file| Ok(file.write_all(&json)?))?;
-    let results = Collection::of(&path, &json)?;
+    let results = Collection::of(&path, results);
     pages.write(&results, &bench::command())?;
     print!("{}", results.in_full());
     progress.line(&format!("Written: {}", written.join(", ")));
     Ok(())
+}
+
+/// What a run that ended early has left.
+fn earlier<F: Figures>(resume: bool, path: &Path) -> Result<Option<Results<F>>> {
+    match resume {
+        true => Results::read(path).context("there is nothing to resume").map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Has results written to a file as they come. If the run ends early, says what is there.
+fn kept<F: Figures>(
+    json: &Destination,
+    path: &Path,
+    progress: &Progress,
+    run: impl FnOnce(&mut Keep<'_, F>) -> Result<Results<F>>,
+) -> Result<Results<F>> {
+    let mut finished = 0;
+    let mut keep = |results: &Results<F>| {
+        finished = results.finished.len();
+        // What went down a pipe can't be replaced by more.
+        if json.is_stream() && results.partial.is_some() {
+            return Ok(());
+        }
+        let bytes = results.to_json()?;
+        json.write(|file| Ok(file.write_all(&bytes)?))
+    };
+    let outcome = run(&mut keep);
+    if outcome.is_err() && finished > 0 && !json.is_stream() {
+        progress.line(&format!(
+            "{} has what was measured so far ({finished} machines): `bpfsig report` shows it, and the same command with \
+             --resume completes it",
+            path.display()
+        ));
+    }
+    outcome
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -3,20 +3,25 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use bpfsig_lab::guest::{self, Export, Plan, Survey, dos};
+use bpfsig_lab::engine;
+use bpfsig_lab::jobs;
+use bpfsig_lab::jobs::attack::AttackJob;
+use bpfsig_lab::jobs::export::Export;
+use bpfsig_lab::jobs::measure::Plan;
+use bpfsig_lab::jobs::probe::Probe;
 use clap::{Args, Subcommand};
 
 /// What runs inside the virtual machine
 #[derive(Subcommand)]
 pub enum Command {
     /// Measure loads
-    Loads(Files),
+    Measure(Files),
     /// Attack the kernel
-    Dos(Files),
+    Attack(Files),
     /// Verify programs, for what the kernel learns about them
     Export(Files),
     /// Find out which programs can be loaded
-    Survey(Files),
+    Probe(Files),
     /// Be the first process of user-mode Linux
     Init {
         /// The directory of the host that is shared
@@ -36,10 +41,10 @@ pub struct Files {
 
 pub fn run(command: Command) -> Result<()> {
     match command {
-        Command::Loads(Files { job, result }) => guest::run::<Plan>(&job, &result),
-        Command::Dos(Files { job, result }) => guest::run::<dos::Job>(&job, &result),
-        Command::Export(Files { job, result }) => guest::run::<Export>(&job, &result),
-        Command::Survey(Files { job, result }) => guest::run::<Survey>(&job, &result),
-        Command::Init { share, script } => match guest::init(&share, &script)? {},
+        Command::Measure(Files { job, result }) => jobs::run::<Plan>(&job, &result),
+        Command::Attack(Files { job, result }) => jobs::run::<AttackJob>(&job, &result),
+        Command::Export(Files { job, result }) => jobs::run::<Export>(&job, &result),
+        Command::Probe(Files { job, result }) => jobs::run::<Probe>(&job, &result),
+        Command::Init { share, script } => match engine::init(&share, &script)? {},
     }
 }

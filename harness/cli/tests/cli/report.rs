@@ -4,11 +4,19 @@ use serde_json::{Value, json};
 
 use crate::desk::Desk;
 
-fn environment() -> Value {
-    json!({
-        "engine": "tcg", "unit": "guest instructions", "kernels": [], "qemu": null, "cpu": "a CPU", "commit": null,
-        "date": "2026-11-27T13:00:00Z",
-    })
+fn results(field: &str, figures: Value) -> Value {
+    let mut results = json!({
+        "schema": 2,
+        "environment": {
+            "engine": "tcg", "unit": "guest instructions", "kernels": [], "qemu": null, "cpu": "a CPU", "commit": null,
+            "date": "2026-11-27T13:00:00Z", "command": "bench", "seconds": 7,
+        },
+        "selection": { "quick": false, "only": null, "algorithms": [], "scenarios": [] },
+        "finished": ["baseline"],
+        "partial": null,
+    });
+    results[field] = figures;
+    results
 }
 
 fn figure(median: u64) -> Value {
@@ -16,28 +24,34 @@ fn figure(median: u64) -> Value {
 }
 
 /// One program, as `bpfsig bench` writes it.
-fn costs() -> String {
-    let cost = |mode: &str, algorithm: Option<&str>, total: u64| {
+fn loads() -> Value {
+    let load = |scenario: &str, algorithm: Option<&str>, cost: u64| {
         json!({
-            "program": "xdp_<acl>", "source": "progs/xdp_acl.bpf.c", "programs": 1, "insns": 2, "mode": mode,
-            "algorithm": algorithm, "errno": 0, "total": figure(total), "signature": null, "verifier": figure(40),
-            "verifier_stats": null,
+            "program": "xdp_<acl>", "source": "progs/xdp_acl.bpf.c", "programs": 1, "insns": 2, "scenario": scenario,
+            "algorithm": algorithm, "hashed_bytes": 16, "sent_bytes": 16, "errno": 0, "prog_load": figure(cost),
+            "all_syscalls": figure(cost), "check": null, "verifier": figure(40), "verifier_stats": null, "jited_bytes": 0,
         })
     };
-    let costs = [cost("unsigned", None, 1000), cost("signed", Some("rsa-2048"), 1500)];
-    json!({ "environment": environment(), "cost": costs }).to_string()
+    let loads =
+        [load("unsigned", None, 1000), load("signed", Some("rsa-2048"), 1500), load("of-tomorrow", None, 7)];
+    let mut results = results("loads", json!(loads));
+    results["unsupported"] = json!([]);
+    results
 }
 
 /// One attack under one policy, as `bpfsig bench --dos` writes it.
 fn attacks() -> String {
     let victim = json!({ "cpu": 0, "latencies": [] });
     let attack = json!({
-        "attack": "none", "class": "reference", "policy": "baseline", "users": 0, "threads": 0, "victim_share": 0.9,
-        "victim_share_relative": 1.0, "victim_p50": 1, "victim_p99": 2, "victim_max": 3, "victim_p99_relative": 1.0,
-        "load_p50": 4, "load_max": 5, "samples": { "batch": 0, "periodic": victim, "loader": victim },
+        "attack": "none", "class": "reference", "policy": "baseline", "users": 0, "threads": 0, "cost": null,
+        "victim_share": 0.9, "victim_share_relative": 1.0, "victim_p50": 1, "victim_p99": 2, "victim_max": 3,
+        "victim_p99_relative": 1.0, "load_p50": 4, "load_max": 5,
+        "samples": { "batch": 0, "periodic": victim, "loader": victim },
     });
-    json!({ "environment": environment(), "window": 1000, "attempts_per_second": 1000, "dos": [attack] })
-        .to_string()
+    let mut results = results("attacks", json!([attack]));
+    results["window"] = 1000.into();
+    results["attempts_per_second"] = 1000.into();
+    results.to_string()
 }
 
 fn text(desk: &Desk, name: &str) -> String {
@@ -45,9 +59,9 @@ fn text(desk: &Desk, name: &str) -> String {
 }
 
 #[test]
-fn costs_and_attacks_come_to_one_report() {
+fn loads_and_attacks_come_to_one_report() {
     let desk = Desk::new();
-    desk.write("bench.json", costs().as_bytes());
+    desk.write("bench.json", loads().to_string().as_bytes());
     desk.write("dos.json", attacks().as_bytes());
     let output = desk.bpfsig("report bench.json dos.json");
     assert!(output.contains("1.50 k") && output.contains("results/report.html"), "{output}");
@@ -69,13 +83,47 @@ fn costs_and_attacks_come_to_one_report() {
 #[test]
 fn what_is_no_result_makes_no_report() {
     let desk = Desk::with_file();
-    desk.write("bench.json", costs().as_bytes());
+    desk.write("bench.json", loads().to_string().as_bytes());
     let not_json = desk.error("report file.txt");
-    assert!(not_json.starts_with("file.txt is no result of `bpfsig bench`: expected"), "{not_json}");
+    assert!(
+        not_json.starts_with("file.txt is no result of `bpfsig bench` that can be used here: expected"),
+        "{not_json}"
+    );
     desk.write("other.json", b"{}");
     let other = desk.error("report bench.json other.json");
-    assert_eq!(other, "other.json is no result of `bpfsig bench`: it has neither costs nor attacks");
+    assert!(other.ends_with("it has neither loads nor attacks"), "{other}");
+    desk.write("old.json", br#"{ "environment": {}, "cost": [] }"#);
+    let old = desk.error("bench --compare old.json bench.json");
+    assert!(old.starts_with("old.json") && old.contains("earlier version of bpfsig"), "{old}");
     assert!(desk.error("report bench.json missing.json").starts_with("cannot read missing.json"));
     assert_eq!(desk.error("report bench.json bench.json"), "bench.json is given twice");
     assert!(!desk.path("results").exists());
+}
+
+#[test]
+fn partial_results_are_shown_as_such() {
+    let desk = Desk::new();
+    let mut partial = loads();
+    partial["partial"] = json!({ "reason": "interrupted", "missing": ["mainline"] });
+    desk.write("bench.json", partial.to_string().as_bytes());
+    let output = desk.bpfsig("report bench.json");
+    let said = "bench.json is PARTIAL: the run ended early (interrupted). Missing: mainline.";
+    assert!(output.starts_with(said), "{output}");
+    let page = text(&desk, "results/report.html");
+    assert!(page.contains(said) && page.find(said) < page.find("The finding"), "{page}");
+    let markdown = text(&desk, "results/report.md").replace('\n', " ");
+    assert!(
+        markdown.contains("## These results are not whole") && markdown.contains("is PARTIAL"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn only_partial_results_can_be_resumed() {
+    let desk = Desk::new();
+    let missing = desk.error("bench --resume --json none.json");
+    assert!(missing.starts_with("there is nothing to resume: cannot read none.json"), "{missing}");
+    desk.write("dos.json", attacks().as_bytes());
+    let other = desk.error("bench --resume --json dos.json");
+    assert!(other.ends_with("it has no loads"), "{other}");
 }

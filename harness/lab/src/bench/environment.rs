@@ -1,4 +1,4 @@
-//! Where figures come from.
+//! Where a run takes place.
 
 use std::env;
 use std::fs;
@@ -6,74 +6,40 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 
-use crate::engine::{Engine, Unit, qemu_version};
+use crate::engine::{Engine, qemu_version};
 use crate::kernel::Kernel;
+use crate::results::{Environment, KernelIdentity, Unit};
 
-/// Where something was measured.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Environment {
-    /// What executed the guest.
-    pub engine: String,
-    /// What all figures count.
-    pub unit: Unit,
-    /// The measured kernels.
-    pub kernels: Vec<KernelIdentity>,
-    /// QEMU's version; none: it did not run there.
-    pub qemu: Option<String>,
-    /// The host's processor.
-    pub cpu: String,
-    /// This project's commit, with `-dirty` if the sources have been changed since; none if that is not known.
-    pub commit: Option<String>,
-    /// When, in UTC.
-    pub date: String,
-    /// What `bpfsig` was told to do; none in files that were written before this was.
-    pub command: Option<String>,
-    /// For how long, in seconds, with kernels that had to be built first; none in such files, too.
-    pub seconds: Option<u64>,
+/// Describes the engine, the host and the sources.
+///
+/// # Errors
+/// QEMU is missing.
+pub(super) fn environment(engine: Engine) -> Result<Environment> {
+    Ok(Environment {
+        engine: engine.to_string(),
+        unit: match engine {
+            // A nanosecond of the guest's clock.
+            Engine::Tcg => Unit::Instructions,
+            Engine::Kvm | Engine::Uml | Engine::Host => Unit::Nanoseconds,
+        },
+        kernels: Vec::new(),
+        qemu: engine.is_qemu().then(qemu_version).transpose()?,
+        cpu: cpu().unwrap_or_else(|| "unknown".to_owned()),
+        commit: commit(),
+        date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        command: command(),
+        seconds: 0,
+    })
 }
 
-/// What kernel it was.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub struct KernelIdentity {
-    /// Release and version.
-    pub version: String,
-    /// SHA-256 of its configuration.
-    pub config_sha256: String,
-    /// SHA-256 of its patches; none: it is not patched.
-    pub patches_sha256: Option<String>,
-}
-
-impl Environment {
-    /// Describes the engine, the host and the sources.
-    ///
-    /// # Errors
-    /// QEMU is missing.
-    pub(crate) fn of(engine: Engine) -> Result<Environment> {
-        Ok(Environment {
-            engine: engine.to_string(),
-            unit: engine.unit(),
-            kernels: Vec::new(),
-            qemu: engine.is_qemu().then(qemu_version).transpose()?,
-            cpu: cpu().unwrap_or_else(|| "unknown".to_owned()),
-            commit: commit(),
-            date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            command: Some(command()),
-            seconds: None,
-        })
-    }
-
-    /// Adds a kernel (`running`: what it says of itself), once.
-    pub(crate) fn add(&mut self, kernel: &Kernel, running: String) {
-        let identity = KernelIdentity {
-            version: running,
-            config_sha256: kernel.config_sha256.clone(),
-            patches_sha256: kernel.patches_sha256.clone(),
-        };
-        if !self.kernels.contains(&identity) {
-            self.kernels.push(identity);
-        }
+/// What kernel it is; `version` is what it says of itself while it runs.
+pub(super) fn identity(kernel: &Kernel, version: String) -> KernelIdentity {
+    KernelIdentity {
+        variant: kernel.variant.to_string(),
+        version,
+        config_sha256: kernel.config_sha256.clone(),
+        patches_sha256: kernel.patches_sha256.clone(),
     }
 }
 
@@ -93,16 +59,9 @@ fn cpu() -> Option<String> {
 
 /// The commit of the sources that this program was built from.
 fn commit() -> Option<String> {
+    let sources = env!("CARGO_MANIFEST_DIR");
     let output = Command::new("git")
-        .args([
-            "-C",
-            env!("CARGO_MANIFEST_DIR"),
-            "describe",
-            "--always",
-            "--abbrev=40",
-            "--dirty",
-            "--exclude=*",
-        ])
+        .args(["-C", sources, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"])
         .output()
         .ok()?;
     let commit = String::from_utf8(output.stdout).ok()?;

@@ -6,6 +6,7 @@ mod objects;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail};
 use bpfsig_signing::program::{Attach, Program};
@@ -87,24 +88,28 @@ pub fn ladders() -> Vec<Entry> {
     ladder::ladders()
 }
 
-/// All programs of the corpus, or those whose name matches a glob pattern.
+/// All programs of the corpus, or the programs whose name matches a glob pattern.
 pub fn select(only: Option<&str>) -> Result<Vec<Entry>> {
-    let mut entries = programs()?;
-    entries.extend(ladders());
-    match only {
-        Some(pattern) => filter(entries, pattern),
-        None => Ok(entries),
-    }
-}
-
-fn filter(mut entries: Vec<Entry>, pattern: &str) -> Result<Vec<Entry>> {
+    let entries = entries()?;
+    let Some(pattern) = only else { return Ok(entries.to_vec()) };
     let glob = Pattern::new(pattern).with_context(|| format!("`{pattern}` is no glob pattern"))?;
-    let names: Vec<_> = entries.iter().map(|entry| entry.name.clone()).collect();
-    entries.retain(|entry| glob.matches(&entry.name));
-    if entries.is_empty() {
+    let selected: Vec<Entry> = entries.iter().filter(|entry| glob.matches(&entry.name)).cloned().collect();
+    if selected.is_empty() {
+        let names: Vec<_> = entries.iter().map(|entry| &*entry.name).collect();
         bail!("no program matches `{pattern}`; there are: {}", names.join(", "));
     }
-    Ok(entries)
+    Ok(selected)
+}
+
+/// The whole corpus, which is read and generated once.
+fn entries() -> Result<&'static [Entry]> {
+    static ENTRIES: OnceLock<Vec<Entry>> = OnceLock::new();
+    if let Some(entries) = ENTRIES.get() {
+        return Ok(entries);
+    }
+    let mut entries = programs()?;
+    entries.extend(ladders());
+    Ok(ENTRIES.get_or_init(|| entries))
 }
 
 #[cfg(test)]

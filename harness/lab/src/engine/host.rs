@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use super::follow::{bound, follow};
 use super::machine::{self, Event, Machine};
+use super::settings::Settings;
 use super::watch::Watch;
-use crate::guest::Settings;
 use crate::kernel::{self, Kernel, Variant};
 use crate::progress::Progress;
 

@@ -17,6 +17,18 @@ pub trait Machine {
     /// Where the guest has it.
     fn guest_share(&self) -> &Path;
 
+    /// Puts a copy of a program into the share, where the guest can run it: guests mount file systems of their own over
+    /// some directories. Returns where the guest finds it.
+    ///
+    /// # Errors
+    /// It can't be copied.
+    fn install(&self, program: &Path) -> Result<PathBuf> {
+        let name = program.file_name().with_context(|| format!("{} is no program", program.display()))?;
+        fs::copy(program, self.share().join(name))
+            .with_context(|| format!("copying {}", program.display()))?;
+        Ok(self.guest_share().join(name))
+    }
+
     /// Boots, runs the shell command `command` in the guest's view of the current directory, powers off.
     ///
     /// Returns the command's exit status: 128 + n if signal n killed it, as shells report it.

@@ -8,9 +8,11 @@
 
 mod follow;
 mod host;
+mod init;
 mod machine;
 mod probe;
 mod qemu;
+mod settings;
 mod uml;
 mod vm;
 mod watch;
@@ -20,7 +22,6 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 
 use crate::interrupt::Interrupted;
 use crate::kernel::{self, Kernel, Variant};
@@ -31,9 +32,10 @@ use qemu::Accelerator;
 use uml::Uml;
 use vm::Vm;
 
+pub use init::init;
 pub use machine::{Event, Machine, quote, remove};
 pub use qemu::version as qemu_version;
-pub use uml::BOOTED;
+pub use settings::Settings;
 
 /// Where a guest finds what lies in [`Machine::share`].
 pub const GUEST_SHARE: &str = "/mnt/vmtest";
@@ -69,14 +71,6 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// What a nanosecond of the guest's clock stands for.
-    pub fn unit(self) -> Unit {
-        match self {
-            Engine::Tcg => Unit::Instructions,
-            Engine::Kvm | Engine::Uml | Engine::Host => Unit::Nanoseconds,
-        }
-    }
-
     /// Whether QEMU is the machine.
     pub fn is_qemu(self) -> bool {
         matches!(self, Engine::Tcg | Engine::Kvm)
@@ -111,17 +105,6 @@ impl fmt::Display for Engine {
             Engine::Host => "host",
         })
     }
-}
-
-/// What figures count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Unit {
-    /// Instructions that the guest executed, in kernel and system call alike.
-    #[serde(rename = "guest instructions")]
-    Instructions,
-    /// Real nanoseconds.
-    #[serde(rename = "ns")]
-    Nanoseconds,
 }
 
 /// The engine that the user asked for.

@@ -6,15 +6,12 @@ use anyhow::{Result, ensure};
 
 use super::document::{Column, Table, Text};
 use super::plain;
-use super::run::{Cost, Run};
-use crate::bench::Summary;
+use crate::results::{Key, Load, Loads, Results, Summary};
 
 /// A figure that both runs have.
 #[derive(Debug, PartialEq)]
 struct Change<'a> {
-    program: &'a str,
-    mode: &'a str,
-    algorithm: &'a str,
+    key: &'a Key,
     figure: &'static str,
     before: f64,
     after: f64,
@@ -33,8 +30,9 @@ pub struct Comparison {
 /// # Errors
 /// A file can't be read, is of another kind, or the two can't be compared.
 pub fn compare(before: &Path, after: &Path, threshold: f64) -> Result<Comparison> {
-    let (a, b) = (Run::read(before)?, Run::read(after)?);
-    let measure = |run: &Run| format!("{} with {}", run.environment.unit.plural(), run.environment.engine);
+    let (a, b) = (Results::read(before)?, Results::read(after)?);
+    let measure =
+        |run: &Results<Loads>| format!("{} with {}", run.environment.unit.plural(), run.environment.engine);
     ensure!(
         measure(&a) == measure(&b),
         "{} and {} can't be compared: {} and {}",
@@ -43,7 +41,7 @@ pub fn compare(before: &Path, after: &Path, threshold: f64) -> Result<Comparison
         measure(&a),
         measure(&b)
     );
-    let changes = changes(&a, &b);
+    let changes = changes(&a.figures, &b.figures);
     ensure!(!changes.is_empty(), "{} and {} have nothing in common", before.display(), after.display());
     let moved: Vec<&Change> = changes.iter().filter(|change| change.relative().abs() > threshold).collect();
     let summary = format!(
@@ -53,7 +51,7 @@ pub fn compare(before: &Path, after: &Path, threshold: f64) -> Result<Comparison
         100.0 * threshold,
         a.environment.unit.plural()
     );
-    let summary = match missing(&a, &b) + missing(&b, &a) {
+    let summary = match missing(&a.figures, &b.figures) + missing(&b.figures, &a.figures) {
         0 => summary,
         missing => format!("{summary} {missing} loads are in one of the two only."),
     };
@@ -62,27 +60,18 @@ pub fn compare(before: &Path, after: &Path, threshold: f64) -> Result<Comparison
 }
 
 /// How many loads of `a` were not measured in `b`.
-fn missing(a: &Run, b: &Run) -> usize {
-    let is_missing = |cost: &&Cost| b.cost(&cost.program, &cost.mode, cost.algorithm.as_deref()).is_none();
-    a.cost.iter().filter(is_missing).count()
+fn missing(a: &Loads, b: &Loads) -> usize {
+    a.loads.iter().filter(|load| b.get(&load.key).is_none()).count()
 }
 
 /// All figures that both runs have, in the order of the first.
-fn changes<'a>(a: &'a Run, b: &Run) -> Vec<Change<'a>> {
+fn changes<'a>(a: &'a Loads, b: &Loads) -> Vec<Change<'a>> {
     let mut changes = Vec::new();
-    for before in &a.cost {
-        let after = b.cost(&before.program, &before.mode, before.algorithm.as_deref());
-        let Some(after) = after else { continue };
+    for before in &a.loads {
+        let Some(after) = b.get(&before.key) else { continue };
         for ((figure, a), (_, b)) in figures(before).into_iter().zip(figures(after)) {
             if let (Some(a), Some(b)) = (a, b) {
-                changes.push(Change {
-                    program: &before.program,
-                    mode: &before.mode,
-                    algorithm: before.algorithm.as_deref().unwrap_or("-"),
-                    figure,
-                    before: a,
-                    after: b,
-                });
+                changes.push(Change { key: &before.key, figure, before: a, after: b });
             }
         }
     }
@@ -90,13 +79,13 @@ fn changes<'a>(a: &'a Run, b: &Run) -> Vec<Change<'a>> {
 }
 
 /// What is compared of a load: medians.
-fn figures(cost: &Cost) -> [(&'static str, Option<f64>); 4] {
+fn figures(load: &Load) -> [(&'static str, Option<f64>); 4] {
     let median = |figure: &Option<Summary>| figure.as_ref().map(|figure| figure.median);
     [
-        ("loaded", median(&cost.loaded)),
-        ("total", median(&cost.total)),
-        ("check", cost.signature.as_ref().map(|signature| signature.total.median)),
-        ("verifier", median(&cost.verifier)),
+        ("all system calls", median(&load.all_syscalls)),
+        ("BPF_PROG_LOAD", median(&load.prog_load)),
+        ("check", load.check.as_ref().map(|check| check.total.median)),
+        ("verifier", median(&load.verifier)),
     ]
 }
 
@@ -108,14 +97,14 @@ impl Change<'_> {
 }
 
 fn table(changes: &[&Change<'_>]) -> String {
-    let text = ["program", "mode", "algorithm", "figure"].map(Column::text);
+    let text = ["program", "scenario", "algorithm", "figure"].map(Column::text);
     let numbers = ["before", "after", "difference"].map(Column::number);
     let row = |change: &&Change<'_>| {
         let difference = change.after - change.before;
         let row = [
-            change.program.to_owned(),
-            change.mode.to_owned(),
-            change.algorithm.to_owned(),
+            change.key.program.clone(),
+            change.key.scenario.as_str().to_owned(),
+            change.key.algorithm.map_or("-".to_owned(), |algorithm| algorithm.to_string()),
             change.figure.to_owned(),
             format!("{:.0}", change.before),
             format!("{:.0}", change.after),
@@ -131,15 +120,17 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::report::run::fixture;
+    use crate::analysis::fixture;
 
     fn run(engine: &str, totals: &[(&str, u64)]) -> String {
-        let cost = |(program, total): &(&str, u64)| {
-            let mut cost = fixture::cost(program, "signed", *total);
-            cost["verifier"] = fixture::figure(7);
-            cost
+        let load = |(program, total): &(&str, u64)| {
+            let mut load = fixture::load(program, "signed", *total);
+            load.verifier = Some(fixture::summary(7));
+            load.all_syscalls = None;
+            load
         };
-        fixture::run(engine, totals.iter().map(cost).collect()).to_string()
+        let json = fixture::results(engine, totals.iter().map(load).collect()).to_json().unwrap();
+        String::from_utf8(json).unwrap()
     }
 
     fn compared(before: &str, after: &str, threshold: f64) -> Result<Comparison> {
@@ -183,14 +174,15 @@ mod tests {
 
     #[test]
     fn refuses_what_can_not_be_compared() {
-        let error = |before: &str, after: &str| compared(before, after, 0.01).err().unwrap().to_string();
+        let error = |before: &str, after: &str| format!("{:#}", compared(before, after, 0.01).err().unwrap());
         let one = run("tcg", &[("alpha", 1)]);
         assert!(
             error(&one, &run("uml", &[("alpha", 1)]))
                 .contains("guest instructions with tcg and time with uml")
         );
         assert!(error(&one, &run("tcg", &[("two", 1)])).contains("nothing in common"));
-        assert!(error(&one, "{}").contains("is no result of `bpfsig bench` (without --dos)"));
+        assert!(error(&one, "{}").contains("it has neither loads nor attacks"));
+        assert!(error(&one, r#"{ "cost": [] }"#).contains("an earlier version of bpfsig has written it"));
         let missing = compare("/nonexistent".as_ref(), "/nonexistent".as_ref(), 0.01).err().unwrap();
         assert!(missing.to_string().contains("cannot read /nonexistent"));
     }

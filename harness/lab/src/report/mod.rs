@@ -1,41 +1,31 @@
-//! What the bench has found, for people and for programs.
+//! What was found, for people.
 //!
 //! ```text
-//! results → JSON → collection → page (document) → HTML, Markdown, terminal
+//! results → collection (with analysis) → page (document) → HTML, Markdown; terminal; CSV
 //! ```
-//!
-//! A report is always made of JSON, so that it has no figure that is not in there.
 
+mod attack_table;
 mod collection;
 mod compare;
 mod csv;
-mod destination;
-pub(crate) mod document;
-mod finding;
+mod document;
 mod html;
-mod json;
 mod markdown;
-mod mode;
-mod overhead;
 mod page;
 mod pages;
-mod peers;
-pub(crate) mod plain;
+mod plain;
 mod plot;
-pub(crate) mod quantity;
-mod run;
 mod side_by_side;
 mod table;
 
 use anyhow::Result;
 
-use crate::bench::Results;
-use crate::dos;
+use crate::analysis;
+use crate::destination::Destination;
+use crate::results::{Loads, Results};
 
 pub use collection::Collection;
 pub use compare::compare;
-pub use destination::Destination;
-pub use json::{Document, json};
 pub use pages::Pages;
 
 impl Collection {
@@ -46,33 +36,40 @@ impl Collection {
             text += line;
             text.push('\n');
         };
+        self.partial().iter().for_each(|line| say(&format!("{line}\n")));
         for run in self.runs.iter().map(|run| &run.result) {
             say(&format!("{}\n\n{}\n", plain::table(&table::table(run)), table::caption(run)));
-            run.finding.iter().for_each(|finding| say(&finding.in_words(run.environment.unit)));
-            run.overhead.in_words(run.environment.unit).iter().for_each(|line| say(line));
+            run.findings.iter().for_each(|finding| say(&finding.in_words(run.unit())));
+            run.overhead.in_words(run.unit()).iter().for_each(|line| say(line));
         }
         for attacks in self.attacks.iter().map(|attacks| &attacks.result) {
-            say(&format!("{}\n\n{}\n", plain::table(&dos::table(attacks)), dos::caption(attacks)));
-            dos::sentences(attacks).iter().for_each(|line| say(line));
+            say(&format!(
+                "{}\n\n{}\n",
+                plain::table(&attack_table::table(attacks)),
+                attack_table::caption(attacks)
+            ));
+            analysis::sentences(attacks).iter().for_each(|line| say(line));
         }
         text
     }
 
-    /// The costs of all runs in one table; empty if there are none.
+    /// The costs of all runs in one table, and what is missing in them; empty if there is nothing of that.
     pub fn side_by_side(&self) -> String {
-        match &self.runs[..] {
+        let table = match &self.runs[..] {
             [] => String::new(),
             runs => {
                 format!("{}\n\n{}\n", plain::table(&side_by_side::table(runs)), side_by_side::caption(runs))
             }
-        }
+        };
+        let partial: String = self.partial().iter().map(|line| format!("{line}\n")).collect();
+        if partial.is_empty() { table } else { format!("{partial}\n{table}") }
     }
 }
 
-/// Writes a line per program and mode, in veristat's columns and more.
+/// Writes a line per program and scenario, in veristat's columns and more.
 ///
 /// # Errors
 /// The file can't be written; what was there before is still there then.
-pub fn write_csv(results: &Results, destination: Destination) -> Result<()> {
+pub fn write_csv(results: &Results<Loads>, destination: &Destination) -> Result<()> {
     destination.write(|file| csv::write(results, file))
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use super::collection::Collection;
-use super::destination::Destination;
 use super::document::Document;
 use super::{html, markdown, page};
+use crate::destination::Destination;
 
 /// The files of a report, which are known to be writable.
 pub struct Pages(Vec<Page>);

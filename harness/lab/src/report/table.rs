@@ -1,10 +1,11 @@
 //! All programs of a run in a table.
 
+use bpfsig_signing::key::Algorithm;
+
 use super::document::{Column, Table, Text};
-use super::quantity::number;
-use super::run::{Cost, Run};
-use crate::bench::Summary;
-use crate::engine::Unit;
+use crate::analysis::{Run, number};
+use crate::results::{Load, Summary, Unit};
+use crate::scenario::Scenario;
 
 const COLUMNS: [Column; 15] = [
     Column::text("program"),
@@ -24,51 +25,59 @@ const COLUMNS: [Column; 15] = [
     Column::number("required"),
 ];
 
-/// One row per program and algorithm, with the median of each mode.
+/// One row per program and algorithm, with the median of each scenario.
 pub(super) fn table(run: &Run) -> Table {
-    let programs = run.cost.chunk_by(|a, b| a.program == b.program);
-    let rows = programs.flat_map(|program| rows(program, run.environment.unit));
+    let programs = run.loads().chunk_by(|a, b| a.key.program == b.key.program);
+    let rows = programs.flat_map(|program| rows(program, run.unit()));
     Table { columns: COLUMNS.into(), rows: rows.map(|row| row.map(Text::from).into()).collect() }
 }
 
 /// The rows of one program.
-fn rows(costs: &[Cost], unit: Unit) -> Vec<[String; 15]> {
-    let Some(first) = costs.first() else { return Vec::new() };
-    let without = |mode| costs.iter().find(|cost| cost.mode == mode);
-    let unsigned = without("unsigned");
-    const OURS: [&str; 6] = ["signed", "repeated", "attested", "forged", "unknown-signer", "altered"];
-    let is_ours = |cost: &&Cost| OURS.contains(&&*cost.mode);
-    let mut algorithms: Vec<_> = costs.iter().filter(is_ours).map(|cost| cost.algorithm.as_deref()).collect();
+fn rows(loads: &[Load], unit: Unit) -> Vec<[String; 15]> {
+    let Some(first) = loads.first() else { return Vec::new() };
+    let without = |scenario: Scenario| loads.iter().find(|load| load.key.scenario == scenario);
+    let unsigned = without(Scenario::Unsigned);
+    const OURS: [Scenario; 6] = [
+        Scenario::Signed,
+        Scenario::Repeated,
+        Scenario::Attested,
+        Scenario::Forged,
+        Scenario::UnknownSigner,
+        Scenario::Altered,
+    ];
+    let is_ours = |load: &&Load| OURS.iter().any(|scenario| load.key.scenario == *scenario);
+    let mut algorithms: Vec<_> = loads.iter().filter(is_ours).map(|load| load.key.algorithm).collect();
     algorithms.dedup();
     if algorithms.is_empty() {
         algorithms.push(None);
     }
-    let row = |algorithm: Option<&str>| {
-        let mode =
-            |mode| costs.iter().find(|cost| cost.mode == mode && cost.algorithm.as_deref() == algorithm);
+    let row = |algorithm: Option<Algorithm>| {
+        let of = |scenario: Scenario| {
+            loads.iter().find(|load| load.key.scenario == scenario && load.key.algorithm == algorithm)
+        };
         let show = |median: Option<f64>| median.map_or("-".to_owned(), |median| unit.short(median));
         let median = |figure: &Option<Summary>| figure.as_ref().map(|figure| figure.median);
-        let total = |cost: Option<&Cost>| show(cost.and_then(|cost| median(&cost.total)));
-        let signed = mode("signed");
+        let prog_load = |load: Option<&Load>| show(load.and_then(Load::prog_load_cost));
+        let signed = of(Scenario::Signed);
         let accepted = signed.or(unsigned);
         [
-            first.program.clone(),
+            first.key.program.clone(),
             first.insns.to_string(),
             accepted
-                .and_then(|cost| cost.verifier_stats)
+                .and_then(|load| load.verifier_stats)
                 .map_or("-".to_owned(), |stats| stats.total_insns.to_string()),
-            algorithm.unwrap_or("-").to_owned(),
-            total(without("baseline")),
-            total(unsigned),
-            total(signed),
-            total(mode("repeated")),
-            total(mode("attested")),
-            show(signed.and_then(|cost| Some(cost.signature.as_ref()?.total.median))),
-            show(accepted.and_then(|cost| median(&cost.verifier))),
-            total(mode("forged")),
-            total(mode("unknown-signer")),
-            total(mode("altered")),
-            total(without("required-unsigned")),
+            algorithm.map_or("-".to_owned(), |algorithm| algorithm.to_string()),
+            prog_load(without(Scenario::Baseline)),
+            prog_load(unsigned),
+            prog_load(signed),
+            prog_load(of(Scenario::Repeated)),
+            prog_load(of(Scenario::Attested)),
+            show(signed.and_then(|load| Some(load.check.as_ref()?.total.median))),
+            show(accepted.and_then(|load| median(&load.verifier))),
+            prog_load(of(Scenario::Forged)),
+            prog_load(of(Scenario::UnknownSigner)),
+            prog_load(of(Scenario::Altered)),
+            prog_load(without(Scenario::RequiredUnsigned)),
         ]
     };
     algorithms.into_iter().map(row).collect()
@@ -76,20 +85,20 @@ fn rows(costs: &[Cost], unit: Unit) -> Vec<[String; 15]> {
 
 /// How the figures came about.
 pub(super) fn caption(run: &Run) -> String {
-    let totals: Vec<&Summary> = run.cost.iter().filter_map(|cost| cost.total.as_ref()).collect();
-    let most = totals.iter().map(|total| total.samples.len()).max().unwrap_or_default();
-    let fewer = totals.iter().filter(|total| total.samples.len() < most).count();
-    let least = totals.iter().map(|total| total.samples.len()).min().unwrap_or_default();
-    let worst = totals.iter().map(|total| total.relative_mad()).fold(0.0, f64::max);
+    let summaries: Vec<&Summary> = run.loads().iter().filter_map(|load| load.prog_load.as_ref()).collect();
+    let most = summaries.iter().map(|summary| summary.samples.len()).max().unwrap_or_default();
+    let fewer = summaries.iter().filter(|summary| summary.samples.len() < most).count();
+    let least = summaries.iter().map(|summary| summary.samples.len()).min().unwrap_or_default();
+    let worst = summaries.iter().map(|summary| summary.relative_mad()).fold(0.0, f64::max);
     let mut text = format!(
         "Medians of {most} samples, in {} of a whole `BPF_PROG_LOAD`; `check` and `verifier` are parts of `signed`. \
          `baseline`: unsigned, without the patches; `required`: unsigned, where signatures are required.",
-        run.environment.unit.plural()
+        run.unit().plural()
     );
     if fewer > 0 {
         text += &format!(
             " The {fewer} costliest of {} figures have fewer samples, at least {least}.",
-            totals.len()
+            summaries.len()
         );
     }
     text + &format!(" Largest median absolute deviation: {} %.", percent(worst))

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use super::super::collection::Named;
 use super::super::document::{Block, Column, Table, Text};
-use super::super::mode;
-use super::super::run::Run;
 use super::claims::{APPROACHES, Answer, CLAIMS};
 use super::of;
+use crate::analysis::{self, Run};
 
 /// Where tests of the kernel are, from a directory of the checkout, such as `results` or `kernel-patch`.
 const TESTS: &str = "../harness/lab/tests/vm";
@@ -36,22 +35,22 @@ fn carried(run: &Run) -> Table {
         Column::text("because"),
         Column::text("programs"),
     ]);
-    for mode in mode::measured(run) {
+    for scenario in analysis::measured(run) {
         let carried: HashSet<&str> = run
-            .cost
+            .loads()
             .iter()
-            .filter(|cost| cost.mode == mode.name && cost.errno == 0)
-            .map(|cost| &*cost.program)
+            .filter(|load| load.key.scenario == scenario && load.is_accepted())
+            .map(|load| &*load.key.program)
             .collect();
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-        for row in run.unsupported.iter().filter(|row| row.mode == mode.name) {
+        for row in run.results.figures.unsupported.iter().filter(|row| row.scenario == scenario) {
             match reasons.iter_mut().find(|(reason, _)| *reason == row.reason) {
                 Some((_, programs)) => programs.push(&row.program),
                 None => reasons.push((&row.reason, vec![&row.program])),
             }
         }
         let way = |is_first: bool| match is_first {
-            true => [format!("`{}`", mode.name), carried.len().to_string()],
+            true => [format!("`{}`", scenario.as_str()), carried.len().to_string()],
             false => [String::new(), String::new()],
         };
         if reasons.is_empty() {
@@ -87,20 +86,21 @@ fn answer(answer: &Answer) -> Text {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::report::run::fixture::{self, cost};
+    use crate::analysis::fixture::{self, load};
+    use crate::results::Unsupported;
+    use crate::scenario::Scenario;
 
     #[test]
     fn reasons_are_given_once() {
-        let costs = vec![cost("one", "unsigned", 5), cost("one", "mainline", 9)];
-        let mut run = fixture::run("tcg", costs);
-        let row =
-            |program: &str, reason: &str| json!({ "program": program, "mode": "mainline", "reason": reason });
-        run["unsupported"] =
-            json!([row("two", "shared map"), row("three", "struct_ops"), row("four", "shared map")]);
-        let run = Run::parse(run.to_string().as_bytes()).unwrap();
+        let mut run = fixture::run("tcg", vec![load("one", "unsigned", 5), load("one", "mainline", 9)]);
+        let row = |program: &str, reason: &str| Unsupported {
+            program: program.to_owned(),
+            scenario: Scenario::Mainline.into(),
+            reason: reason.to_owned(),
+        };
+        run.results.figures.unsupported =
+            vec![row("two", "shared map"), row("three", "struct_ops"), row("four", "shared map")];
         let rows: Vec<Vec<String>> =
             carried(&run).rows.iter().map(|row| row.iter().map(Text::words).collect()).collect();
         let expected = [

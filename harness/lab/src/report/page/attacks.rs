@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 
+use super::super::attack_table;
 use super::super::collection::Named;
 use super::super::document::{Block, Column, Figure, Figures, Table, Text};
 use super::super::plot::{Colour, Dots, dots};
 use super::of;
-use crate::dos::{self, Policy, Results};
+use crate::analysis::{self, percent};
+use crate::results::{Attacks, Policy, Results};
 
 /// In the order in which the dots of an attack stand below each other.
 const POLICIES: [(Policy, Colour, &str); 4] = [
@@ -16,16 +18,18 @@ const POLICIES: [(Policy, Colour, &str); 4] = [
     (Policy::Limited, Colour::Green, "required+limit: and what failures cost is limited"),
 ];
 
-pub(super) fn blocks(attacks: &[Named<Results>]) -> Result<Vec<Block>> {
+pub(super) fn blocks(attacks: &[Named<Results<Attacks>>]) -> Result<Vec<Block>> {
     if attacks.is_empty() {
         return Ok(Vec::new());
     }
     let mut blocks = vec![Block::Heading("Denial of service".to_owned())];
     let sentences = attacks.iter().flat_map(|named| {
-        dos::sentences(&named.result).into_iter().map(|sentence| Text::from(of(attacks, named, &sentence)))
+        analysis::sentences(&named.result)
+            .into_iter()
+            .map(|sentence| Text::from(of(attacks, named, &sentence)))
     });
     blocks.push(Block::List(sentences.collect()));
-    let plot = |named: &Named<Results>| -> Result<Figure> {
+    let plot = |named: &Named<Results<Attacks>>| -> Result<Figure> {
         Ok(Figure {
             title: of(attacks, named, "What victims have left of their CPU time"),
             svg: plot(&named.result)?,
@@ -48,39 +52,39 @@ pub(super) fn blocks(attacks: &[Named<Results>]) -> Result<Vec<Block>> {
         blocks.push(Block::Details {
             summary: of(attacks, named, "All figures of the attacks"),
             blocks: vec![
-                Block::Paragraph(dos::caption(&named.result).into()),
-                Block::Table(dos::table(&named.result)),
+                Block::Paragraph(attack_table::caption(&named.result).into()),
+                Block::Table(attack_table::table(&named.result)),
             ],
         });
     }
     Ok(blocks)
 }
 
-fn plot(results: &Results) -> Result<String> {
+fn plot(results: &Results<Attacks>) -> Result<String> {
     let row = |attack: &str| Dots {
         label: attack.to_owned(),
         parts: POLICIES
             .iter()
             .map(|(policy, colour, _)| {
-                (*colour, results.cell(attack, *policy).map(|cell| cell.victim_share_relative))
+                (*colour, results.figures.get(attack, *policy).map(|result| result.victim_share_relative))
             })
             .collect(),
     };
-    let rows: Vec<Dots> = results.attacks().into_iter().map(row).collect();
+    let rows: Vec<Dots> = results.figures.names().into_iter().map(row).collect();
     dots("of what they have without an attacker", &rows)
 }
 
 /// An attack a row, a policy a column.
-fn short(results: &Results) -> Table {
+fn short(results: &Results<Attacks>) -> Table {
     let policies = POLICIES.iter().map(|(policy, ..)| Column::number(policy.name()));
     let mut table =
         Table { columns: [Column::text("attack")].into_iter().chain(policies).collect(), rows: Vec::new() };
-    for attack in results.attacks() {
-        let cell = |policy| match results.cell(attack, policy) {
+    for attack in results.figures.names() {
+        let cell = |policy| match results.figures.get(attack, policy) {
             None => "-".to_owned(),
-            Some(cell) => {
-                let share = dos::percent(cell.victim_share_relative);
-                let cost = cell.cost.map(|cost| results.environment.unit.short(cost.per_attempt));
+            Some(result) => {
+                let share = percent(result.victim_share_relative);
+                let cost = result.cost.map(|cost| results.environment.unit.short(cost.per_attempt));
                 cost.map_or(share.clone(), |cost| format!("{cost}, {share}"))
             }
         };

@@ -4,11 +4,11 @@ use anyhow::Result;
 
 use super::super::collection::Named;
 use super::super::document::{Block, Column, Figure, Figures, Table};
-use super::super::finding::{BreakEven, Finding};
 use super::super::plot::{Axes, Colour, Curve, curves};
-use super::super::quantity::number;
-use super::super::run::{Cost, Run};
 use super::of;
+use crate::analysis::{BreakEven, Finding, Run, number};
+use crate::results::Load;
+use crate::scenario::Scenario;
 
 const ALGORITHMS: [Colour; 5] =
     [Colour::Green, Colour::Sky, Colour::Blue, Colour::Orange, Colour::Vermillion];
@@ -19,7 +19,7 @@ struct View {
     axis: &'static str,
     /// The programs that differ in nothing else begin with this.
     ladder: &'static str,
-    x: fn(&Cost) -> Option<u64>,
+    x: fn(&Load) -> Option<u64>,
     break_even: fn(&Finding) -> BreakEven,
 }
 
@@ -28,14 +28,14 @@ const VIEWS: [View; 2] = [
         title: "by size",
         axis: "size of the program, instructions",
         ladder: "straight-",
-        x: |cost| Some(cost.insns),
+        x: |load| Some(load.insns.into()),
         break_even: |finding| finding.break_even_insns,
     },
     View {
         title: "by the verifier's effort",
         axis: "instructions that the verifier processes",
         ladder: "loop-",
-        x: |cost| Some(cost.verifier_stats?.total_insns),
+        x: |load| Some(load.verifier_stats?.total_insns),
         break_even: |finding| finding.break_even_processed,
     },
 ];
@@ -49,7 +49,7 @@ pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
                 figures.push(Figure { title: of(runs, run, &format!("Cost {}", view.title)), svg });
             }
         }
-        for algorithm in run.result.finding.iter().map(|finding| finding.algorithm) {
+        for algorithm in run.result.findings.iter().map(|finding| finding.algorithm) {
             if !algorithms.contains(&algorithm) {
                 algorithms.push(algorithm);
             }
@@ -78,17 +78,17 @@ pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
 
 /// None if too little was measured for a line.
 fn plot(run: &Run, view: &View) -> Result<Option<String>> {
-    let x = |cost: &Cost| (view.x)(cost).map(|x| x as f64);
-    let mut ladder: Vec<(f64, &Cost)> = run
-        .in_mode("signed")
-        .filter(|cost| cost.program.starts_with(view.ladder))
-        .filter_map(|cost| Some((x(cost)?, cost)))
+    let x = |load: &Load| (view.x)(load).map(|x| x as f64);
+    let signed = || run.results.figures.of_programs(Scenario::Signed.into());
+    let mut ladder: Vec<(f64, &Load)> = signed()
+        .filter(|load| load.key.program.starts_with(view.ladder))
+        .filter_map(|load| Some((x(load)?, load)))
         .collect();
     ladder.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let verification = |cost: &Cost| cost.verifier.as_ref().map(|verifier| verifier.median);
-    let manifest = |cost: &Cost| cost.signature.as_ref().map(|signature| signature.manifest.median);
-    let points = |height: &dyn Fn(&Cost) -> Option<f64>| -> Vec<(f64, f64)> {
-        ladder.iter().filter_map(|(x, cost)| Some((*x, height(cost)?))).collect()
+    let verification = |load: &Load| load.verifier.as_ref().map(|verifier| verifier.median);
+    let manifest = |load: &Load| load.check.as_ref().map(|check| check.manifest.median);
+    let points = |height: &dyn Fn(&Load) -> Option<f64>| -> Vec<(f64, f64)> {
+        ladder.iter().filter_map(|(x, load)| Some((*x, height(load)?))).collect()
     };
     let verifications = points(&verification);
     if verifications.len() < 2 {
@@ -96,17 +96,17 @@ fn plot(run: &Run, view: &View) -> Result<Option<String>> {
     }
     let check = |(finding, colour): (&Finding, Colour)| Curve {
         colour,
-        points: points(&|cost| Some(finding.message + finding.public_key + manifest(cost)?)),
+        points: points(&|load| Some(finding.message + finding.public_key + manifest(load)?)),
         mark: match (view.break_even)(finding) {
             BreakEven::From(x) => Some(x),
             _ => None,
         },
     };
     let lines = [Curve { colour: Colour::Ink, points: verifications, mark: None }];
-    let lines: Vec<Curve> = lines.into_iter().chain(run.finding.iter().zip(ALGORITHMS).map(check)).collect();
-    let real = run.in_mode("signed").filter(|cost| cost.is_real());
-    let cloud: Vec<(f64, f64)> = real.filter_map(|cost| Some((x(cost)?, verification(cost)?))).collect();
-    let unit = run.environment.unit;
+    let lines: Vec<Curve> = lines.into_iter().chain(run.findings.iter().zip(ALGORITHMS).map(check)).collect();
+    let real = signed().filter(|load| load.is_real());
+    let cloud: Vec<(f64, f64)> = real.filter_map(|load| Some((x(load)?, verification(load)?))).collect();
+    let unit = run.unit();
     let axes = Axes { x: view.axis, y: unit.plural(), show: &|value| unit.short(value) };
     curves(&axes, &lines, &cloud).map(Some)
 }
@@ -125,9 +125,9 @@ fn table(runs: &[Named<Run>]) -> Table {
         Column::number("real programs"),
     ]);
     for run in runs {
-        let unit = run.result.environment.unit;
+        let unit = run.result.unit();
         let show = |cost: Option<f64>| cost.map_or("-".to_owned(), |cost| unit.short(cost));
-        for finding in &run.result.finding {
+        for finding in &run.result.findings {
             table.push([
                 of(runs, run, &finding.algorithm.to_string()),
                 unit.short(finding.message),
@@ -156,27 +156,18 @@ fn from(break_even: BreakEven) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::run::fixture::{self, cost, figure, signature};
+    use crate::analysis::fixture;
 
     #[test]
     fn a_line_takes_two_points() {
-        let program = |name: &str, insns: u64, verifier: u64| {
-            let mut cost = cost(name, "signed", 1000);
-            cost["insns"] = insns.into();
-            cost["source"] = if name.starts_with("straight-") { "generated" } else { "progs/x.bpf.c" }.into();
-            cost["verifier"] = figure(verifier);
-            cost["signature"] = signature([10, 100, insns]);
-            cost
+        let program = |name: &str, insns: u32, verifier: u64| {
+            let mut load = fixture::load(name, "signed", 1000);
+            load.insns = insns;
+            load.verifier = Some(fixture::summary(verifier));
+            load.check = Some(fixture::check([10, 100, insns.into()]));
+            load
         };
-        let svg = |costs| {
-            let mut run = fixture::run("tcg", costs);
-            run["finding"] = serde_json::json!([{
-                "algorithm": "rsa-2048", "message": 10.0, "public_key": 100.0, "manifest_per_insn": 1.0, "forged": null,
-                "unknown_signer": null, "break_even_insns": { "from": 50.0 }, "break_even_processed": "unknown",
-                "real_programs": 1, "real_programs_cheaper": 0,
-            }]);
-            plot(&Run::parse(run.to_string().as_bytes()).unwrap(), &VIEWS[0]).unwrap()
-        };
+        let svg = |loads| plot(&fixture::run("tcg", loads), &VIEWS[0]).unwrap();
         let real = program("xdp_acl", 20, 70);
         assert_eq!(svg(vec![program("straight-2", 2, 4), real.clone()]), None);
         let svg = svg(vec![program("straight-200", 200, 900), real, program("straight-2", 2, 4)]).unwrap();

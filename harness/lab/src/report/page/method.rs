@@ -7,8 +7,7 @@ use super::super::collection::Collection;
 use super::super::document::{Block, Column, Table, Text};
 use super::cargo;
 use super::warnings::warnings;
-use crate::bench::{Environment, KernelIdentity};
-use crate::engine::Unit;
+use crate::results::{Environment, KernelIdentity, Unit};
 
 pub(super) fn blocks(results: &Collection) -> Vec<Block> {
     let mut blocks = vec![Block::Heading("How it was measured".to_owned())];
@@ -25,7 +24,7 @@ pub(super) fn blocks(results: &Collection) -> Vec<Block> {
     }
     blocks.push(Block::Table(table(&environments)));
     let mut commands: Vec<String> = Vec::new();
-    for command in environments.iter().filter_map(|(_, environment)| environment.command.as_deref()) {
+    for command in environments.iter().map(|(_, environment)| &*environment.command) {
         if !commands.contains(&cargo(command)) {
             commands.push(cargo(command));
         }
@@ -61,12 +60,10 @@ fn table(environments: &[(&Path, &Environment)]) -> Table {
             environments.iter().map(|(_, environment)| of(environment).unwrap_or_else(|| "-".to_owned()));
         table.push([what.to_owned()].into_iter().chain(cells));
     };
-    row("command", &|environment| environment.command.clone());
+    row("command", &|environment| Some(environment.command.clone()));
     row("date", &|environment| Some(environment.date.clone()));
     row("took", &|environment| {
-        environment
-            .seconds
-            .map(|seconds| humantime::format_duration(Duration::from_secs(seconds)).to_string())
+        Some(humantime::format_duration(Duration::from_secs(environment.seconds)).to_string())
     });
     row("commit", &|environment| environment.commit.clone());
     row("engine", &|environment| Some(environment.engine.clone()));

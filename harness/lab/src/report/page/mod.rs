@@ -20,6 +20,11 @@ use super::document::{Block, Document, Text};
 /// A figure can't be plotted.
 pub(super) fn document(results: &Collection, command: &str) -> Result<Document> {
     let mut blocks = vec![Block::Paragraph(made_by(command))];
+    let partial = results.partial();
+    if !partial.is_empty() {
+        blocks.push(Block::Heading("These results are not whole".to_owned()));
+        blocks.push(Block::List(partial.into_iter().map(Text::from).collect()));
+    }
     blocks.extend(summary::blocks(results));
     blocks.extend(break_even::blocks(&results.runs)?);
     blocks.extend(parts::blocks(&results.runs)?);

@@ -4,14 +4,13 @@ use anyhow::Result;
 
 use super::super::collection::Named;
 use super::super::document::{Block, Column, Figure, Figures, Table, Text};
-use super::super::mode::{self, Mode};
-use super::super::peers::{added, ratio};
 use super::super::plot::{Bar, Colour, Group, bars};
-use super::super::run::{Cost, Run};
 use super::super::{side_by_side, table};
 use super::of;
 use super::summary::times;
-use crate::bench::median;
+use crate::analysis::{self, Run, added, ratio};
+use crate::results::{Load, answer, median};
+use crate::scenario::ScenarioName;
 
 /// What a load is made of, from the left.
 const PARTS: [(Colour, &str); 7] = [
@@ -44,20 +43,19 @@ pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
 
 fn of_run(runs: &[Named<Run>], named: &Named<Run>) -> Result<Vec<Block>> {
     let run = &named.result;
-    let modes = mode::measured(run);
-    let whole = if run.has_loaded() { "all system calls" } else { "`BPF_PROG_LOAD`" };
+    let scenarios = analysis::measured(run);
     let caption = format!(
-        "Whole loads, one way and another, in {}: {whole}. Medians of all programs; each is compared with itself (how \
+        "Whole loads, one way and another, in {}: all system calls. Medians of all programs; each is compared with itself (how \
          many times what it takes, and how much more). Of the algorithms that a program was signed with, the first.",
-        run.environment.unit.plural()
+        run.unit().plural()
     );
     let mut blocks = vec![
         Block::Paragraph(of(runs, named, &caption).into()),
-        Block::Table(ways(run, &modes)),
+        Block::Table(ways(run, &scenarios)),
         Block::Table(refusals(run)),
     ];
-    blocks.extend(pictures(runs, named, &modes)?);
-    let words = run.overhead.in_words(run.environment.unit);
+    blocks.extend(pictures(runs, named, &scenarios)?);
+    let words = run.overhead.in_words(run.unit());
     blocks.push(Block::Details {
         summary: of(runs, named, "All programs and objects in figures"),
         blocks: vec![
@@ -70,15 +68,15 @@ fn of_run(runs: &[Named<Run>], named: &Named<Run>) -> Result<Vec<Block>> {
 }
 
 /// Real programs: some, and folded away all.
-fn pictures(runs: &[Named<Run>], named: &Named<Run>, modes: &[Mode<'_>]) -> Result<Vec<Block>> {
+fn pictures(runs: &[Named<Run>], named: &Named<Run>, scenarios: &[ScenarioName]) -> Result<Vec<Block>> {
     let run = &named.result;
-    let unit = run.environment.unit;
-    let mut programs = real_programs(run, modes);
+    let unit = run.unit();
+    let mut programs = real_programs(run, scenarios);
     programs.sort_by(|a, b| a.0.total_cmp(&b.0));
     if programs.is_empty() {
         return Ok(Vec::new());
     }
-    let group = |(_, program): &(f64, &str)| group(run, modes, program);
+    let group = |(_, program): &(f64, &str)| group(run, scenarios, program);
     let figure = |title: String, groups: &[Group]| -> Result<Figure> {
         Ok(Figure { title, svg: bars(groups, &|value| unit.short(value))? })
     };
@@ -123,8 +121,8 @@ fn legend(groups: &[Group]) -> Vec<(Colour, String)> {
 }
 
 /// Each way to load programs, next to the way without.
-fn ways(run: &Run, modes: &[Mode<'_>]) -> Table {
-    let unit = run.environment.unit;
+fn ways(run: &Run, scenarios: &[ScenarioName]) -> Table {
+    let unit = run.unit();
     let mut table = Table::new(&[
         Column::text("way"),
         Column::text("what it is"),
@@ -137,23 +135,23 @@ fn ways(run: &Run, modes: &[Mode<'_>]) -> Table {
         Column::number("bytes to send"),
     ]);
     let none = || "-".to_owned();
-    for mode in modes {
-        let costs: Vec<&Cost> = run.in_mode(mode.name).filter(|cost| cost.errno == 0).collect();
+    for scenario in scenarios {
+        let loads: Vec<&Load> =
+            run.results.figures.of_programs(scenario.clone()).filter(|load| load.is_accepted()).collect();
         let middle =
             |figures: Vec<f64>, show: &dyn Fn(f64) -> String| median(figures).map_or_else(none, show);
-        let compared = mode.without.and_then(|without| ratio(run, mode.name, without));
+        let other = scenario.listed().and_then(|scenario| scenario.row().compared_with);
+        let compared = other.and_then(|other| ratio(run, scenario, other));
         table.push([
-            format!("`{}`", mode.name),
-            mode.what.to_owned(),
-            costs.len().to_string(),
-            middle(costs.iter().filter_map(|cost| run.load(cost)).collect(), &|cost| unit.short(cost)),
-            mode.without.filter(|_| compared.is_some()).map_or_else(none, |without| format!("`{without}`")),
+            format!("`{}`", scenario.as_str()),
+            scenario.words().to_owned(),
+            loads.len().to_string(),
+            middle(loads.iter().filter_map(|load| load.cost()).collect(), &|cost| unit.short(cost)),
+            other.filter(|_| compared.is_some()).map_or_else(none, |other| format!("`{}`", other.name())),
             compared.map_or_else(none, |compared| times(compared.median)),
             compared.map_or_else(none, |compared| times(compared.most)),
-            added(run, mode).map_or_else(none, |added| unit.short(added.median)),
-            middle(costs.iter().filter_map(|cost| Some(cost.travels? as f64)).collect(), &|bytes| {
-                format!("{bytes:.0}")
-            }),
+            added(run, scenario).map_or_else(none, |added| unit.short(added.median)),
+            middle(loads.iter().map(|load| load.sent_bytes as f64).collect(), &|bytes| format!("{bytes:.0}")),
         ]);
     }
     table
@@ -161,7 +159,7 @@ fn ways(run: &Run, modes: &[Mode<'_>]) -> Table {
 
 /// What it takes to refuse.
 fn refusals(run: &Run) -> Table {
-    let unit = run.environment.unit;
+    let unit = run.unit();
     let mut table = Table::new(&[
         Column::text("refused"),
         Column::text("with"),
@@ -169,21 +167,21 @@ fn refusals(run: &Run) -> Table {
         Column::number("median"),
         Column::number("most"),
     ]);
-    let mut modes: Vec<(&str, i32)> = Vec::new();
-    for cost in run.cost.iter().filter(|cost| cost.errno != 0) {
-        if !modes.iter().any(|(mode, _)| *mode == cost.mode) {
-            modes.push((&cost.mode, cost.errno));
+    let mut scenarios: Vec<(&ScenarioName, i32)> = Vec::new();
+    for load in run.loads().iter().filter(|load| !load.is_accepted()) {
+        if !scenarios.iter().any(|(scenario, _)| **scenario == load.key.scenario) {
+            scenarios.push((&load.key.scenario, load.errno));
         }
     }
-    for (mode, errno) in modes {
-        let figures: Vec<f64> =
-            run.in_mode(mode).filter(|cost| cost.errno != 0).filter_map(|cost| run.load(cost)).collect();
+    for (scenario, errno) in scenarios {
+        let refused = run.results.figures.of_programs(scenario.clone()).filter(|load| !load.is_accepted());
+        let figures: Vec<f64> = refused.filter_map(Load::cost).collect();
         let most = figures.iter().copied().fold(0.0, f64::max);
         let programs = figures.len();
         let Some(median) = median(figures) else { continue };
         table.push([
-            format!("`{mode}`"),
-            format!("`{}`", crate::dos::verdict(errno)),
+            format!("`{}`", scenario.as_str()),
+            format!("`{}`", answer(errno)),
             programs.to_string(),
             unit.short(median),
             unit.short(most),
@@ -192,15 +190,15 @@ fn refusals(run: &Run) -> Table {
     table
 }
 
-/// Programs that somebody wrote, with what they cost in the first mode in which they were loaded.
-fn real_programs<'a>(run: &'a Run, modes: &[Mode<'_>]) -> Vec<(f64, &'a str)> {
+/// Programs that somebody wrote, with what they cost in the first scenario in which they were loaded.
+fn real_programs<'a>(run: &'a Run, scenarios: &[ScenarioName]) -> Vec<(f64, &'a str)> {
     let mut programs: Vec<(f64, &str)> = Vec::new();
-    for mode in modes {
-        for cost in run.in_mode(mode.name).filter(|cost| cost.is_real() && cost.errno == 0) {
-            if let Some(load) =
-                run.load(cost).filter(|_| !programs.iter().any(|(_, program)| *program == cost.program))
-            {
-                programs.push((load, &cost.program));
+    for scenario in scenarios {
+        let loads = run.results.figures.of_programs(scenario.clone());
+        for load in loads.filter(|load| load.is_real() && load.is_accepted()) {
+            let program = &*load.key.program;
+            if let Some(cost) = load.cost().filter(|_| !programs.iter().any(|(_, other)| *other == program)) {
+                programs.push((cost, program));
             }
         }
     }
@@ -215,56 +213,54 @@ fn examples<T: Copy>(programs: &[T]) -> Vec<T> {
     indexes.into_iter().filter_map(|index| programs.get(index).copied()).collect()
 }
 
-/// A program in each mode.
-fn group(run: &Run, modes: &[Mode<'_>], program: &str) -> Group {
-    let bar = |mode: &Mode<'_>| {
-        let cost = run.in_mode(mode.name).find(|cost| cost.program == program && cost.errno == 0)?;
-        let load = run.load(cost)?;
-        let parts = PARTS.iter().zip(parts(cost, load)).map(|((colour, _), part)| (*colour, part));
+/// A program in each scenario.
+fn group(run: &Run, scenarios: &[ScenarioName], program: &str) -> Group {
+    let bar = |scenario: &ScenarioName| {
+        let mut loads = run.results.figures.of_programs(scenario.clone());
+        let load = loads.find(|load| load.key.program == program && load.is_accepted())?;
+        let cost = load.cost()?;
+        let parts = PARTS.iter().zip(parts(load, cost)).map(|((colour, _), part)| (*colour, part));
         Some(Bar {
-            label: mode.name.to_owned(),
+            label: scenario.as_str().to_owned(),
             parts: parts.collect(),
-            value: run.environment.unit.short(load),
+            value: run.unit().short(cost),
         })
     };
-    Group { title: program.to_owned(), bars: modes.iter().filter_map(bar).collect() }
+    Group { title: program.to_owned(), bars: scenarios.iter().filter_map(bar).collect() }
 }
 
 /// What of a load each of [`PARTS`] takes. Medians of parts may come to a little more than the median of the whole.
-fn parts(cost: &Cost, load: f64) -> [f64; PARTS.len()] {
-    let [message, public_key, manifest] = cost.signature.as_ref().map_or([0.0; 3], |signature| {
-        [&signature.message, &signature.public_key, &signature.manifest].map(|part| part.median)
+fn parts(load: &Load, cost: f64) -> [f64; PARTS.len()] {
+    let [message, public_key, manifest] = load.check.as_ref().map_or([0.0; 3], |check| {
+        [&check.message, &check.public_key, &check.manifest].map(|part| part.median)
     });
-    let verifier = cost.verifier.as_ref().map_or(0.0, |verifier| verifier.median);
-    let total = cost.total.as_ref().map_or(load, |total| total.median);
-    let rest = (total - message - public_key - manifest - verifier).max(0.0);
-    let is_told_apart = cost.verifier.is_some() && (cost.algorithm.is_none() || cost.signature.is_some());
+    let verifier = load.verifier.as_ref().map_or(0.0, |verifier| verifier.median);
+    let prog_load = load.prog_load_cost().unwrap_or(cost);
+    let rest = (prog_load - message - public_key - manifest - verifier).max(0.0);
+    let is_told_apart = load.verifier.is_some() && (load.key.algorithm.is_none() || load.check.is_some());
     let (rest, mixed) = if is_told_apart { (rest, 0.0) } else { (0.0, rest) };
-    [message, public_key, manifest, verifier, rest, mixed, (load - total).max(0.0)]
+    [message, public_key, manifest, verifier, rest, mixed, (cost - prog_load).max(0.0)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::run::fixture::{self, cost, figure};
+    use crate::analysis::fixture::{self, check, load, summary};
 
     #[test]
     fn parts_come_to_the_whole() {
-        let parts = |cost| {
-            let run = Run::parse(fixture::run("tcg", vec![cost]).to_string().as_bytes()).unwrap();
-            parts(&run.cost[0], run.load(&run.cost[0]).unwrap())
-        };
-        let mut signed = cost("one", "signed", 100);
-        signed["verifier"] = figure(40);
-        signed["loaded"] = figure(130);
+        let parts = |load: &Load| parts(load, load.cost().unwrap());
+        let mut signed = load("one", "signed", 100);
+        signed.verifier = Some(summary(40));
+        signed.all_syscalls = Some(summary(130));
         // It has a signature, but nothing is known of its check.
-        assert_eq!(parts(signed.clone()), [0.0, 0.0, 0.0, 40.0, 0.0, 60.0, 30.0]);
-        signed["signature"] = fixture::signature([10, 20, 5]);
-        assert_eq!(parts(signed), [10.0, 20.0, 5.0, 40.0, 25.0, 0.0, 30.0]);
-        // Without a figure of all system calls, and with parts that come to more.
-        let mut unsigned = cost("one", "unsigned", 100);
-        unsigned["verifier"] = figure(101);
-        assert_eq!(parts(unsigned), [0.0, 0.0, 0.0, 101.0, 0.0, 0.0, 0.0]);
+        assert_eq!(parts(&signed), [0.0, 0.0, 0.0, 40.0, 0.0, 60.0, 30.0]);
+        signed.check = Some(check([10, 20, 5]));
+        assert_eq!(parts(&signed), [10.0, 20.0, 5.0, 40.0, 25.0, 0.0, 30.0]);
+        // Parts that come to more than the whole.
+        let mut unsigned = load("one", "unsigned", 100);
+        unsigned.verifier = Some(summary(101));
+        assert_eq!(parts(&unsigned), [0.0, 0.0, 0.0, 101.0, 0.0, 0.0, 0.0]);
     }
 
     #[test]
@@ -276,16 +272,16 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_has_no_bar() {
-        let costs = vec![cost("one", "unsigned", 5), cost("one", "signed", 9), cost("two", "unsigned", 6)];
-        let run = Run::parse(fixture::run("tcg", costs).to_string().as_bytes()).unwrap();
-        let modes = mode::measured(&run);
+        let loads = vec![load("one", "unsigned", 5), load("one", "signed", 9), load("two", "unsigned", 6)];
+        let run = fixture::run("tcg", loads);
+        let scenarios = analysis::measured(&run);
         let labels = |program| -> Vec<String> {
-            group(&run, &modes, program).bars.into_iter().map(|bar| bar.label).collect()
+            group(&run, &scenarios, program).bars.into_iter().map(|bar| bar.label).collect()
         };
         assert_eq!(
             (labels("one"), labels("two")),
             (vec!["unsigned".to_owned(), "signed".to_owned()], vec!["unsigned".to_owned()])
         );
-        assert_eq!(real_programs(&run, &modes), [(5.0, "one"), (6.0, "two")]);
+        assert_eq!(real_programs(&run, &scenarios), [(5.0, "one"), (6.0, "two")]);
     }
 }

@@ -2,14 +2,10 @@
 
 use super::super::collection::Collection;
 use super::super::document::{Block, Text};
-use super::super::finding::Finding;
-use super::super::mode::{Mode, measured};
-use super::super::peers::{ratio, trust_ratio};
-use super::super::quantity::number;
-use super::super::run::Run;
 use super::warnings::warnings;
-use crate::dos;
-use crate::engine::Unit;
+use crate::analysis::{self, Finding, Run, number, ratio, trust_ratio};
+use crate::results::Unit;
+use crate::scenario::Scenario;
 
 pub(super) fn blocks(results: &Collection) -> Vec<Block> {
     let of_run = results.runs.first().into_iter().flat_map(|run| of_run(&run.result));
@@ -17,7 +13,7 @@ pub(super) fn blocks(results: &Collection) -> Vec<Block> {
         .attacks
         .first()
         .into_iter()
-        .flat_map(|attacks| dos::sentences(&attacks.result).into_iter().next());
+        .flat_map(|attacks| analysis::sentences(&attacks.result).into_iter().next());
     let sentences: Vec<Text> = of_run.chain(of_attacks).map(Text::from).collect();
     let mut blocks = vec![Block::Heading("The finding".to_owned()), Block::List(sentences)];
     match warnings(results).len() {
@@ -32,13 +28,13 @@ pub(super) fn blocks(results: &Collection) -> Vec<Block> {
 
 /// What one run has found: a sentence on the check, on when it pays, on refusals, and on other ways.
 fn of_run(run: &Run) -> Vec<String> {
-    let unit = run.environment.unit;
-    [check(run, unit), pays(&run.finding), refusals(run, unit), others(run)].into_iter().flatten().collect()
+    let unit = run.unit();
+    [check(run, unit), pays(&run.findings), refusals(run, unit), others(run)].into_iter().flatten().collect()
 }
 
 fn check(run: &Run, unit: Unit) -> Option<String> {
-    let first = run.finding.first()?;
-    let costs = run.finding.iter().map(|finding| {
+    let first = run.findings.first()?;
+    let costs = run.findings.iter().map(|finding| {
         format!("{} with {}", unit.short(finding.message + finding.public_key), finding.algorithm)
     });
     let mut text = format!(
@@ -70,7 +66,7 @@ fn pays(findings: &[Finding]) -> Option<String> {
 }
 
 fn refusals(run: &Run, unit: Unit) -> Option<String> {
-    let first = run.finding.first()?;
+    let first = run.findings.first()?;
     let required = run.overhead.required_unsigned.as_ref();
     let parts = [
         first
@@ -87,23 +83,21 @@ fn refusals(run: &Run, unit: Unit) -> Option<String> {
 
 /// What loads take in terms of other loads of the same program, in the median.
 fn others(run: &Run) -> Option<String> {
-    let modes = measured(run);
-    let find = |name| modes.iter().find(|mode| mode.name == name);
-    let load = |a: &str, b: &str, what: &str, of: &str| {
-        Some(format!("{what} takes {} times what {of}", times(ratio(run, a, b)?.median)))
+    let load = |a: Scenario, b: Scenario, what: &str, of: &str| {
+        Some(format!("{what} takes {} times what {of}", times(ratio(run, &a.into(), b)?.median)))
     };
-    let trust = |a: Option<&Mode<'_>>, b: Option<&Mode<'_>>| {
-        let part = times(trust_ratio(run, a?, b?)?.median);
+    let trust = |a: Scenario, b: Scenario| {
+        let part = times(trust_ratio(run, a, b)?.median);
         Some(format!("trust adds to a repeated one {part} times what it adds to mainline's"))
     };
     let parts = [
-        load("unsigned", "baseline", "unsigned, it", "it takes without the patches"),
-        load("signed", "unsigned", "signed, the first", "an unsigned one takes"),
-        load("repeated", "unsigned", "a repeated one", "an unsigned one takes"),
-        load("attested", "unsigned", "an attested one", "an unsigned one takes"),
-        load("approve-list", "baseline", "one by an approved loader", "any other takes"),
-        load("signed", "mainline", "our first signed one", "mainline's takes"),
-        trust(find("repeated"), find("mainline")),
+        load(Scenario::Unsigned, Scenario::Baseline, "unsigned, it", "it takes without the patches"),
+        load(Scenario::Signed, Scenario::Unsigned, "signed, the first", "an unsigned one takes"),
+        load(Scenario::Repeated, Scenario::Unsigned, "a repeated one", "an unsigned one takes"),
+        load(Scenario::Attested, Scenario::Unsigned, "an attested one", "an unsigned one takes"),
+        load(Scenario::ApproveList, Scenario::Baseline, "one by an approved loader", "any other takes"),
+        load(Scenario::Signed, Scenario::Mainline, "our first signed one", "mainline's takes"),
+        trust(Scenario::Repeated, Scenario::Mainline),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty())
@@ -123,15 +117,15 @@ pub(super) fn times(ratio: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::run::fixture::{self, cost};
+    use crate::analysis::fixture::{self, load};
 
     #[test]
     fn nothing_is_said_of_what_was_not_measured() {
-        let run = |costs| Run::parse(fixture::run("tcg", costs).to_string().as_bytes()).unwrap();
-        assert!(of_run(&run(vec![cost("one", "signed", 150)])).is_empty());
-        let costs =
-            vec![cost("one", "unsigned", 100), cost("one", "signed", 150), cost("one", "mainline", 600)];
-        let [sentence] = &of_run(&run(costs))[..] else { panic!() };
+        let run = |loads| fixture::run("tcg", loads);
+        assert!(of_run(&run(vec![load("one", "signed", 150)])).is_empty());
+        let loads =
+            vec![load("one", "unsigned", 100), load("one", "signed", 150), load("one", "mainline", 600)];
+        let [sentence] = &of_run(&run(loads))[..] else { panic!() };
         assert!(sentence.contains("the first takes 1.50 times what an unsigned one takes"), "{sentence}");
         assert!(sentence.contains("takes 0.250 times what mainline's takes"), "{sentence}");
         assert!(!sentence.contains("repeated") && !sentence.contains("approved"), "{sentence}");

@@ -1,9 +1,8 @@
 //! What a reader has to mind.
 
 use super::super::collection::{Collection, Named};
-use super::super::mode;
-use super::super::run::{Cost, Run};
-use crate::bench::{Environment, KernelIdentity, Summary};
+use crate::analysis::{self, Run};
+use crate::results::{Environment, KernelIdentity, Load, Summary};
 
 /// A figure whose samples deviate by more than this part of their median is noisy.
 const NOISY: f64 = 0.02;
@@ -13,7 +12,7 @@ const FEW: usize = 5;
 
 /// All that applies to these results.
 pub(super) fn warnings(results: &Collection) -> Vec<String> {
-    let of_runs = results.runs.iter().flat_map(|run| [noise(run), samples(run), modes(run)]);
+    let of_runs = results.runs.iter().flat_map(|run| [noise(run), samples(run), scenarios(run)]);
     let mut warnings: Vec<String> = of_runs.flatten().collect();
     let environments: Vec<&Environment> =
         results.environments().map(|(_, environment)| environment).collect();
@@ -21,7 +20,7 @@ pub(super) fn warnings(results: &Collection) -> Vec<String> {
         [sources(&environments), commits(&environments), kernels(&environments)].into_iter().flatten(),
     );
     for (file, environment) in results.environments() {
-        if environment.command.as_ref().is_some_and(|command| command.contains("--quick")) {
+        if environment.command.contains("--quick") {
             warnings.push(format!("{} is of a quick run: less was measured, in less time.", file.display()));
         }
     }
@@ -34,43 +33,43 @@ pub(super) fn warnings(results: &Collection) -> Vec<String> {
     warnings
 }
 
-fn totals(run: &Run) -> impl Iterator<Item = (&Cost, &Summary)> {
-    run.cost.iter().filter_map(|cost| Some((cost, cost.total.as_ref()?)))
+fn summaries(run: &Run) -> impl Iterator<Item = (&Load, &Summary)> {
+    run.loads().iter().filter_map(|load| Some((load, load.prog_load.as_ref()?)))
 }
 
 fn noise(run: &Named<Run>) -> Option<String> {
-    let noisy = || totals(&run.result).filter(|(_, total)| total.relative_mad() > NOISY);
-    let (cost, worst) = noisy().max_by(|(_, a), (_, b)| a.relative_mad().total_cmp(&b.relative_mad()))?;
+    let noisy = || summaries(&run.result).filter(|(_, summary)| summary.relative_mad() > NOISY);
+    let (load, worst) = noisy().max_by(|(_, a), (_, b)| a.relative_mad().total_cmp(&b.relative_mad()))?;
     Some(format!(
         "{}: samples deviate by more than {:.0} % (median) in {} of {} figures, by {:.0} % in the worst ({}, `{}`).",
         run.file.display(),
         100.0 * NOISY,
         noisy().count(),
-        totals(&run.result).count(),
+        summaries(&run.result).count(),
         100.0 * worst.relative_mad(),
-        cost.program,
-        cost.mode,
+        load.key.program,
+        load.key.scenario.as_str(),
     ))
 }
 
 fn samples(run: &Named<Run>) -> Option<String> {
-    let few = || totals(&run.result).filter(|(_, total)| total.samples.len() < FEW);
-    let least = few().map(|(_, total)| total.samples.len()).min()?;
+    let few = || summaries(&run.result).filter(|(_, summary)| summary.samples.len() < FEW);
+    let least = few().map(|(_, summary)| summary.samples.len()).min()?;
     // Only costly loads are sampled that seldom.
-    let cheapest = few().map(|(_, total)| total.median).min_by(f64::total_cmp)?;
-    let unit = run.result.environment.unit;
+    let cheapest = few().map(|(_, summary)| summary.median).min_by(f64::total_cmp)?;
+    let unit = run.result.unit();
     Some(format!(
         "{}: {} of {} figures, of loads that take {} or more, rest on fewer than {FEW} samples, at least {least}.",
         run.file.display(),
         few().count(),
-        totals(&run.result).count(),
+        summaries(&run.result).count(),
         unit.short(cheapest),
     ))
 }
 
-fn modes(run: &Named<Run>) -> Option<String> {
+fn scenarios(run: &Named<Run>) -> Option<String> {
     let missing: Vec<String> =
-        mode::missing(&run.result).into_iter().map(|mode| format!("`{mode}`")).collect();
+        analysis::missing(&run.result).into_iter().map(|scenario| format!("`{}`", scenario.name())).collect();
     (!missing.is_empty())
         .then(|| format!("{}: not measured in this run: {}.", run.file.display(), missing.join(", ")))
 }
@@ -119,22 +118,25 @@ fn kernels(environments: &[&Environment]) -> Option<String> {
 mod tests {
     use std::path::Path;
 
-    use serde_json::{Value, json};
-
     use super::*;
-    use crate::report::run::fixture::{self, cost};
+    use crate::analysis::fixture::{self, load};
+    use crate::results::{AnyResults, Loads, Results};
 
-    fn collection(run: &Value) -> Collection {
-        Collection::of(Path::new("a.json"), run.to_string().as_bytes()).unwrap()
+    fn collection(results: Results<Loads>) -> Collection {
+        Collection::of(Path::new("a.json"), AnyResults::Loads(results))
     }
 
-    fn two(change: impl FnOnce(&mut Value)) -> Collection {
-        let mut first = fixture::run("tcg", vec![cost("one", "signed", 5)]);
-        first["environment"]["kernels"] =
-            json!([{ "version": "6.12.1 #1", "config_sha256": "c", "patches_sha256": "p" }]);
+    fn two(change: impl FnOnce(&mut Environment)) -> Collection {
+        let mut first = fixture::results("tcg", vec![load("one", "signed", 5)]);
+        first.environment.kernels = vec![KernelIdentity {
+            variant: "patched".to_owned(),
+            version: "6.12.1 #1".to_owned(),
+            config_sha256: "c".to_owned(),
+            patches_sha256: Some("p".to_owned()),
+        }];
         let mut second = first.clone();
-        change(&mut second);
-        let (mut both, second) = (collection(&first), collection(&second));
+        change(&mut second.environment);
+        let (mut both, second) = (collection(first), collection(second));
         both.runs.extend(second.runs);
         both
     }
@@ -145,16 +147,15 @@ mod tests {
 
     #[test]
     fn noise_and_few_samples_are_told() {
-        let mut noisy = cost("one", "signed", 100);
-        noisy["total"] = json!({ "median": 100.0, "mad": 10.0, "samples": [90, 100, 110] });
-        let mut calm = cost("two", "signed", 100);
-        calm["total"] = json!({ "median": 100.0, "mad": 1.0, "samples": [99, 100, 100, 100, 101] });
-        let results = collection(&fixture::run("tcg", vec![noisy, calm]));
-        assert!(
-            said(&results, "in 1 of 2 figures, by 10 % in the worst (one, `signed`)"),
-            "{:?}",
-            warnings(&results)
-        );
+        let sampled = |program, samples: &[u64]| {
+            let mut load = load(program, "signed", 100);
+            load.prog_load = Summary::of(samples.to_vec());
+            load
+        };
+        let (noisy, calm) = (sampled("one", &[90, 100, 110]), sampled("two", &[99, 100, 100, 100, 101]));
+        let results = collection(fixture::results("tcg", vec![noisy, calm]));
+        let noise = "in 1 of 2 figures, by 10 % in the worst (one, `signed`)";
+        assert!(said(&results, noise), "{:?}", warnings(&results));
         assert!(said(
             &results,
             "1 of 2 figures, of loads that take 100 or more, rest on fewer than 5 samples, at least 3"
@@ -166,16 +167,14 @@ mod tests {
     #[test]
     fn what_does_not_belong_together_is_told() {
         assert!(!said(&two(|_| {}), "commit") && !said(&two(|_| {}), "kernels"));
-        assert!(said(&two(|run| run["environment"]["commit"] = "other".into()), "2 commits"));
-        assert!(said(
-            &two(|run| run["environment"]["commit"] = "other-dirty".into()),
-            "1 of 2 files come from sources"
-        ));
-        let other = |run: &mut Value| run["environment"]["kernels"][0]["config_sha256"] = "other".into();
+        let commit = |commit: &'static str| two(move |at| at.commit = Some(commit.to_owned()));
+        assert!(said(&commit("other"), "2 commits"));
+        assert!(said(&commit("other-dirty"), "1 of 2 files come from sources"));
+        let other = |at: &mut Environment| at.kernels[0].config_sha256 = "other".to_owned();
         assert!(said(&two(other), "kernels with other patches"));
-        let elsewhere = |run: &mut Value| {
-            other(run);
-            run["environment"]["engine"] = "uml".into();
+        let elsewhere = |at: &mut Environment| {
+            other(at);
+            at.engine = "uml".to_owned();
         };
         assert!(!said(&two(elsewhere), "kernels with other patches"));
     }

@@ -58,7 +58,7 @@ pub fn curves(axes: &Axes<'_>, curves: &[Curve], cloud: &[(f64, f64)]) -> Result
             .y_desc(axes.y)
             .x_labels(6)
             .y_labels(8)
-            .x_label_formatter(&|x| crate::report::quantity::number(*x))
+            .x_label_formatter(&|x| crate::analysis::number(*x))
             .y_label_formatter(&|y| (axes.show)(*y))
             .draw()?;
         chart.draw_series(

@@ -1,0 +1,88 @@
+//! What an attempt costs the machine.
+
+use std::hint::black_box;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::attacker::Loading;
+use super::clock;
+use super::harm::ATTACKER;
+use super::job::{Action, AttackJob, Attempts, PlannedAttack};
+use super::memory;
+use super::process::Process;
+
+/// What attempts may take together, in CPU time, if there is more than one.
+const BUDGET: u64 = 100_000_000;
+
+/// How often free memory is looked at while an attempt lasts, at least.
+const LOOKS: u64 = 64;
+const LOOK_INTERVAL: [u64; 2] = [50_000, 1_000_000];
+
+/// How many attempts there are to see the most memory that one takes.
+const MEMORY_ATTEMPTS: u64 = 20;
+
+/// Enough for a grace period of RCU and for the workers that then free what was released.
+const GRACE: u64 = 40_000_000;
+
+/// Has one attacker attempt the attack's loads, with nobody else on the machine; none if it has not just one load.
+///
+/// # Errors
+/// The load can't be attempted.
+pub(super) fn measure(job: &AttackJob, attack: &PlannedAttack, limited: bool) -> Result<Option<Attempts>> {
+    let Action::Load(attempts) = &attack.action else { return Ok(None) };
+    let [attempt] = &attempts[..] else { return Ok(None) };
+    let process = Process::start(ATTACKER, || measure_load(&mut Loading::new(job, attempt)?, limited))?;
+    let cost = process.result()?;
+    thread::sleep(Duration::from_nanos(GRACE));
+    Ok(Some(cost))
+}
+
+fn measure_load(load: &mut Loading<'_>, limited: bool) -> Result<Attempts> {
+    let exhausted = limited.then(|| load.exhaust_limit());
+    // The first one finds cold caches and fills pools. If there is time for one only, it is the one.
+    let ((trial, each), peak) = memory::peak(Duration::from_nanos(LOOK_INTERVAL[1]), || Ok(run(load, 1)))?;
+    let first_errno = exhausted.map_or(trial.errno, |(first, _)| first);
+    if each >= BUDGET {
+        let user = user_time(load, 1000) / 1000;
+        return Ok(Attempts { first_errno, user, peak_memory: peak, ..trial });
+    }
+    let look = (each / LOOKS).clamp(LOOK_INTERVAL[0], LOOK_INTERVAL[1]);
+    let count = (BUDGET / each.max(1)).clamp(1, MEMORY_ATTEMPTS);
+    let (_, peak_memory) = memory::peak(Duration::from_nanos(look), || {
+        (0..count).for_each(|_| _ = load.attempt());
+        Ok(())
+    })?;
+    clock::sleep_until(clock::now() + GRACE)?;
+    let attempts = (BUDGET / each.max(1)).max(1);
+    // Meanwhile the user has been granted a little again.
+    let errno = if limited { load.exhaust_limit().1 } else { trial.errno };
+    let (measured, _) = run(load, attempts);
+    Ok(Attempts { first_errno, errno, user: user_time(load, attempts), peak_memory, ..measured })
+}
+
+/// Attempts the load `attempts` times. The attacker computes a while longer, so that he always could have the CPU: the
+/// time that he does not get is what others spent, on his behalf. Also returns how long the attempts took by the clock: not
+/// every machine can tell a little CPU time.
+fn run(load: &mut Loading<'_>, attempts: u64) -> (Attempts, u64) {
+    let (start, thread, process) = (clock::now(), clock::thread_cpu(), clock::process_cpu());
+    let errno = (0..attempts).fold(0, |_, _| load.attempt());
+    let (attacker, elapsed) = (clock::thread_cpu() - thread, clock::now() - start);
+    let end = clock::now() + GRACE;
+    while clock::now() < end {
+        black_box(0);
+    }
+    let all = clock::now() - start;
+    let deferred = all.saturating_sub(clock::process_cpu() - process);
+    (Attempts { first_errno: errno, errno, attempts, attacker, user: 0, deferred, peak_memory: 0 }, elapsed)
+}
+
+/// The time of so many attempts without the system call, by the clock: nobody else has anything to do.
+fn user_time(load: &mut Loading<'_>, attempts: u64) -> u64 {
+    let start = clock::now();
+    for _ in 0..attempts {
+        load.attempt_without_kernel();
+    }
+    clock::now() - start
+}

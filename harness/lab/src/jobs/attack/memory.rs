@@ -1,0 +1,50 @@
+//! How much memory an attempt takes while it lasts.
+
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+
+use super::super::guest::schedule;
+
+/// Runs `task` and says by how many bytes free memory shrank at most while it ran, looking every `interval`.
+///
+/// Pages that the kernel keeps at hand for the CPU count as used, some hundred KiB.
+///
+/// # Errors
+/// The task fails.
+pub(super) fn peak<T>(interval: Duration, task: impl FnOnce() -> Result<T>) -> Result<(T, u64)> {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let sampler = scope.spawn(|| -> Result<u64> {
+            // There is one CPU: it comes in between whatever the kernel does there.
+            schedule(libc::SCHED_FIFO, 2)?;
+            let mut least = u64::MAX;
+            while !over.load(Ordering::Relaxed) {
+                least = least.min(free());
+                thread::sleep(interval);
+            }
+            Ok(least.min(free()))
+        });
+        // The sampler has its stack now, and has looked once.
+        thread::sleep(interval);
+        let before = free();
+        let result = task();
+        over.store(true, Ordering::Relaxed);
+        let least = sampler.join().map_err(|_| anyhow!("the sampler panicked"))??;
+        Ok((result?, before.saturating_sub(least)))
+    })
+}
+
+/// Bytes of free memory.
+fn free() -> u64 {
+    let mut info = MaybeUninit::<libc::sysinfo>::uninit();
+    // SAFETY: the kernel writes all of it, and can't fail.
+    let info = unsafe {
+        libc::sysinfo(info.as_mut_ptr());
+        info.assume_init()
+    };
+    info.freeram * u64::from(info.mem_unit)
+}

@@ -1,0 +1,93 @@
+//! Attacks the kernel by `BPF_PROG_LOAD`, and watches what becomes of others on the machine.
+//!
+//! A user who may call bpf() may also just compute: of two users who compute, each has half of a CPU, and that is the
+//! scheduler's business. What an attack adds is what the kernel does for one cheap request. So each attack is measured
+//! twice:
+//!
+//! * its cost (`cost.rs`): one attacker alone, attempt after attempt. What does the kernel burn for each, and for each
+//!   instruction of the attacker's own?
+//! * its harm (`harm.rs`): an attacker who asks for a fixed number of attempts in a second. If they are cheap, he sleeps nearly
+//!   all the time, and his neighbours don't notice him. If the kernel takes longer over them than he waits, he takes
+//!   what the scheduler gives him, and more where the kernel does not look whether somebody else is due.
+//!
+//! ```text
+//! arsenal (signs) ──> job ──guest: cost, harm──> outcome ── verdict, figures ──> results
+//! ```
+
+mod arsenal;
+mod attacker;
+mod clock;
+mod cost;
+mod figures;
+mod harm;
+mod job;
+mod memory;
+mod messages;
+mod process;
+mod programs;
+mod verdict;
+mod victim;
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use bpfsig_loading::sysctl::{FAILURES, SIGNATURE};
+
+use super::guest::{kernel_version, prepare_machine, trust};
+use super::{Job, announce};
+use crate::results::{AttackKey, Policy};
+
+pub use arsenal::{ALGORITHMS, Arsenal, Attack};
+pub use attacker::ATTEMPTS_PER_SECOND;
+pub use figures::figures;
+pub use job::{Action, AttackJob, Attempt, Attempts, Measured, Outcome, PlannedAttack};
+pub use verdict::check;
+
+impl Job for AttackJob {
+    const NAME: &'static str = "attack";
+
+    const ACTIVITY: &'static str = "Attack";
+
+    type Outcome = Outcome;
+
+    fn items(&self) -> usize {
+        self.policies.len() * self.attacks.len()
+    }
+
+    fn carry_out(&self) -> Result<Outcome> {
+        let default_limit = default_limit()?;
+        prepare_machine()?;
+        trust(&self.certificates, &self.attesters)?;
+        let mut attacks = Vec::new();
+        for policy in &self.policies {
+            impose(*policy, &default_limit)?;
+            for attack in &self.attacks {
+                attacks.push(measure(self, attack, *policy)?);
+            }
+        }
+        Ok(Outcome { kernel: kernel_version()?, attacks })
+    }
+}
+
+fn measure(job: &AttackJob, attack: &PlannedAttack, policy: Policy) -> Result<Measured> {
+    let limited = policy == Policy::Limited && attack.is_limited;
+    let cost = cost::measure(job, attack, limited).with_context(|| attack.name.clone())?;
+    let harm = harm::measure(job, attack, limited).with_context(|| attack.name.clone())?;
+    announce(&format!("{} ({})", attack.name, policy.name()));
+    Ok(Measured { key: AttackKey { attack: attack.name.clone(), policy }, cost, harm })
+}
+
+/// How much the kernel lets a user spend on failed checks by default; empty if it has no limit.
+fn default_limit() -> Result<String> {
+    if fs::exists(FAILURES)? { fs::read_to_string(FAILURES).context(FAILURES) } else { Ok(String::new()) }
+}
+
+fn impose(policy: Policy, default_limit: &str) -> Result<()> {
+    if policy == Policy::Baseline {
+        return Ok(());
+    }
+    if policy != Policy::Optional {
+        fs::write(SIGNATURE, "1").context(SIGNATURE)?;
+    }
+    fs::write(FAILURES, if policy == Policy::Limited { default_limit } else { "0" }).context(FAILURES)
+}

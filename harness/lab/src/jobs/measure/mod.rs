@@ -1,0 +1,45 @@
+//! Measures what loads take.
+//!
+//! ```text
+//! workloads × scenarios ── prepare (signs) ──> plan ──guest──> outcome ── verdict, figures ──> results
+//! ```
+
+mod attempt;
+mod figures;
+mod guest;
+mod listed;
+mod plan;
+mod prepare;
+mod verdict;
+mod workload;
+
+use anyhow::Result;
+
+use super::Job;
+use crate::scenario::Loader;
+
+pub use figures::figures;
+pub use plan::{AttestedFacts, Measured, Outcome, Plan, PlannedForm, PlannedLoad, Sample};
+pub use prepare::plan;
+pub use verdict::{check, refused};
+pub use workload::{Case, Workload};
+
+impl Job for Plan {
+    const NAME: &'static str = "measure";
+
+    const ACTIVITY: &'static str = "Measure";
+
+    type Outcome = Outcome;
+
+    fn items(&self) -> usize {
+        self.groups.iter().map(Vec::len).sum()
+    }
+
+    fn carry_out(&self) -> Result<Outcome> {
+        match self.loader {
+            Loader::Any => guest::run(self),
+            Loader::Listed => listed::run_listed(self),
+            Loader::Unlisted => listed::run_unlisted(self),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The kernels that scenarios run on, and the state that they are in.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::Variant;
+
+/// A kernel and its state: a run boots a machine for each, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setup {
+    /// The kernel without the patches.
+    Baseline,
+    /// The patched kernel, for the same loads: how long a kernel looks for memory depends on what was loaded before.
+    Unsigned,
+    /// The patched kernel, for all loads with a signature.
+    Signed,
+    /// The patched kernel, which requires signatures.
+    Required,
+    /// Linux 7.3 without the patches.
+    Mainline,
+    /// The kernel without the patches, where only listed loaders may load, and a listed loader.
+    Listed,
+    /// The same, and a loader that is not listed.
+    Unlisted,
+}
+
+/// Whether the program that loads is on an approve-list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loader {
+    /// No list is enforced.
+    #[default]
+    Any,
+    /// It is.
+    Listed,
+    /// It is not.
+    Unlisted,
+}
+
+impl Setup {
+    /// What files and messages call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Setup::Baseline => "baseline",
+            Setup::Unsigned => "patched, unsigned",
+            Setup::Signed => "patched, signed",
+            Setup::Required => "patched, required",
+            Setup::Mainline => "mainline",
+            Setup::Listed => "baseline, listed loader",
+            Setup::Unlisted => "baseline, unlisted loader",
+        }
+    }
+
+    /// The kernel. The engine has its own form of the patched one.
+    pub fn variant(self) -> Variant {
+        match self {
+            Setup::Baseline | Setup::Listed | Setup::Unlisted => Variant::Baseline,
+            Setup::Mainline => Variant::Mainline,
+            Setup::Unsigned | Setup::Signed | Setup::Required => Variant::Patched,
+        }
+    }
+
+    /// Whether the kernel has the patches.
+    pub fn is_patched(self) -> bool {
+        self.variant() == Variant::Patched
+    }
+
+    /// Whether the program that loads there is on an approve-list.
+    pub fn loader(self) -> Loader {
+        match self {
+            Setup::Listed => Loader::Listed,
+            Setup::Unlisted => Loader::Unlisted,
+            _ => Loader::Any,
+        }
+    }
+
+    /// What is added to the kernel's command line.
+    pub fn kernel_args(self) -> &'static str {
+        match self {
+            Setup::Required => "bpf_signature=required",
+            _ => "",
+        }
+    }
+}
