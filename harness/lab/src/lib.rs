@@ -7,6 +7,7 @@
 //! kernel        builds kernels
 //! engine        boots them: the machines that jobs run in
 //! corpus        the programs to measure
+//! loader        mainline's way: a program that loads them
 //! approve_list  the rival to signatures
 //! scenario      the table of what is measured
 //! results       the schema of what was measured
