@@ -33,6 +33,8 @@ packages() {
 		softhsm2          a PKCS#11 token in software, for keys to be tested in
 		opensc            makes keys in that token
 		xdp-tools         eBPF objects of other people to sign, with those of libxdp1
+		python3-git       checkpatch.pl looks at licences with it
+		python3-ply       checkpatch.pl looks at licences with it
 		iproute2          networks for the programs that the tests provoke
 		e2fsprogs         a file system whose files the kernel knows by their digests
 		qemu-system-x86   the machine that the kernel boots on
