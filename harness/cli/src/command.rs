@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(all(feature = "lab", target_os = "linux"))]
 use crate::lab;
@@ -68,8 +68,8 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Linux(command) => linux::run(command)?,
         #[cfg(all(feature = "lab", target_os = "linux"))]
         Command::Lab(command) => return lab::run(command),
-        Command::Completions(options) => generate::completions(options)?,
-        Command::Man(options) => generate::man(options)?,
+        Command::Completions(options) => generate::completions(options, Cli::command())?,
+        Command::Man(options) => generate::man(options, Cli::command())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use bpfsig_signing::artifact::{Artifact, Platform};
 use bpfsig_signing::certificate::Certificate;
-use bpfsig_signing::object::Choices;
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::trust;
 
 /// Reads a file; the error names it.

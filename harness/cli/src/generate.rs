@@ -4,10 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
-
-use crate::command::Cli;
 
 /// Print a script that lets a shell complete the arguments of bpfsig
 ///
@@ -25,15 +23,15 @@ pub struct Man {
     directory: PathBuf,
 }
 
-pub fn completions(options: Completions) -> Result<()> {
+pub fn completions(options: Completions, mut command: Command) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut Cli::command(), "bpfsig", &mut script);
+    clap_complete::generate(options.shell, &mut command, "bpfsig", &mut script);
     print!("{}", String::from_utf8(script).context("the script is not text")?);
     Ok(())
 }
 
-pub fn man(options: Man) -> Result<()> {
+pub fn man(options: Man, command: Command) -> Result<()> {
     let context = || format!("cannot write manual pages to {}", options.directory.display());
     fs::create_dir_all(&options.directory).with_context(context)?;
-    clap_mangen::generate_to(Cli::command(), &options.directory).with_context(context)
+    clap_mangen::generate_to(command, &options.directory).with_context(context)
 }

@@ -72,7 +72,8 @@ fn certificates(location: &Path) -> Result<Vec<Certificate>> {
     // What comes after it may have the PIN in it.
     let name = uri.split('?').next().unwrap_or(uri);
     let uri: Pkcs11Uri = uri.parse()?;
-    let certificate = with_passphrase(&format!("PIN of {name}"), |pin| token_certificate(&uri, pin));
+    let der = with_passphrase(&format!("PIN of {name}"), |pin| token_certificate(&uri, pin));
+    let certificate = der.and_then(|der| Ok(Certificate::read(&der)?));
     Ok(vec![certificate.with_context(|| name.to_owned())?])
 }
 

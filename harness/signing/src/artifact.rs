@@ -13,9 +13,10 @@ use object::LittleEndian as LE;
 use object::elf::EM_BPF;
 use object::read::elf::{ElfFile64, SectionHeader as _};
 
+use crate::choices::Choices;
 use crate::description::Description;
 use crate::embed::{self, EmbedError};
-use crate::object::{Choices, Object, ObjectError, Remark};
+use crate::object::{Object, ObjectError, Remark};
 use crate::pe::{self, Image, PeError};
 use crate::statement::{Entry, Kind};
 use crate::{Digest, Error};

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::choices::Choices;
 use crate::manifest::Manifest;
-use crate::object::Choices;
 use crate::program::{Attach, INSN_SIZE, NAME_LEN, Program, Records};
 use crate::slot::Slot;
 use crate::uapi::prog_type;

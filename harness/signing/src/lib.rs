@@ -16,6 +16,7 @@ pub mod attestation;
 pub mod authenticode;
 pub mod btf;
 pub mod certificate;
+pub mod choices;
 pub mod cms;
 pub mod description;
 pub mod difference;

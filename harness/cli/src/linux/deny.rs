@@ -7,8 +7,8 @@ use bpfsig_loading::keyring;
 use bpfsig_loading::{Origin, Signature};
 use bpfsig_signing::artifact::Platform;
 use bpfsig_signing::certificate::Signer;
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::cms;
-use bpfsig_signing::object::Choices;
 use clap::Args;
 
 use super::ps;

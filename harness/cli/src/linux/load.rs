@@ -14,8 +14,9 @@ use bpfsig_loading::{
     self as bpf, Attested, Hooks, Link, LoadedObject, OpenObject, Origin, Pins, ProgramInfo,
 };
 use bpfsig_signing::attestation::{Attestations, KernelAttestation};
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::description::{Description, from_json};
-use bpfsig_signing::object::{Choices, Object};
+use bpfsig_signing::object::Object;
 use bpfsig_signing::signature;
 use bpfsig_signing::uapi::{map_type, prog_type};
 use clap::Args;

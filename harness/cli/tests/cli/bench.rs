@@ -4,24 +4,24 @@ use std::path::Path;
 
 use nix::unistd::geteuid;
 
-use crate::desk::Desk;
+use crate::scratch::Scratch;
 
 #[test]
 fn a_host_that_can_not_be_measured_is_told_why() {
-    let desk = Desk::new();
+    let scratch = Scratch::new();
     let reason = match (geteuid().is_root(), Path::new("/proc/sys/kernel/bpf_signature").exists()) {
         (false, _) => "which takes root",
         (true, false) => "the running kernel does not check signatures",
         // It could be.
         (true, true) => return,
     };
-    let error = desk.error("bench --engine host --only straight-2");
+    let error = scratch.error("bench --engine host --only straight-2");
     assert!(error.contains(reason), "{error}");
-    assert!(!desk.path("results/bench.json").exists());
+    assert!(!scratch.path("results/bench.json").exists());
 }
 
 #[test]
 fn a_host_is_no_virtual_machine() {
-    let error = Desk::new().error("vm --engine host -- true");
+    let error = Scratch::new().error("vm --engine host -- true");
     assert_eq!(error, "the engine host is no virtual machine: just run the command");
 }

@@ -3,19 +3,19 @@
 use std::fs;
 use std::process::Command;
 
-use crate::desk::{Desk, succeed};
+use crate::scratch::{Scratch, succeed};
 
 #[test]
 fn bash_completes_commands_and_options() {
-    let desk = Desk::new();
-    desk.write("completions", desk.bpfsig("completions bash").as_bytes());
+    let scratch = Scratch::new();
+    scratch.write("completions", scratch.bpfsig("completions bash").as_bytes());
     // As bash calls it: the command, the word at the cursor, the one before.
     let complete = |before: &str, word: &str| {
         let script = format!(
             "source completions; COMP_WORDS=({before} {word}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
              _bpfsig bpfsig {word} {before}; echo ${{COMPREPLY[*]}}"
         );
-        succeed(desk.command("bash", "-c").arg(script))
+        succeed(scratch.command("bash", "-c").arg(script))
     };
     assert_eq!(complete("bpfsig", "ver"), "verify\n");
     assert_eq!(complete("bpfsig sign", "--emb"), "--embed\n");
@@ -23,22 +23,22 @@ fn bash_completes_commands_and_options() {
 
 #[test]
 fn each_command_has_a_manual_page() {
-    let desk = Desk::new();
-    desk.bpfsig("man pages");
-    let page = |name: &str| fs::read_to_string(desk.path(&format!("pages/{name}.1"))).unwrap();
+    let scratch = Scratch::new();
+    scratch.bpfsig("man pages");
+    let page = |name: &str| fs::read_to_string(scratch.path(&format!("pages/{name}.1"))).unwrap();
     assert!(page("bpfsig").contains("bpfsig\\-verify(1)"));
     assert!(page("bpfsig-sign").contains("\\fB\\-\\-embed\\fR"));
     assert!(page("bpfsig-package-create").contains("manifest.json"));
     // What people don't call has none.
     for hidden in ["guest", "man"] {
-        assert!(!desk.path(&format!("pages/bpfsig-{hidden}.1")).exists());
+        assert!(!scratch.path(&format!("pages/bpfsig-{hidden}.1")).exists());
         assert!(!page("bpfsig").contains(&format!("bpfsig\\-{hidden}(1)")));
     }
 }
 
 #[test]
 fn the_version_names_the_commit() {
-    let version = Desk::new().bpfsig("--version");
+    let version = Scratch::new().bpfsig("--version");
     let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
     let commit = match &git {
         Ok(output) if output.status.success() => {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::desk::{Desk, error_of};
+use crate::scratch::{Scratch, error_of};
 
 /// Debian's `libsofthsm2`.
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -11,16 +11,16 @@ const VERIFY: &str =
     "cms -verify -binary -inform DER -in file.txt.p7s -CAfile ca.pem -purpose any -out statement";
 
 /// A token with keys that it made itself: `rsa`, `p256` and `p384`.
-fn desk_with_token() -> Desk {
-    let desk = Desk::with_file();
-    fs::create_dir(desk.path("tokens")).unwrap();
-    let conf = format!("directories.tokendir = {}\nlog.level = ERROR\n", desk.path("tokens").display());
-    desk.write("softhsm2.conf", conf.as_bytes());
-    desk.run("softhsm2-util", "--init-token --free --label 'a token' --so-pin 12345678 --pin 1234");
+fn desk_with_token() -> Scratch {
+    let scratch = Scratch::with_file();
+    fs::create_dir(scratch.path("tokens")).unwrap();
+    let conf = format!("directories.tokendir = {}\nlog.level = ERROR\n", scratch.path("tokens").display());
+    scratch.write("softhsm2.conf", conf.as_bytes());
+    scratch.run("softhsm2-util", "--init-token --free --label 'a token' --so-pin 12345678 --pin 1234");
     for (label, id, kind) in
         [("rsa", "01", "rsa:2048"), ("p256", "02", "EC:prime256v1"), ("p384", "03", "EC:secp384r1")]
     {
-        desk.run(
+        scratch.run(
             "pkcs11-tool",
             &format!(
                 "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type {kind} \
@@ -28,7 +28,7 @@ fn desk_with_token() -> Desk {
             ),
         );
     }
-    desk
+    scratch
 }
 
 fn uri(attributes: &str) -> String {
@@ -37,19 +37,19 @@ fn uri(attributes: &str) -> String {
 
 #[test]
 fn keys_in_a_token_sign() {
-    let desk = desk_with_token();
-    desk.make_ca();
-    desk.write("pin", b"1234\n");
-    let pin_source = desk.path("pin").display().to_string();
+    let scratch = desk_with_token();
+    scratch.make_ca();
+    scratch.write("pin", b"1234\n");
+    let pin_source = scratch.path("pin").display().to_string();
     for (key, attributes) in
         [("rsa", "object=rsa"), ("p256", "id=%02;type=private"), ("p384", "object=p384;id=%03")]
     {
         let uri = uri(attributes);
         let request = format!("keygen request --name {key} --key {uri} --request {key}.csr");
-        assert!(desk.bpfsig_with_pin("1234", &request).status.success());
-        let verdict = desk.run("openssl", &format!("req -in {key}.csr -noout -verify"));
+        assert!(scratch.bpfsig_with_pin("1234", &request).status.success());
+        let verdict = scratch.run("openssl", &format!("req -in {key}.csr -noout -verify"));
         assert!(verdict.contains("verify OK"), "{verdict}");
-        desk.bpfsig(&format!(
+        scratch.bpfsig(&format!(
             "keygen issue --request {key}.csr --ca-key ca.key --ca-cert ca.pem --cert {key}.pem"
         ));
 
@@ -58,25 +58,25 @@ fn keys_in_a_token_sign() {
             uri.replace("?", &format!("?pin-source=file:{pin_source}&")),
         ];
         for uri in with_pin {
-            desk.bpfsig(&format!("sign --key {uri} --cert {key}.pem file.txt"));
-            desk.run("openssl", &format!("{VERIFY} -certfile {key}.pem"));
-            desk.bpfsig(&format!("verify --cert {key}.pem file.txt"));
+            scratch.bpfsig(&format!("sign --key {uri} --cert {key}.pem file.txt"));
+            scratch.run("openssl", &format!("{VERIFY} -certfile {key}.pem"));
+            scratch.bpfsig(&format!("verify --cert {key}.pem file.txt"));
         }
     }
-    let mismatch =
-        desk.bpfsig_with_pin("1234", &format!("sign --key {} --cert p256.pem file.txt", uri("object=rsa")));
+    let mismatch = scratch
+        .bpfsig_with_pin("1234", &format!("sign --key {} --cert p256.pem file.txt", uri("object=rsa")));
     assert_eq!(error_of(&mismatch), "p256.pem: the certificate of `CN=p256` is not for this private key");
 }
 
 #[test]
 fn a_certificate_may_be_in_the_token_too() {
-    let desk = desk_with_token();
-    desk.make_ca();
+    let scratch = desk_with_token();
+    scratch.make_ca();
     let key = uri("object=rsa").replace("?", "?pin-value=1234&");
-    desk.bpfsig(&format!("keygen request --name me --key {key} --request me.csr"));
-    desk.bpfsig("keygen issue --request me.csr --ca-key ca.key --ca-cert ca.pem --cert me.pem");
-    desk.run("openssl", "x509 -in me.pem -outform DER -out me.der");
-    desk.run(
+    scratch.bpfsig(&format!("keygen request --name me --key {key} --request me.csr"));
+    scratch.bpfsig("keygen issue --request me.csr --ca-key ca.key --ca-cert ca.pem --cert me.pem");
+    scratch.run("openssl", "x509 -in me.pem -outform DER -out me.der");
+    scratch.run(
         "pkcs11-tool",
         &format!("--module {MODULE} --token-label 'a token' --login --pin 1234 --write-object me.der --type cert --label rsa"),
     );
@@ -84,23 +84,23 @@ fn a_certificate_may_be_in_the_token_too() {
     let by_name = cert.replace(&format!("module-path={MODULE}"), "module-name=softhsm2");
     for cert in [cert, by_name] {
         let sign = format!("sign --key {} --cert {cert} file.txt", uri("object=rsa"));
-        let output = desk.bpfsig_with_pin("1234", &sign);
+        let output = scratch.bpfsig_with_pin("1234", &sign);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        desk.bpfsig("verify --cert me.pem --ca ca.pem file.txt");
+        scratch.bpfsig("verify --cert me.pem --ca ca.pem file.txt");
     }
     for (wrong, problem) in [
         (uri("object=none"), "no certificate in PKCS#11 fits the URI"),
         (uri("object=rsa;type=private"), "`type` is private, but what is needed here is cert"),
     ] {
         let sign = format!("sign --key {} --cert {wrong} file.txt", uri("object=rsa"));
-        assert!(error_of(&desk.bpfsig_with_pin("1234", &sign)).ends_with(problem));
+        assert!(error_of(&scratch.bpfsig_with_pin("1234", &sign)).ends_with(problem));
     }
 }
 
 #[test]
 fn a_key_that_always_wants_the_pin_is_refused() {
-    let desk = desk_with_token();
-    desk.run(
+    let scratch = desk_with_token();
+    scratch.run(
         "pkcs11-tool",
         &format!(
             "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type rsa:2048 --label always \
@@ -108,29 +108,30 @@ fn a_key_that_always_wants_the_pin_is_refused() {
         ),
     );
     let request = format!("keygen request --name x --key {} --request x.csr", uri("object=always"));
-    let error = error_of(&desk.bpfsig_with_pin("1234", &request));
+    let error = error_of(&scratch.bpfsig_with_pin("1234", &request));
     assert!(error.contains("the token wants the PIN again for each signature"), "{error}");
 }
 
 #[test]
 fn a_ca_may_be_in_a_token() {
-    let desk = desk_with_token();
+    let scratch = desk_with_token();
     let uri = uri("object=p384").replace("?", "?pin-value=1234&");
-    desk.bpfsig(&format!("keygen ca --name CA --key {uri} --cert ca.pem"));
-    desk.bpfsig(&format!(
+    scratch.bpfsig(&format!("keygen ca --name CA --key {uri} --cert ca.pem"));
+    scratch.bpfsig(&format!(
         "keygen signer --algorithm p-256 --name me --key me.key --cert me.pem --ca-key {uri} --ca-cert ca.pem"
     ));
-    let verdict = desk.run("openssl", "verify -x509_strict -check_ss_sig -purpose any -CAfile ca.pem me.pem");
+    let verdict =
+        scratch.run("openssl", "verify -x509_strict -check_ss_sig -purpose any -CAfile ca.pem me.pem");
     assert_eq!(verdict, "me.pem: OK\n");
 }
 
 #[test]
 fn what_is_wrong_with_a_token_is_said() {
-    let desk = desk_with_token();
-    desk.make_ca();
+    let scratch = desk_with_token();
+    scratch.make_ca();
     let attempt = |pin, uri: &str| {
         let request = format!("keygen request --name x --key {uri} --request x.csr");
-        error_of(&desk.bpfsig_with_pin(pin, &request))
+        error_of(&scratch.bpfsig_with_pin(pin, &request))
     };
     let wrong = "pkcs11:token=a%20token;object=rsa: the passphrase or PIN in KBUILD_SIGN_PIN is wrong: PKCS#11: the token \
                  does not take the PIN: PinIncorrect";
@@ -140,12 +141,12 @@ fn what_is_wrong_with_a_token_is_said() {
     let label_taken = format!(
         "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type EC:prime256v1 --label rsa"
     );
-    desk.run("pkcs11-tool", &label_taken);
+    scratch.run("pkcs11-tool", &label_taken);
     assert!(
         attempt("1234", &uri("object=rsa"))
             .ends_with("2 objects in PKCS#11 fit the URI as its private key: be more precise")
     );
-    desk.run(
+    scratch.run(
         "pkcs11-tool",
         &format!(
             "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type EC:secp521r1 --label p521"
@@ -169,36 +170,37 @@ fn what_is_wrong_with_a_token_is_said() {
     }
     let error = attempt("1234", &uri("object=rsa").replace("?", "?pin-source=/none&"));
     assert!(error.contains("PIN source /none: No such file"), "{error}");
-    assert!(!desk.path("x.csr").exists());
+    assert!(!scratch.path("x.csr").exists());
 }
 
 /// The digest that `openssl` signs is that of the statement: the signature verifies.
 #[test]
 fn a_command_signs() {
     for algorithm in ["rsa-2048", "p-256", "p-384"] {
-        let desk = Desk::with_file();
-        desk.make_ca();
-        desk.bpfsig(&format!(
+        let scratch = Scratch::with_file();
+        scratch.make_ca();
+        scratch.bpfsig(&format!(
             "keygen signer --algorithm {algorithm} --name kms --key kms.key --cert first.pem"
         ));
-        desk.run("openssl", "pkey -in kms.key -pubout -out kms.pub");
+        scratch.run("openssl", "pkey -in kms.key -pubout -out kms.pub");
         let command = "--signer-command 'openssl pkeyutl -sign -inkey kms.key -pkeyopt digest:sha256'";
-        desk.bpfsig(&format!("keygen request --name kms {command} --public-key kms.pub --request kms.csr"));
-        desk.bpfsig("keygen issue --request kms.csr --ca-key ca.key --ca-cert ca.pem --cert kms.pem");
-        desk.bpfsig(&format!("sign {command} --cert kms.pem file.txt"));
-        desk.run("openssl", &format!("{VERIFY} -certfile kms.pem"));
+        scratch
+            .bpfsig(&format!("keygen request --name kms {command} --public-key kms.pub --request kms.csr"));
+        scratch.bpfsig("keygen issue --request kms.csr --ca-key ca.key --ca-cert ca.pem --cert kms.pem");
+        scratch.bpfsig(&format!("sign {command} --cert kms.pem file.txt"));
+        scratch.run("openssl", &format!("{VERIFY} -certfile kms.pem"));
     }
 }
 
 #[test]
 fn what_a_command_answers_is_not_believed() {
-    let desk = Desk::with_file();
-    desk.make_ca();
-    desk.make_signer("me", "");
-    desk.write("signature", b"");
+    let scratch = Scratch::with_file();
+    scratch.make_ca();
+    scratch.make_signer("me", "");
+    scratch.write("signature", b"");
     let attempt = |command: &str| {
-        let error = desk.error(&format!("sign --signer-command '{command}' --cert me.pem file.txt"));
-        assert!(!desk.path("file.txt.p7s").exists());
+        let error = scratch.error(&format!("sign --signer-command '{command}' --cert me.pem file.txt"));
+        assert!(!scratch.path("file.txt.p7s").exists());
         error
     };
     let wrong =
@@ -214,15 +216,15 @@ fn what_a_command_answers_is_not_believed() {
 
 #[test]
 fn a_passphrase_comes_from_the_environment_or_the_terminal() {
-    let desk = Desk::with_file();
-    desk.make_ca();
-    desk.make_signer("me", "");
-    desk.run("openssl", "pkcs8 -topk8 -in me.key -passout pass:sesame -out encrypted.key");
+    let scratch = Scratch::with_file();
+    scratch.make_ca();
+    scratch.make_signer("me", "");
+    scratch.run("openssl", "pkcs8 -topk8 -in me.key -passout pass:sesame -out encrypted.key");
     let sign = "sign --key encrypted.key --cert me.pem file.txt";
 
-    assert!(desk.bpfsig_with_pin("sesame", sign).status.success());
-    desk.bpfsig("verify --cert me.pem file.txt");
-    let error = error_of(&desk.bpfsig_with_pin("wrong", sign));
+    assert!(scratch.bpfsig_with_pin("sesame", sign).status.success());
+    scratch.bpfsig("verify --cert me.pem file.txt");
+    let error = error_of(&scratch.bpfsig_with_pin("wrong", sign));
     assert!(
         error.starts_with(
             "encrypted.key: the passphrase or PIN in KBUILD_SIGN_PIN is wrong: can't decrypt the private key"
@@ -230,18 +232,18 @@ fn a_passphrase_comes_from_the_environment_or_the_terminal() {
         "{error}"
     );
 
-    let (success, shown) = desk.at_terminal("sesame\n", sign);
+    let (success, shown) = scratch.at_terminal("sesame\n", sign);
     assert!(success && shown.contains("Passphrase of encrypted.key: "), "{shown}");
-    let (success, shown) = desk.at_terminal("wrong\n", sign);
+    let (success, shown) = scratch.at_terminal("wrong\n", sign);
     assert!(!success && shown.contains("can't decrypt the private key with this passphrase"), "{shown}");
 }
 
 #[test]
 fn there_is_one_key() {
-    let desk = Desk::with_file();
-    desk.make_ca();
+    let scratch = Scratch::with_file();
+    scratch.make_ca();
     for options in ["", "--key ca.key --signer-command true"] {
-        let output = desk.bpfsig_with_pin("", &format!("sign {options} --cert ca.pem file.txt"));
+        let output = scratch.bpfsig_with_pin("", &format!("sign {options} --cert ca.pem file.txt"));
         assert_eq!(output.status.code(), Some(2));
     }
 }

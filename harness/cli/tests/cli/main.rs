@@ -1,10 +1,10 @@
 //! The command line as a user meets it: what it does, what independent tools say of it, and what goes wrong.
 
 mod bench;
-mod desk;
 mod generate;
 mod keygen;
 mod keys;
 mod package;
 mod report;
+mod scratch;
 mod sign;

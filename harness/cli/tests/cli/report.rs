@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::desk::Desk;
+use crate::scratch::Scratch;
 
 fn results(field: &str, figures: Value) -> Value {
     let mut results = json!({
@@ -54,64 +54,64 @@ fn attacks() -> String {
     results.to_string()
 }
 
-fn text(desk: &Desk, name: &str) -> String {
-    String::from_utf8(desk.read(name)).unwrap()
+fn text(scratch: &Scratch, name: &str) -> String {
+    String::from_utf8(scratch.read(name)).unwrap()
 }
 
 #[test]
 fn loads_and_attacks_come_to_one_report() {
-    let desk = Desk::new();
-    desk.write("bench.json", loads().to_string().as_bytes());
-    desk.write("dos.json", attacks().as_bytes());
-    let output = desk.bpfsig("report bench.json dos.json");
+    let scratch = Scratch::new();
+    scratch.write("bench.json", loads().to_string().as_bytes());
+    scratch.write("dos.json", attacks().as_bytes());
+    let output = scratch.bpfsig("report bench.json dos.json");
     assert!(output.contains("1.50 k") && output.contains("results/report.html"), "{output}");
-    let (page, markdown) = (text(&desk, "results/report.html"), text(&desk, "results/report.md"));
+    let (page, markdown) = (text(&scratch, "results/report.html"), text(&scratch, "results/report.md"));
     assert!(page.contains("xdp_&lt;acl&gt;") && !page.contains("<acl>"), "{page}");
     assert!(markdown.contains(r"xdp\_\<acl\>") && markdown.contains("## Denial of service"), "{markdown}");
     let first = markdown.lines().nth(2).unwrap();
     assert_eq!(first, "Made by `cargo run --release -- report bench.json dos.json`.");
 
-    desk.bpfsig("report dos.json --output attacks.md");
-    let markdown = text(&desk, "attacks.md");
+    scratch.bpfsig("report dos.json --output attacks.md");
+    let markdown = text(&scratch, "attacks.md");
     assert!(
         !markdown.contains("acl") && markdown.contains("what loads cost is not among these results"),
         "{markdown}"
     );
-    assert!(!desk.path("attacks.md/report.md").exists());
+    assert!(!scratch.path("attacks.md/report.md").exists());
 }
 
 #[test]
 fn what_is_no_result_makes_no_report() {
-    let desk = Desk::with_file();
-    desk.write("bench.json", loads().to_string().as_bytes());
-    let not_json = desk.error("report file.txt");
+    let scratch = Scratch::with_file();
+    scratch.write("bench.json", loads().to_string().as_bytes());
+    let not_json = scratch.error("report file.txt");
     assert!(
         not_json.starts_with("file.txt is no result of `bpfsig bench` that can be used here: expected"),
         "{not_json}"
     );
-    desk.write("other.json", b"{}");
-    let other = desk.error("report bench.json other.json");
+    scratch.write("other.json", b"{}");
+    let other = scratch.error("report bench.json other.json");
     assert!(other.ends_with("it has neither loads nor attacks"), "{other}");
-    desk.write("old.json", br#"{ "environment": {}, "cost": [] }"#);
-    let old = desk.error("bench --compare old.json bench.json");
+    scratch.write("old.json", br#"{ "environment": {}, "cost": [] }"#);
+    let old = scratch.error("bench --compare old.json bench.json");
     assert!(old.starts_with("old.json") && old.contains("earlier version of bpfsig"), "{old}");
-    assert!(desk.error("report bench.json missing.json").starts_with("cannot read missing.json"));
-    assert_eq!(desk.error("report bench.json bench.json"), "bench.json is given twice");
-    assert!(!desk.path("results").exists());
+    assert!(scratch.error("report bench.json missing.json").starts_with("cannot read missing.json"));
+    assert_eq!(scratch.error("report bench.json bench.json"), "bench.json is given twice");
+    assert!(!scratch.path("results").exists());
 }
 
 #[test]
 fn partial_results_are_shown_as_such() {
-    let desk = Desk::new();
+    let scratch = Scratch::new();
     let mut partial = loads();
     partial["partial"] = json!({ "reason": "interrupted", "missing": ["mainline"] });
-    desk.write("bench.json", partial.to_string().as_bytes());
-    let output = desk.bpfsig("report bench.json");
+    scratch.write("bench.json", partial.to_string().as_bytes());
+    let output = scratch.bpfsig("report bench.json");
     let said = "bench.json is PARTIAL: the run ended early (interrupted). Missing: mainline.";
     assert!(output.starts_with(said), "{output}");
-    let page = text(&desk, "results/report.html");
+    let page = text(&scratch, "results/report.html");
     assert!(page.contains(said) && page.find(said) < page.find("The finding"), "{page}");
-    let markdown = text(&desk, "results/report.md").replace('\n', " ");
+    let markdown = text(&scratch, "results/report.md").replace('\n', " ");
     assert!(
         markdown.contains("## These results are not whole") && markdown.contains("is PARTIAL"),
         "{markdown}"
@@ -120,10 +120,10 @@ fn partial_results_are_shown_as_such() {
 
 #[test]
 fn only_partial_results_can_be_resumed() {
-    let desk = Desk::new();
-    let missing = desk.error("bench --resume --json none.json");
+    let scratch = Scratch::new();
+    let missing = scratch.error("bench --resume --json none.json");
     assert!(missing.starts_with("there is nothing to resume: cannot read none.json"), "{missing}");
-    desk.write("dos.json", attacks().as_bytes());
-    let other = desk.error("bench --resume --json dos.json");
+    scratch.write("dos.json", attacks().as_bytes());
+    let other = scratch.error("bench --resume --json dos.json");
     assert!(other.ends_with("it has no loads"), "{other}");
 }

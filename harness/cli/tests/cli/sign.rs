@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::desk::{self, Desk};
+use crate::scratch::{self, Scratch};
 
 const LINUX: &str = r#"
     #define SEC(name) __attribute__((section(name)))
@@ -25,48 +25,48 @@ const WINDOWS: &str = r#"
 const FILES: &str = "linux.o windows.o driver.sys program.exe program";
 
 /// With keys, and with these files to sign.
-fn desk() -> Desk {
-    let desk = Desk::new();
-    keys(&desk, "p-256");
-    desk.write("linux.c", LINUX.as_bytes());
-    desk.write("windows.c", WINDOWS.as_bytes());
-    desk.write("driver.c", b"int DriverEntry(void *driver, void *path) { return 0; }");
-    desk.write("program.c", b"int main(void) { return 0; }");
-    compile_linux(&desk, 7, 3);
-    desk.run("clang", "-O2 -g -target bpf -mcpu=v3 -c -o windows.o windows.c");
+fn scratch() -> Scratch {
+    let scratch = Scratch::new();
+    keys(&scratch, "p-256");
+    scratch.write("linux.c", LINUX.as_bytes());
+    scratch.write("windows.c", WINDOWS.as_bytes());
+    scratch.write("driver.c", b"int DriverEntry(void *driver, void *path) { return 0; }");
+    scratch.write("program.c", b"int main(void) { return 0; }");
+    compile_linux(&scratch, 7, 3);
+    scratch.run("clang", "-O2 -g -target bpf -mcpu=v3 -c -o windows.o windows.c");
     let driver = "-s -Wl,--subsystem,native -nostdlib -e DriverEntry -o driver.sys driver.c";
-    desk.run("x86_64-w64-mingw32-gcc", driver);
-    desk.run("x86_64-w64-mingw32-gcc", "-s -o program.exe program.c");
-    desk.run("gcc", "-o program program.c");
-    desk
+    scratch.run("x86_64-w64-mingw32-gcc", driver);
+    scratch.run("x86_64-w64-mingw32-gcc", "-s -o program.exe program.c");
+    scratch.run("gcc", "-o program program.c");
+    scratch
 }
 
 /// A CA, and a signer with its certificate.
-fn keys(desk: &Desk, algorithm: &str) {
+fn keys(scratch: &Scratch, algorithm: &str) {
     for file in ["ca.key", "ca.pem", "me.key", "me.pem"] {
-        let _ = fs::remove_file(desk.path(file));
+        let _ = fs::remove_file(scratch.path(file));
     }
-    desk.bpfsig(&format!("keygen ca --algorithm {algorithm} --name CA --key ca.key --cert ca.pem"));
-    desk.bpfsig(&format!(
+    scratch.bpfsig(&format!("keygen ca --algorithm {algorithm} --name CA --key ca.key --cert ca.pem"));
+    scratch.bpfsig(&format!(
         "keygen signer --algorithm {algorithm} --purpose program --purpose code --name me --key me.key \
          --cert me.pem --ca-key ca.key --ca-cert ca.pem"
     ));
 }
 
-fn compile_linux(desk: &Desk, size: u32, limit: u32) {
+fn compile_linux(scratch: &Scratch, size: u32, limit: u32) {
     let options = "-O2 -g -target bpf -mcpu=v3 -c -o linux.o linux.c";
-    desk.run("clang", &format!("-DSIZE={size} -DLIMIT={limit} {options}"));
+    scratch.run("clang", &format!("-DSIZE={size} -DLIMIT={limit} {options}"));
 }
 
 /// The instructions in a section of an object.
-fn code(desk: &Desk, object: &str, section: &str) -> Vec<u8> {
-    desk.run("llvm-objcopy", &format!("--dump-section {section}=code {object} /dev/null"));
-    desk.read("code")
+fn code(scratch: &Scratch, object: &str, section: &str) -> Vec<u8> {
+    scratch.run("llvm-objcopy", &format!("--dump-section {section}=code {object} /dev/null"));
+    scratch.read("code")
 }
 
 /// Runs bpfsig, which must fail, and returns what it prints and its errors.
-fn refused(desk: &Desk, arguments: &str) -> (String, String) {
-    let output = desk::output(&mut desk.command(env!("CARGO_BIN_EXE_bpfsig"), arguments));
+fn refused(scratch: &Scratch, arguments: &str) -> (String, String) {
+    let output = scratch::output(&mut scratch.command(env!("CARGO_BIN_EXE_bpfsig"), arguments));
     let [text, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     assert_eq!(output.status.code(), Some(1), "bpfsig {arguments}: {text}{errors}");
     assert!(errors.starts_with("bpfsig: error: "), "{errors}");
@@ -78,89 +78,89 @@ const VERIFY: &str = "verify --ca ca.pem --cert me.pem";
 
 #[test]
 fn one_signature_covers_files_of_both_systems() {
-    let desk = desk();
+    let scratch = scratch();
     for algorithm in ["p-256", "rsa-2048"] {
-        keys(&desk, algorithm);
-        desk.bpfsig(&format!("{SIGN} --output all.p7s {FILES}"));
-        desk.run("openssl", "cms -verify -binary -inform DER -in all.p7s -certfile me.pem -CAfile ca.pem -purpose any -out statement");
-        assert_eq!(desk.read("statement").len(), 32 + 36 * 6);
-        desk.bpfsig(&format!("{VERIFY} --signature all.p7s {FILES}"));
-        desk.bpfsig(&format!("verify --cert me.pem --signature all.p7s {FILES}"));
+        keys(&scratch, algorithm);
+        scratch.bpfsig(&format!("{SIGN} --output all.p7s {FILES}"));
+        scratch.run("openssl", "cms -verify -binary -inform DER -in all.p7s -certfile me.pem -CAfile ca.pem -purpose any -out statement");
+        assert_eq!(scratch.read("statement").len(), 32 + 36 * 6);
+        scratch.bpfsig(&format!("{VERIFY} --signature all.p7s {FILES}"));
+        scratch.bpfsig(&format!("verify --cert me.pem --signature all.p7s {FILES}"));
 
         // The same input gives the same bytes.
-        desk.bpfsig(&format!("{SIGN} --output again.p7s {FILES}"));
-        assert_eq!(desk.read("again.p7s"), desk.read("all.p7s"));
+        scratch.bpfsig(&format!("{SIGN} --output again.p7s {FILES}"));
+        assert_eq!(scratch.read("again.p7s"), scratch.read("all.p7s"));
     }
 
     // A byte of a program's code, of a symbol's name, of the headers. In an object for Linux, not all matter.
     for (file, part) in [
-        ("linux.o", &code(&desk, "linux.o", "xdp")[..]),
+        ("linux.o", &code(&scratch, "linux.o", "xdp")[..]),
         ("windows.o", b"authorize"),
         ("driver.sys", b"DOS mode"),
         ("program.exe", b"DOS mode"),
         ("program", b".interp"),
     ] {
-        let bytes = desk.read(file);
+        let bytes = scratch.read(file);
         let mut changed = bytes.clone();
         let offset = bytes.windows(part.len()).position(|window| window == part).unwrap();
         changed[offset] ^= 1;
-        desk.write(file, &changed);
-        let (text, errors) = refused(&desk, &format!("{VERIFY} --signature all.p7s {FILES}"));
+        scratch.write(file, &changed);
+        let (text, errors) = refused(&scratch, &format!("{VERIFY} --signature all.p7s {FILES}"));
         let last = errors.lines().last().unwrap();
         assert_eq!(last, format!("bpfsig: error: not verified: {file}"), "{text}{errors}");
-        desk.write(file, &bytes);
+        scratch.write(file, &bytes);
     }
 }
 
 #[test]
 fn signatures_inside_of_files() {
-    let desk = desk();
+    let scratch = scratch();
     let files = "linux.o windows.o driver.sys program.exe";
-    let before: Vec<_> = files.split(' ').map(|file| desk.read(file)).collect();
-    desk.bpfsig(&format!("{SIGN} --embed {files}"));
-    let signed: Vec<_> = files.split(' ').map(|file| desk.read(file)).collect();
-    let text = desk.bpfsig(&format!("{VERIFY} {files}"));
+    let before: Vec<_> = files.split(' ').map(|file| scratch.read(file)).collect();
+    scratch.bpfsig(&format!("{SIGN} --embed {files}"));
+    let signed: Vec<_> = files.split(' ').map(|file| scratch.read(file)).collect();
+    let text = scratch.bpfsig(&format!("{VERIFY} {files}"));
     assert!(!text.contains("warning"), "{text}");
-    let text = desk.bpfsig("verify --cert me.pem linux.o");
+    let text = scratch.bpfsig("verify --cert me.pem linux.o");
     assert!(text.contains("warning: without --ca, nobody has checked who issued"), "{text}");
     for file in ["driver.sys", "program.exe"] {
-        desk.bpfsig(&format!("verify --ca ca.pem {file}"));
-        let text = desk.run("osslsigncode", &format!("verify -CAfile ca.pem -in {file}"));
+        scratch.bpfsig(&format!("verify --ca ca.pem {file}"));
+        let text = scratch.run("osslsigncode", &format!("verify -CAfile ca.pem -in {file}"));
         assert!(text.contains("Number of verified signatures: 1"), "{text}");
     }
     // A program stays one.
-    assert!(desk.path("program.exe").metadata().is_ok_and(|metadata| is_executable(&metadata)));
+    assert!(scratch.path("program.exe").metadata().is_ok_and(|metadata| is_executable(&metadata)));
 
     // Signing again replaces, by the same or by another signer.
-    desk.bpfsig(&format!("{SIGN} --embed {files}"));
+    scratch.bpfsig(&format!("{SIGN} --embed {files}"));
     for (file, signed) in files.split(' ').zip(&signed) {
-        assert_eq!(desk.read(file), *signed, "{file}");
+        assert_eq!(scratch.read(file), *signed, "{file}");
     }
-    keys(&desk, "rsa-2048");
-    assert!(desk.error(&format!("{VERIFY} {files}")).contains("signed by"));
-    let error = desk.error(&format!("{SIGN} --embed {files}"));
+    keys(&scratch, "rsa-2048");
+    assert!(scratch.error(&format!("{VERIFY} {files}")).contains("signed by"));
+    let error = scratch.error(&format!("{SIGN} --embed {files}"));
     assert_eq!(error, "driver.sys: it is signed by `CN=me`: --replace puts the new signature in its place");
-    assert_eq!(desk.read("linux.o"), signed[0]);
-    desk.bpfsig(&format!("{SIGN} --embed --replace {files}"));
-    desk.bpfsig(&format!("{VERIFY} {files}"));
+    assert_eq!(scratch.read("linux.o"), signed[0]);
+    scratch.bpfsig(&format!("{SIGN} --embed --replace {files}"));
+    scratch.bpfsig(&format!("{VERIFY} {files}"));
 
     // A signature beside them is for the same things.
-    desk.bpfsig(&format!("{SIGN} --output all.p7s {files}"));
+    scratch.bpfsig(&format!("{SIGN} --output all.p7s {files}"));
     for (file, before) in files.split(' ').zip(&before) {
-        desk.write(file, before);
+        scratch.write(file, before);
     }
-    desk.bpfsig(&format!("{VERIFY} --signature all.p7s {files}"));
+    scratch.bpfsig(&format!("{VERIFY} --signature all.p7s {files}"));
 
     // If one has no room, none is touched.
-    let error = desk.error(&format!("{SIGN} --embed linux.o program"));
+    let error = scratch.error(&format!("{SIGN} --embed linux.o program"));
     assert!(error.contains("program: only eBPF objects and PE images have room"), "{error}");
-    assert_eq!(desk.read("linux.o"), before[0]);
+    assert_eq!(scratch.read("linux.o"), before[0]);
 
     // One beside a file is looked at first.
-    let text = desk.bpfsig(&format!("{SIGN} --embed linux.o"));
+    let text = scratch.bpfsig(&format!("{SIGN} --embed linux.o"));
     assert!(!text.contains("warning"), "{text}");
-    desk.bpfsig(&format!("{SIGN} linux.o"));
-    let text = desk.bpfsig(&format!("{SIGN} --embed linux.o"));
+    scratch.bpfsig(&format!("{SIGN} linux.o"));
+    let text = scratch.bpfsig(&format!("{SIGN} --embed linux.o"));
     assert!(text.contains("warning: linux.o.p7s is there, too"), "{text}");
 }
 
@@ -170,24 +170,24 @@ fn is_executable(metadata: &fs::Metadata) -> bool {
 
 #[test]
 fn a_mismatch_is_explained() {
-    let desk = desk();
+    let scratch = scratch();
     for place in ["", "--embed"] {
-        compile_linux(&desk, 7, 3);
-        desk.bpfsig(&format!("{SIGN} {place} linux.o"));
+        compile_linux(&scratch, 7, 3);
+        scratch.bpfsig(&format!("{SIGN} {place} linux.o"));
         if place == "--embed" {
-            fs::remove_file(desk.path("linux.o.p7s")).unwrap();
-            fs::remove_file(desk.path("linux.o.p7s.json")).unwrap();
+            fs::remove_file(scratch.path("linux.o.p7s")).unwrap();
+            fs::remove_file(scratch.path("linux.o.p7s.json")).unwrap();
             let section = "--dump-section .bpfsig=message --dump-section .bpfsig.json=words linux.o";
-            desk.run("llvm-objcopy", section);
-            compile_linux(&desk, 8, 4);
-            desk.run(
+            scratch.run("llvm-objcopy", section);
+            compile_linux(&scratch, 8, 4);
+            scratch.run(
                 "llvm-objcopy",
                 "--add-section .bpfsig=message --add-section .bpfsig.json=words linux.o",
             );
         } else {
-            compile_linux(&desk, 8, 4);
+            compile_linux(&scratch, 8, 4);
         }
-        let (text, errors) = refused(&desk, &format!("{VERIFY} linux.o"));
+        let (text, errors) = refused(&scratch, &format!("{VERIFY} linux.o"));
         assert!(text.contains("program pass: NOT SIGNED"), "{text}");
         assert!(text.contains("slot 0 `config`: max_entries 8, signed 7"), "{text}");
         assert!(text.contains("slot 1 `.rodata`: contents differ"), "{text}");
@@ -195,23 +195,23 @@ fn a_mismatch_is_explained() {
     }
 
     // Descriptions of something that was not signed, or that are none, explain nothing and do no harm.
-    compile_linux(&desk, 9, 4);
-    desk.bpfsig(&format!("{SIGN} --output other.p7s linux.o"));
-    compile_linux(&desk, 7, 3);
-    desk.bpfsig(&format!("{SIGN} linux.o"));
-    compile_linux(&desk, 8, 4);
-    for words in [desk.read("other.p7s.json"), b"{".to_vec(), Vec::new()] {
-        desk.write("linux.o.p7s.json", &words);
-        let (text, _) = refused(&desk, &format!("{VERIFY} linux.o"));
+    compile_linux(&scratch, 9, 4);
+    scratch.bpfsig(&format!("{SIGN} --output other.p7s linux.o"));
+    compile_linux(&scratch, 7, 3);
+    scratch.bpfsig(&format!("{SIGN} linux.o"));
+    compile_linux(&scratch, 8, 4);
+    for words in [scratch.read("other.p7s.json"), b"{".to_vec(), Vec::new()] {
+        scratch.write("linux.o.p7s.json", &words);
+        let (text, _) = refused(&scratch, &format!("{VERIFY} linux.o"));
         assert!(text.contains("pass: NOT SIGNED") && !text.contains("slot"), "{text}");
     }
 }
 
 #[test]
 fn who_has_signed_matters() {
-    let desk = desk();
-    desk.bpfsig(&format!("{SIGN} linux.o"));
-    desk.bpfsig("keygen ca --algorithm p-256 --name Other --key other.key --cert other.pem");
+    let scratch = scratch();
+    scratch.bpfsig(&format!("{SIGN} linux.o"));
+    scratch.bpfsig("keygen ca --algorithm p-256 --name Other --key other.key --cert other.pem");
     for (signers, problem) in [
         ("--ca other.pem --cert me.pem", "an issuer is not known"),
         ("--ca ca.pem", "say with --cert where its certificate is"),
@@ -220,7 +220,7 @@ fn who_has_signed_matters() {
         ("--cert missing.pem", "missing.pem"),
         ("--cert me.pem --ca me.key", "not an X.509 certificate"),
     ] {
-        let error = desk.error(&format!("verify {signers} linux.o"));
+        let error = scratch.error(&format!("verify {signers} linux.o"));
         assert!(error.contains(problem), "{signers}: {error}");
     }
 
@@ -230,164 +230,165 @@ fn who_has_signed_matters() {
         ("program", "driver.sys", "--embed", "is not for signing code"),
         ("attestation", "linux.o", "", "is not for signing programs"),
     ] {
-        desk.bpfsig(&format!(
+        scratch.bpfsig(&format!(
             "keygen signer --algorithm p-256 --purpose {purpose} --name {purpose} --key {purpose}.key \
              --cert {purpose}.pem {issuer}"
         ));
         let sign = format!("sign --key {purpose}.key --cert {purpose}.pem {place} {file}");
         let error = match place {
-            "--embed" => desk.error(&sign),
+            "--embed" => scratch.error(&sign),
             _ => {
-                assert!(desk.error(&sign).contains(problem));
-                let text = desk.bpfsig(&format!("{sign} --any-cert"));
+                assert!(scratch.error(&sign).contains(problem));
+                let text = scratch.bpfsig(&format!("{sign} --any-cert"));
                 assert!(text.contains("warning: ") && text.contains(problem), "{text}");
-                desk.error(&format!("verify --ca ca.pem --cert {purpose}.pem {file}"))
+                scratch.error(&format!("verify --ca ca.pem --cert {purpose}.pem {file}"))
             }
         };
         assert!(error.contains(problem), "{error}");
     }
 
     // Another signer of the same CA.
-    desk.bpfsig(&format!("{SIGN} --embed driver.sys"));
-    desk.make_signer("you", "--purpose code");
+    scratch.bpfsig(&format!("{SIGN} --embed driver.sys"));
+    scratch.make_signer("you", "--purpose code");
     for signers in ["--cert you.pem", "--cert you.pem --ca ca.pem"] {
-        let error = desk.error(&format!("verify {signers} driver.sys"));
+        let error = scratch.error(&format!("verify {signers} driver.sys"));
         assert!(error.contains("signed by `CN=me`, not by `CN=you`"), "{error}");
     }
 
     // A CA that signs certificates as nobody should any more.
-    desk.write("old.ext", b"subjectKeyIdentifier=hash\n");
-    desk.run("openssl", "req -newkey rsa:2048 -nodes -keyout old.key -out old.csr -subj /CN=old");
+    scratch.write("old.ext", b"subjectKeyIdentifier=hash\n");
+    scratch.run("openssl", "req -newkey rsa:2048 -nodes -keyout old.key -out old.csr -subj /CN=old");
     let sign = "-sha1 -CA ca.pem -CAkey ca.key -CAcreateserial -extfile old.ext -days 3";
-    desk.run("openssl", &format!("x509 -req -in old.csr -out old.pem {sign}"));
-    let error = desk.error("sign --key old.key --cert old.pem linux.o");
+    scratch.run("openssl", &format!("x509 -req -in old.csr -out old.pem {sign}"));
+    let error = scratch.error("sign --key old.key --cert old.pem linux.o");
     assert!(error.ends_with("is signed with ECDSA and SHA-1, which is not accepted"), "{error}");
-    desk.bpfsig("sign --any-cert --key old.key --cert old.pem linux.o");
-    let error = desk.error("verify --ca ca.pem --cert old.pem linux.o");
+    scratch.bpfsig("sign --any-cert --key old.key --cert old.pem linux.o");
+    let error = scratch.error("verify --ca ca.pem --cert old.pem linux.o");
     assert!(error.contains("a certificate is signed with an algorithm that is not accepted"), "{error}");
     assert!(!error.contains("Context"), "{error}");
 
     // A chain in one file, through a CA below the CA.
-    desk.write("ext", b"basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n");
-    desk.run("openssl", "req -newkey rsa:2048 -nodes -keyout middle.key -out middle.csr -subj /CN=middle");
+    scratch.write("ext", b"basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n");
+    scratch.run("openssl", "req -newkey rsa:2048 -nodes -keyout middle.key -out middle.csr -subj /CN=middle");
     let sign = "-CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext -days 3";
-    desk.run("openssl", &format!("x509 -req -in middle.csr -out middle.pem {sign}"));
+    scratch.run("openssl", &format!("x509 -req -in middle.csr -out middle.pem {sign}"));
     let issuer = "--ca-key middle.key --ca-cert middle.pem";
-    desk.bpfsig(&format!("keygen signer --algorithm p-256 --name low --key low.key --cert low.pem {issuer}"));
-    desk.bpfsig("sign --key low.key --cert low.pem linux.o");
-    let error = desk.error("verify --ca ca.pem --cert low.pem linux.o");
+    scratch
+        .bpfsig(&format!("keygen signer --algorithm p-256 --name low --key low.key --cert low.pem {issuer}"));
+    scratch.bpfsig("sign --key low.key --cert low.pem linux.o");
+    let error = scratch.error("verify --ca ca.pem --cert low.pem linux.o");
     assert!(error.contains("an issuer is not known"), "{error}");
-    desk.write("chain.pem", &[desk.read("low.pem"), desk.read("middle.pem")].concat());
-    desk.bpfsig("verify --ca ca.pem --cert chain.pem linux.o");
+    scratch.write("chain.pem", &[scratch.read("low.pem"), scratch.read("middle.pem")].concat());
+    scratch.bpfsig("verify --ca ca.pem --cert chain.pem linux.o");
 }
 
 #[test]
 fn what_goes_wrong_is_said() {
-    let desk = desk();
-    let missing = desk.error(&format!("{SIGN} missing.o"));
+    let scratch = scratch();
+    let missing = scratch.error(&format!("{SIGN} missing.o"));
     assert_eq!(missing, "missing.o: No such file or directory (os error 2)");
-    let (_, missing) = refused(&desk, &format!("{VERIFY} missing.o"));
+    let (_, missing) = refused(&scratch, &format!("{VERIFY} missing.o"));
     assert!(
         missing.starts_with("bpfsig: error: missing.o: No such file or directory (os error 2)\n"),
         "{missing}"
     );
-    let several = desk.error(&format!("{SIGN} linux.o windows.o"));
+    let several = scratch.error(&format!("{SIGN} linux.o windows.o"));
     assert!(several.contains("say with --output"), "{several}");
-    let unsigned = desk.error(&format!("{VERIFY} linux.o"));
+    let unsigned = scratch.error(&format!("{VERIFY} linux.o"));
     assert!(unsigned.contains("no signature in it and no linux.o.p7s"), "{unsigned}");
-    let unsigned = desk.error(&format!("{VERIFY} driver.sys"));
+    let unsigned = scratch.error(&format!("{VERIFY} driver.sys"));
     assert!(unsigned.contains("has no Authenticode signature"), "{unsigned}");
 
     // Damaged files are named; the others are checked all the same.
-    desk.bpfsig(&format!("{SIGN} linux.o"));
-    desk.bpfsig(&format!("{SIGN} program"));
-    desk.write("short.o", &desk.read("linux.o")[..1000]);
-    desk.write("short.o.p7s", &desk.read("linux.o.p7s"));
-    let (text, errors) = refused(&desk, &format!("{VERIFY} missing.o short.o linux.o program"));
+    scratch.bpfsig(&format!("{SIGN} linux.o"));
+    scratch.bpfsig(&format!("{SIGN} program"));
+    scratch.write("short.o", &scratch.read("linux.o")[..1000]);
+    scratch.write("short.o.p7s", &scratch.read("linux.o.p7s"));
+    let (text, errors) = refused(&scratch, &format!("{VERIFY} missing.o short.o linux.o program"));
     assert!(text.contains("program pass: ok") && text.contains("file: ok"), "{text}");
     assert!(errors.contains("short.o: damaged ELF file"), "{errors}");
     assert!(errors.ends_with("not verified: missing.o, short.o\n"), "{errors}");
 
-    desk.write("linux.o.p7s", b"not a signature");
-    let error = desk.error(&format!("{VERIFY} linux.o"));
+    scratch.write("linux.o.p7s", b"not a signature");
+    let error = scratch.error(&format!("{VERIFY} linux.o"));
     assert!(error.contains("linux.o.p7s: not a DER encoded CMS message"), "{error}");
-    desk.bpfsig(&format!("{SIGN} --days 0 linux.o"));
+    scratch.bpfsig(&format!("{SIGN} --days 0 linux.o"));
     std::thread::sleep(std::time::Duration::from_secs(2));
-    let error = desk.error(&format!("{VERIFY} linux.o"));
+    let error = scratch.error(&format!("{VERIFY} linux.o"));
     assert!(error.contains("the signature has expired"), "{error}");
 
     // An object that tells nothing of what it is for.
     let source = WINDOWS.replace("bpf_sock_addr_t", "context_t").replace("cgroup/connect4", "netevent");
-    desk.write("foreign.c", source.as_bytes());
-    desk.run("clang", "-O2 -target bpf -c -o foreign.o foreign.c");
-    let error = desk.error(&format!("{SIGN} foreign.o"));
+    scratch.write("foreign.c", source.as_bytes());
+    scratch.run("clang", "-O2 -target bpf -c -o foreign.o foreign.c");
+    let error = scratch.error(&format!("{SIGN} foreign.o"));
     assert!(error.contains("say so with --type netevent=TYPE"), "{error}");
-    desk.bpfsig(&format!("{SIGN} --platform windows foreign.o"));
-    desk.bpfsig(&format!("{VERIFY} --platform windows foreign.o"));
+    scratch.bpfsig(&format!("{SIGN} --platform windows foreign.o"));
+    scratch.bpfsig(&format!("{VERIFY} --platform windows foreign.o"));
 }
 
 #[test]
 fn what_an_object_does_not_say_is_said_when_it_is_signed() {
-    let desk = desk();
+    let scratch = scratch();
     let source = LINUX.replace("\"xdp\"", "\"xdp_gatekeeper\"").replace("\"tc\"", "\"ingress\"");
-    desk.write("linux.c", source.as_bytes());
-    compile_linux(&desk, 0, 3);
-    let error = desk.error(&format!("{SIGN} linux.o"));
+    scratch.write("linux.c", source.as_bytes());
+    compile_linux(&scratch, 0, 3);
+    let error = scratch.error(&format!("{SIGN} linux.o"));
     assert!(error.contains("say so with --type ingress=TYPE"), "{error}");
-    assert_eq!(desk.bpfsig("inspect --type ingress=tc linux.o").matches("note ").count(), 2);
+    assert_eq!(scratch.bpfsig("inspect --type ingress=tc linux.o").matches("note ").count(), 2);
     for place in ["", "--embed"] {
-        let text = desk.bpfsig(&format!("{SIGN} {place} --type ingress=tc linux.o"));
+        let text = scratch.bpfsig(&format!("{SIGN} {place} --type ingress=tc linux.o"));
         assert!(text.contains("section `xdp_gatekeeper` is taken for `xdp`"), "{text}");
         assert!(text.contains("warning: linux.o: map `config` has no size"), "{text}");
-        let text = desk.bpfsig(&format!("{VERIFY} linux.o"));
+        let text = scratch.bpfsig(&format!("{VERIFY} linux.o"));
         assert!(text.contains("program drop: ok"), "{text}");
-        let _ = fs::remove_file(desk.path("linux.o.p7s"));
+        let _ = fs::remove_file(scratch.path("linux.o.p7s"));
     }
-    let error = desk.bpfsig_with_pin("", &format!("{SIGN} --type ingress linux.o"));
+    let error = scratch.bpfsig_with_pin("", &format!("{SIGN} --type ingress linux.o"));
     assert_eq!(error.status.code(), Some(2));
 }
 
 #[test]
 fn an_object_may_have_more_programs_than_a_message_lists() {
-    let desk = desk();
+    let scratch = scratch();
     let programs = (0..450)
         .map(|n| format!("SEC(\"tc\") int program_with_a_long_name_{n}(void *c) {{ return {n}; }}\n"));
     let source =
         format!("#define SEC(name) __attribute__((section(name)))\n{}", programs.collect::<String>());
-    desk.write("many.c", source.as_bytes());
-    desk.run("clang", "-O2 -g -target bpf -mcpu=v3 -c -o many.o many.c");
+    scratch.write("many.c", source.as_bytes());
+    scratch.run("clang", "-O2 -g -target bpf -mcpu=v3 -c -o many.o many.c");
     for place in ["", "--embed"] {
-        let text = desk.bpfsig(&format!("{SIGN} {place} many.o"));
+        let text = scratch.bpfsig(&format!("{SIGN} {place} many.o"));
         assert!(text.contains("program program_with_a_long_name_449"), "{text}");
-        let text = desk.bpfsig(&format!("{VERIFY} many.o"));
+        let text = scratch.bpfsig(&format!("{VERIFY} many.o"));
         assert_eq!(text.matches(": ok").count(), 450, "{text}");
-        let _ = fs::remove_file(desk.path("many.o.p7s"));
+        let _ = fs::remove_file(scratch.path("many.o.p7s"));
     }
-    let text = desk.bpfsig("inspect many.o");
+    let text = scratch.bpfsig("inspect many.o");
     assert!(text.contains("3 CMS messages, attached statements"), "{text}");
 }
 
 #[test]
 fn nobody_has_to_read_all_of_it() {
-    let desk = desk();
+    let scratch = scratch();
     for arguments in [&format!("{SIGN} linux.o"), &format!("{VERIFY} linux.o"), "inspect linux.o"] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let mut command = desk.command(env!("CARGO_BIN_EXE_bpfsig"), arguments);
-        let output = desk::output(command.stdout(writer));
+        let mut command = scratch.command(env!("CARGO_BIN_EXE_bpfsig"), arguments);
+        let output = scratch::output(command.stdout(writer));
         assert_eq!(output.status.code(), Some(141), "{arguments}");
         assert!(output.stderr.is_empty(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-        desk.bpfsig(&format!("{SIGN} linux.o"));
+        scratch.bpfsig(&format!("{SIGN} linux.o"));
     }
 }
 
 #[test]
 fn inspect_shows_files_and_signatures() {
-    let desk = desk();
-    desk.bpfsig(&format!("{SIGN} --days 1 --output all.p7s {FILES}"));
-    desk.bpfsig(&format!("{SIGN} --embed linux.o windows.o driver.sys"));
+    let scratch = scratch();
+    scratch.bpfsig(&format!("{SIGN} --days 1 --output all.p7s {FILES}"));
+    scratch.bpfsig(&format!("{SIGN} --embed linux.o windows.o driver.sys"));
     let json = |arguments: &str| -> serde_json::Value {
-        serde_json::from_str(&desk.bpfsig(&format!("inspect --json {arguments}"))).unwrap()
+        serde_json::from_str(&scratch.bpfsig(&format!("inspect --json {arguments}"))).unwrap()
     };
     let all = json("all.p7s --cert me.pem");
     assert_eq!(all["kind"], "signature");
@@ -407,10 +408,10 @@ fn inspect_shows_files_and_signatures() {
     assert_eq!(driver["signature"]["certificate"]["subject"], "CN=me");
     assert_eq!(json("program")["binds"][0]["kind"], "file");
 
-    let text = desk.bpfsig("inspect linux.o");
+    let text = scratch.bpfsig("inspect linux.o");
     assert!(text.contains("program pass\n  prog_type") && text.contains("expires    never"), "{text}");
-    assert!(desk.error("inspect missing").contains("missing"));
-    desk.write("short.exe", &desk.read("program.exe")[..1000]);
-    let error = desk.error("inspect short.exe");
+    assert!(scratch.error("inspect missing").contains("missing"));
+    scratch.write("short.exe", &scratch.read("program.exe")[..1000]);
+    let error = scratch.error("inspect short.exe");
     assert!(error.contains("short.exe: the PE image is cut off"), "{error}");
 }

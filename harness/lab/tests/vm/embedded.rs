@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use bpfsig_signing::artifact::Artifact;
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::description::to_json;
-use bpfsig_signing::object::Choices;
 use bpfsig_signing::object::Object;
 use bpfsig_signing::statement::Statement;
 use bpfsig_signing::{cms, embed};

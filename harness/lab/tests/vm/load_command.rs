@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::description::{self, Description};
 use bpfsig_signing::embed;
-use bpfsig_signing::object::{Choices, Object};
+use bpfsig_signing::object::Object;
 use libbpf_rs::query::{LinkTypeInfo, PerfEventType, ProgInfoIter};
 use libbpf_rs::{Link, MapCore as _, MapFlags, MapHandle, ProgramHandle, RingBufferBuilder};
 use nix::sys::signal::{Signal, kill};

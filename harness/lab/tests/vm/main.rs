@@ -7,7 +7,7 @@
 mod accepted;
 mod approve_list;
 mod approve_list_evaded;
-mod approve_list_site;
+mod approve_list_machine;
 mod attested;
 mod audit;
 mod behaviour;

@@ -2,7 +2,8 @@
 #![no_main]
 
 use bpfsig_signing::description::{Description, from_json, to_json};
-use bpfsig_signing::object::{Choices, Object};
+use bpfsig_signing::choices::Choices;
+use bpfsig_signing::object::Object;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {

@@ -20,7 +20,6 @@ use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::public::Public;
 use super::{Pkcs11Uri, PublicKey, SigningKey};
-use crate::certificate::Certificate;
 use crate::{Digest, Error, Result};
 
 /// Names the PKCS#11 module, for URIs without `module-path`; libp11 and the OpenSSL engine go by it as well.
@@ -59,18 +58,18 @@ impl TokenKey {
     }
 }
 
-/// Reads the one certificate in a token that the URI names.
+/// The one certificate in a token that the URI names, in DER.
 ///
 /// # Errors
 ///
-/// As [`TokenKey::open`], and as [`Certificate::read`].
-pub fn token_certificate(uri: &Pkcs11Uri, pin: Option<&str>) -> Result<Certificate> {
+/// As [`TokenKey::open`].
+pub fn token_certificate(uri: &Pkcs11Uri, pin: Option<&str>) -> Result<Vec<u8>> {
     uri.must_be_for("cert")?;
     let session = open_session(uri, pin)?;
     let found = find(&session, uri, ObjectClass::CERTIFICATE)?;
     let value = session.get_attributes(found, &[AttributeType::Value]);
-    match value.map_err(failed("show the certificate"))?.as_slice() {
-        [Attribute::Value(der)] => Certificate::read(der),
+    match <[Attribute; 1]>::try_from(value.map_err(failed("show the certificate"))?) {
+        Ok([Attribute::Value(der)]) => Ok(der),
         _ => Err(Error::Token { what: "show the certificate", reason: "it has no value".to_owned() }),
     }
 }

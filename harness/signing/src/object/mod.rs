@@ -6,7 +6,6 @@
 //! variables of the kernel by name.
 
 mod btf_ext;
-mod choices;
 mod complete;
 mod elf;
 mod entries;
@@ -23,11 +22,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::btf::{Btf, BtfError};
+use crate::choices::Choices;
 use crate::map::{MapDefinition, needs_entries};
 use crate::program::{Attach, Program};
 use crate::{description, embed};
 use btf_ext::BtfExt;
-pub use choices::Choices;
 use elf::Elf;
 pub use entries::{Initial, InitialEntry};
 use externs::Externs;

@@ -1,7 +1,7 @@
 use bpfsig_signing::Error;
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::description::{self, Description};
 use bpfsig_signing::manifest::Manifest;
-use bpfsig_signing::object::Choices;
 use bpfsig_signing::program::{Attach, Program};
 use serde_json::{Value, json};
 

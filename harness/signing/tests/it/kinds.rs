@@ -2,11 +2,12 @@
 
 use bpfsig_signing::artifact::Artifact;
 use bpfsig_signing::btf::kind;
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::description::{Description, from_json, to_json};
 use bpfsig_signing::embed;
 use bpfsig_signing::insn::{self, PSEUDO_MAP_IDX_VALUE};
 use bpfsig_signing::map::HostKind;
-use bpfsig_signing::object::{Choices, Object, ObjectError, Remark};
+use bpfsig_signing::object::{Object, ObjectError, Remark};
 use bpfsig_signing::program::Attach;
 
 use crate::compilers::{ebpf, run};

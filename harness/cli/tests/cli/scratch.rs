@@ -7,18 +7,18 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-pub struct Desk(TempDir);
+pub struct Scratch(TempDir);
 
-impl Desk {
+impl Scratch {
     pub fn new() -> Self {
-        Desk(TempDir::new().unwrap())
+        Scratch(TempDir::new().unwrap())
     }
 
     /// With a file to sign, `file.txt`.
     pub fn with_file() -> Self {
-        let desk = Desk::new();
-        desk.write("file.txt", b"something to sign");
-        desk
+        let scratch = Scratch::new();
+        scratch.write("file.txt", b"something to sign");
+        scratch
     }
 
     /// Makes a CA, `ca.key` and `ca.pem`.

@@ -44,22 +44,22 @@ static ELSEWHERE: LazyLock<TempDir> = LazyLock::new(|| {
 });
 
 /// Listed programs on a file system with fs-verity.
-pub struct Site {
+pub struct ListedMachine {
     disk: Disk,
     approved: Vec<Digest>,
 }
 
-impl Site {
+impl ListedMachine {
     /// Three programs are listed: `loader`, which loads two instructions and nothing else; `ip`, which loads what it is
     /// told to; and `perl`, because a loader is written in it.
     pub fn new() -> Self {
-        let mut site = Self { disk: Disk::new().unwrap(), approved: Vec::new() };
-        for original in [&site.elsewhere("loader"), Path::new("/bin/ip"), Path::new("/usr/bin/perl")] {
-            let copy = site.on_disk(original.file_name().unwrap().to_str().unwrap());
+        let mut machine = Self { disk: Disk::new().unwrap(), approved: Vec::new() };
+        for original in [&machine.elsewhere("loader"), Path::new("/bin/ip"), Path::new("/usr/bin/perl")] {
+            let copy = machine.on_disk(original.file_name().unwrap().to_str().unwrap());
             fs::copy(original, &copy).unwrap();
-            site.approved.push(seal(&copy).unwrap());
+            machine.approved.push(seal(&copy).unwrap());
         }
-        site
+        machine
     }
 
     /// A file on the file system with fs-verity.

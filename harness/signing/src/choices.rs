@@ -28,7 +28,7 @@ impl Choices {
 
     /// What the section of a program would have to be called to say all that is known. A leading question mark (not to be
     /// loaded unless asked for) stays.
-    pub(super) fn section<'s>(&'s self, section: &'s str, program: &str) -> Cow<'s, str> {
+    pub(crate) fn section<'s>(&'s self, section: &'s str, program: &str) -> Cow<'s, str> {
         let (mark, name) = section.strip_prefix('?').map_or(("", section), |name| ("?", name));
         let chosen = self.types.get(name).map(String::as_str);
         match (chosen, self.targets.get(program)) {
