@@ -169,6 +169,8 @@ impl Signature {
     fn find(options: &Options, object: &[u8]) -> Result<(Self, Choices)> {
         let found = FoundSignature::of(&options.object, object, options.signature.as_deref())?;
         let Some(FoundSignature { signature: bytes, descriptions, place }) = found else {
+            // Signing does not make an object of what is none.
+            Object::parse(object).with_context(|| options.object.display().to_string())?;
             bail!(
                 "{}: no signature in it and no {}: `bpfsig sign` makes one",
                 options.object.display(),
@@ -187,8 +189,7 @@ impl Signature {
         Ok((Self { signer, signed, bytes }, descriptions.choices))
     }
 
-    /// Adds to an error in what the program is not the one that was signed.
-    /// And what else the verifier has to say.
+    /// Adds to an error what else the verifier has to say, and how the program differs from the one that was signed.
     fn explain(&self, error: bpf::Error) -> anyhow::Error {
         let Some(refused) = error.refused() else { return error.into() };
         let mut text = error.to_string();
