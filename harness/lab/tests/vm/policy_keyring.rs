@@ -4,8 +4,8 @@ use std::os::fd::AsFd;
 
 use bpfsig_loading::ProgramInfo;
 use bpfsig_loading::keyring::{self, Keyring};
-use bpfsig_signing::certificate::Signer;
-use libc::{EKEYEXPIRED, EKEYREVOKED, ENOENT, ENOKEY, EOPNOTSUPP};
+use bpfsig_signing::certificate::{DOCUMENTATION_PEN, Purpose, Role, Signer};
+use libc::{EKEYEXPIRED, EKEYREJECTED, EKEYREVOKED, ENOENT, ENOKEY, EOPNOTSUPP};
 
 use crate::keys;
 use crate::load::{Outcome, load_with, sign, small};
@@ -56,6 +56,27 @@ fn takes_nobody_else() {
     assert_eq!(keys::link(key, keyring).unwrap_err().raw_os_error(), Some(ENOKEY));
     assert_eq!(keys::link(own, keyring).unwrap_err().raw_os_error(), Some(EOPNOTSUPP));
     load_by(&stranger).refused(ENOKEY, "signer is not in the keyring");
+}
+
+/// A key of the kernel's has issued the certificate, but not for signing programs.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn takes_certificates_for_this_purpose_only() {
+    let keyring = bpf_keyring();
+    let attester_too = Role::Signer.limited_to(&[Purpose::Attestation, Purpose::Program], DOCUMENTATION_PEN);
+    keys::add(&keys::issued_for("both", attester_too), keyring);
+    let other_pen = Role::Signer.limited_to(&[Purpose::Program], DOCUMENTATION_PEN + 1);
+    let issuer = Role::Ca.limited_to(&[Purpose::Program], DOCUMENTATION_PEN);
+    for other in [
+        keys::ca(),
+        keys::issued_attester("attester"),
+        keys::issued_for("anything", Role::Signer),
+        keys::issued_for("of another number", other_pen),
+        keys::issued_for("issuer", issuer),
+    ] {
+        let add = keyring::add_key(c"asymmetric", other.certificate().to_der(), keyring);
+        assert!([EKEYREJECTED, ENOKEY].contains(&add.unwrap_err().raw_os_error().unwrap()));
+    }
 }
 
 /// The new key comes in, the old one goes out, without a reboot.

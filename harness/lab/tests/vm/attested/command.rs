@@ -136,7 +136,7 @@ fn load_that_fails() {
 fn trust_and_ps() {
     let _on = SwitchedOn::new();
     let directory = TempDir::new().unwrap();
-    let newcomer = keys::issued("newcomer");
+    let newcomer = keys::issued_attester("newcomer");
     let key_id = newcomer.certificate().subject_key_id().to_string();
     let subject = Subject::new(small());
     let facts = subject.facts().encode();

@@ -52,7 +52,7 @@ pub fn attest_keyring() -> i32 {
 /// An attester whom the kernel trusts.
 pub fn attester() -> &'static Signer {
     static ATTESTER: LazyLock<Signer> = LazyLock::new(|| {
-        let attester = keys::signer_of(Algorithm::Rsa3072);
+        let attester = keys::issued_attester("attester");
         keys::add(&attester, attest_keyring());
         attester
     });
