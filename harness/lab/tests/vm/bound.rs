@@ -106,6 +106,7 @@ const OBJECTS: &[(&str, &[(&str, &[&str])])] = &[
     ("bpf_func_info", &[("in the manifest", &["insn_off", "type_id"])]),
     ("bpf_core_relo", &[("in the manifest", &["insn_off", "type_id", "access_str_off", "kind"])]),
     ("bpf_line_info", &[("only shown", &["insn_off", "file_name_off", "line_off", "line_col"])]),
+    ("bpf_common_attr", &[("decides what is said", &["log_buf", "log_size", "log_level", "log_true_size"])]),
     (
         "bpf_map",
         &[

@@ -1,5 +1,6 @@
 //! Programs that are not the ones that were signed, and programs that no signature covers.
 
+use bpfsig_lab::corpus;
 use bpfsig_signing::cms;
 use bpfsig_signing::insn::{self, Insn};
 use bpfsig_signing::program::{Attach, Program};
@@ -56,11 +57,17 @@ fn changed_attach_target() {
     notices(program("fentry_connect"), change);
 }
 
+/// A program with several functions.
+fn with_functions() -> Program {
+    let mut programs = corpus::programs().unwrap().into_iter().filter(|entry| entry.needs().is_none());
+    programs.find(|entry| entry.program.func_info.count() > 1).unwrap().program
+}
+
 #[test]
 #[ignore = "needs the patched kernel"]
 fn changed_records() {
     // Type of the last function, kind of the first CO-RE record.
-    notices(program("xdp_lb_stages"), |program| {
+    notices(with_functions(), |program| {
         let first = program.func_info.bytes[4..8].to_vec();
         let last = program.func_info.bytes.len() - 4;
         program.func_info.bytes[last..].copy_from_slice(&first);

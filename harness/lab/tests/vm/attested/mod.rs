@@ -15,7 +15,6 @@ use bpfsig_signing::attestation::Attestation;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use bpfsig_signing::facts::Facts;
-use bpfsig_signing::key::Algorithm;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::Program;
 use bpfsig_signing::statement::Statement;
