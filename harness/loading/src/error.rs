@@ -173,7 +173,7 @@ pub(crate) const SIGNATURE: &str = "signature: ";
 
 impl Refused {
     /// The line of the log that says why: the one about the signature, or else the last one before the verifier's
-    /// figures.
+    /// figures, and before its explanation if there is one (`kernel/bpf/diagnostics.c`).
     pub fn reason(&self) -> Option<&str> {
         const FIGURES: [&str; 6] = [
             "processed ",
@@ -183,7 +183,9 @@ impl Refused {
             "signature check ",
             "insns processed ",
         ];
-        let lines = || self.log.lines().map(str::trim_end).filter(|line| !line.is_empty());
+        const EXPLANATION: &str = "\nVerification failed: ";
+        let log = self.log.split_once(EXPLANATION).map_or(&*self.log, |(before, _)| before);
+        let lines = || log.lines().map(str::trim_end).filter(|line| !line.is_empty());
         lines()
             .find(|line| line.starts_with(SIGNATURE))
             .or_else(|| lines().rfind(|line| !FIGURES.iter().any(|figures| line.starts_with(figures))))
@@ -223,6 +225,10 @@ mod tests {
             (
                 "signature check 3 us\n0: (95) exit\nR0 !read_ok\nprocessed 1 insns (limit 1000000)\n",
                 Some("R0 !read_ok"),
+            ),
+            (
+                "0: (85) call\ncannot call it\n\nVerification failed: Policy\n\nReason:\n  it\n\nprocessed 1 insns\n",
+                Some("cannot call it"),
             ),
             ("", None),
         ] {

@@ -242,7 +242,8 @@ fn a_program_that_the_verifier_refuses() {
     let error = open(&object, Some(signature)).load().unwrap_err();
     let refused = error.refused().unwrap();
     assert_eq!(error.errno(), Some(Errno::EINVAL));
-    assert!(refused.reason().unwrap().contains("cannot call GPL-restricted function"), "{error:#}");
+    let reason = refused.reason().unwrap();
+    assert!(reason.contains("cannot call GPL-restricted function"), "{reason}\n{}", refused.log);
     assert_eq!(refused.errno, Errno::EINVAL);
     assert!(refused.log.contains("signature check "), "{}", refused.log);
     assert!(refused.log.contains("cannot call GPL-restricted function"), "{}", refused.log);

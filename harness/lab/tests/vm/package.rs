@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::attested::command::attestations;
 use crate::attested::{SwitchedOn, attested, attester};
-use crate::keys::{ca, issued};
+use crate::keys::{ca, issued_for};
 use crate::loaded_object::bytes;
 use crate::machine::{self, Mount, sysctl};
 
@@ -143,7 +143,7 @@ fn programs_are_loaded_with_policy_required() {
 fn nothing_is_installed_if_the_kernel_refuses() {
     let place = Place::new();
     // The CA has issued a certificate for it, but it is in no keyring.
-    place.write("lb.tar.gz", &package("1.0.0"), &issued("newcomer"));
+    place.write("lb.tar.gz", &package("1.0.0"), &issued_for("newcomer", Role::Signer));
     let error = place.refuses("lb.tar.gz");
     assert!(error.contains(OBJECT) && error.contains("ENOKEY"), "{error}");
 }

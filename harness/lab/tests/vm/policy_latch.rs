@@ -3,9 +3,10 @@
 use std::os::fd::AsFd;
 
 use bpfsig_loading::keyring::Keyring;
-use bpfsig_loading::{Origin, ProgramInfo};
-use libc::{EINVAL, EKEYREJECTED};
+use bpfsig_loading::{Attested, Origin, ProgramInfo};
+use libc::{EINVAL, EKEYREJECTED, EPERM};
 
+use crate::attested::Subject;
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
 use crate::loader::{loader, run};
@@ -15,6 +16,7 @@ use crate::token;
 use crate::window::Window;
 
 const MODE: &str = "bpf_signature";
+const ATTESTATION: &str = "bpf_attestation";
 
 /// Nothing that root has prepared before is of use afterwards, except what is loaded already.
 #[test]
@@ -42,6 +44,8 @@ fn cannot_be_taken_back() {
     assert_eq!(token::load_unsigned(), 0);
     let bpffs = Mount::new(c"bpf");
     let program = load(&small(), None).accepted();
+
+    set_sysctl(ATTESTATION, "1").unwrap();
 
     // Loads that have begun before end by the rules that hold then.
     let stranger_signature = sign(&small(), &stranger);
@@ -82,4 +86,11 @@ fn cannot_be_taken_back() {
     let signature = sign(&small(), &keys::ca());
     load_with(&small(), Some(&signature), |attr| attr.keyring_id = Keyring::BUILTIN.0).accepted();
     assert_eq!(sysctl(MODE), "1");
+
+    // Attesters who were trusted before are, until that is taken back.
+    let subject = Subject::new(small());
+    let attested = subject.load_attested(&subject.facts().encode()).accepted();
+    assert!(matches!(crate::attested::attested(attested.as_fd()), Attested::Attested { .. }));
+    set_sysctl(ATTESTATION, "0").unwrap();
+    assert_eq!(set_sysctl(ATTESTATION, "1").unwrap_err().raw_os_error(), Some(EPERM));
 }

@@ -3,13 +3,11 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use bpfsig_lab::loader::Loader;
-use bpfsig_loading::Attested;
 use bpfsig_loading::keyring::{self, Keyring};
 use bpfsig_loading::raw::Log;
 use bpfsig_signing::cms;
-use libc::{EINVAL, EKEYREJECTED, EPERM};
+use libc::{EBADMSG, EINVAL, EKEYREJECTED, EPERM};
 
-use crate::attested::{Subject, SwitchedOn, attested};
 use crate::audit::Audit;
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small};
@@ -33,13 +31,12 @@ fn from_the_beginning() {
     }
 }
 
+/// Else root could make an attester of somebody who only signs.
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
-fn takes_attested_facts() {
-    let _on = SwitchedOn::new();
-    let subject = Subject::new(small());
-    let program = subject.load_attested(&subject.facts().encode()).accepted();
-    assert!(matches!(attested(program.as_fd()), Attested::Attested { .. }));
+fn attestation_stays_switched_off() {
+    assert_eq!(sysctl("bpf_attestation"), "0");
+    assert_eq!(set_sysctl("bpf_attestation", "1").unwrap_err().raw_os_error(), Some(EPERM));
 }
 
 /// The instructions are at an address where there is nothing: they are not looked at.
@@ -83,8 +80,8 @@ fn refuses_each_user() {
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
 fn refuses_what_only_looks_signed() {
-    load_with(&small(), None, |attr| attr.signature_size = 100).refused(EINVAL, "");
-    load_with(&small(), None, |attr| attr.keyring_id = 1).refused(EINVAL, "");
+    load_with(&small(), None, |attr| attr.signature_size = 100).refused(EKEYREJECTED, REASON);
+    load_with(&small(), None, |attr| attr.keyring_id = 1).refused(EKEYREJECTED, REASON);
     load_with(&small(), None, |attr| attr.signature = 8).refused(EINVAL, "signature: size");
     // Without a log, the error is the same.
     load_with(&small(), None, |attr| (attr.log_level, attr.log_size, attr.log_buf) = (0, 0, 0))
@@ -118,7 +115,7 @@ fn accepts_system_keyrings_but_the_platform_s() {
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
 fn refuses_detached_signatures() {
     let signature = cms::sign_detached(&small().insns, &keys::ca()).unwrap();
-    load(&small(), Some(&signature)).refused(EKEYREJECTED, REASON);
+    load(&small(), Some(&signature)).refused(EBADMSG, "no bare PKCS#7 message with a statement");
 }
 
 /// Whoever makes a load, it needs a statement: a verified program can be made to load something else than it was made for.

@@ -18,7 +18,9 @@ const PAGE: usize = 4096;
 
 /// Memory without pages: whoever reads it, the kernel included, waits until it is filled.
 pub struct Window {
-    address: *mut libc::c_void,
+    /// A page with what is there already at its end; the memory follows.
+    start: *mut libc::c_void,
+    present: usize,
     length: usize,
     uffd: OwnedFd,
     content: Vec<u8>,
@@ -30,36 +32,52 @@ unsafe impl Sync for Window {}
 impl Window {
     /// Memory that will be found to hold `content`.
     pub fn over(content: &[u8]) -> Self {
+        Self::after(&[], content)
+    }
+
+    /// Memory that holds `present`, which can be read at once, and will be found to hold `content` behind that.
+    pub fn after(present: &[u8], content: &[u8]) -> Self {
         let length = content.len().next_multiple_of(PAGE);
         let mut content = content.to_vec();
         content.resize(length, 0);
         // SAFETY: a new mapping; the result is checked.
-        let address = unsafe {
+        let start = unsafe {
             libc::mmap(
                 ptr::null_mut(),
-                length,
+                PAGE + length,
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
                 -1,
                 0,
             )
         };
-        assert_ne!(address, libc::MAP_FAILED, "{}", io::Error::last_os_error());
+        assert_ne!(start, libc::MAP_FAILED, "{}", io::Error::last_os_error());
+        assert!(present.len() <= PAGE);
+        // SAFETY: that many bytes before the end of the first page of the mapping.
+        unsafe {
+            let place = start.cast::<u8>().add(PAGE - present.len());
+            ptr::copy_nonoverlapping(present.as_ptr(), place, present.len());
+        }
         // SAFETY: the call takes flags.
         let fd = unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC) };
         assert!(fd >= 0, "{}", io::Error::last_os_error());
         // SAFETY: the kernel has just made this descriptor.
         let uffd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-        let window = Self { address, length, uffd, content };
+        let window = Self { start, present: present.len(), length, uffd, content };
         window.control(UFFDIO_API, &mut [UFFD_API, 0, 0]);
-        window
-            .control(UFFDIO_REGISTER, &mut [address as u64, length as u64, UFFDIO_REGISTER_MODE_MISSING, 0]);
+        let mut missing = [window.missing(), length as u64, UFFDIO_REGISTER_MODE_MISSING, 0];
+        window.control(UFFDIO_REGISTER, &mut missing);
         window
     }
 
     /// Where the memory is.
     pub fn address(&self) -> u64 {
-        self.address as u64
+        self.missing() - self.present as u64
+    }
+
+    /// Where the memory without pages is.
+    fn missing(&self) -> u64 {
+        self.start as u64 + PAGE as u64
     }
 
     /// Runs `call`, and `act` while the call waits for the memory. Panics if it never does.
@@ -89,14 +107,14 @@ impl Window {
             let result = call();
             returned.store(true, Ordering::SeqCst);
             // Ends the watcher's wait if the call never came here.
-            // SAFETY: the mapping is at least one byte long.
-            unsafe { self.address.cast::<u8>().read_volatile() };
+            // SAFETY: the mapping is at least one byte longer than its first page.
+            unsafe { self.start.cast::<u8>().add(PAGE).read_volatile() };
             (result, watcher.join().unwrap())
         })
     }
 
     fn fill(&self) {
-        let mut copy = [self.address as u64, self.content.as_ptr() as u64, self.length as u64, 0, 0];
+        let mut copy = [self.missing(), self.content.as_ptr() as u64, self.length as u64, 0, 0];
         self.control(UFFDIO_COPY, &mut copy);
     }
 
@@ -109,7 +127,7 @@ impl Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
-        // SAFETY: the mapping that `over` made.
-        unsafe { libc::munmap(self.address, self.length) };
+        // SAFETY: the mapping that `after` made.
+        unsafe { libc::munmap(self.start, PAGE + self.length) };
     }
 }

@@ -15,8 +15,9 @@ use crate::fields::Fields;
 
 const MAGIC: [u8; 8] = *b"BPFFACTS";
 const VERSION: u32 = 1;
-/// Bytes of `struct bpf_facts`, `struct bpf_facts_subprog` and `struct bpf_fact`.
-const HEADER_SIZE: usize = 140;
+/// Bytes of `struct bpf_facts`, which subprograms and facts follow.
+pub const HEADER_SIZE: usize = 140;
+/// Bytes of `struct bpf_facts_subprog` and `struct bpf_fact`.
 const SUBPROGRAM_SIZE: usize = 8;
 const FACT_SIZE: usize = 12;
 
