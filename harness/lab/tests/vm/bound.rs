@@ -99,9 +99,12 @@ fn other_btf() -> u32 {
     load_btf(&program("xdp_lb")).unwrap().into_raw_fd() as u32
 }
 
+/// What becomes of some fields of an object, and their names.
+type Fields = (&'static str, &'static [&'static str]);
+
 /// The objects that the attributes lead to, and each of their fields: in the manifest, what makes a map be refused, or
 /// why it is in neither. Struct, then fields by what becomes of them.
-const OBJECTS: &[(&str, &[(&str, &[&str])])] = &[
+const OBJECTS: &[(&str, &[Fields])] = &[
     ("bpf_insn", &[("in the manifest", &["code", "dst_reg", "src_reg", "off", "imm"])]),
     ("bpf_func_info", &[("in the manifest", &["insn_off", "type_id"])]),
     ("bpf_core_relo", &[("in the manifest", &["insn_off", "type_id", "access_str_off", "kind"])]),
