@@ -21,8 +21,9 @@ use crate::scenario::Setup;
 /// The step in which a kernel is built.
 const BUILD_STEP: &str = "Building the kernel";
 
-/// The times of steps that were never done here: a build on one processor, a load with all its samples, an attack.
+/// The times of steps that were never done here: a build on one processor, a boot, a load with all its samples, an attack.
 const BUILD: Duration = Duration::from_secs(24 * 60);
+const BOOT: Duration = Duration::from_secs(10);
 const LOAD: Duration = Duration::from_millis(400);
 const ATTACK: Duration = Duration::from_secs(5);
 
@@ -141,7 +142,7 @@ fn build(progress: &Progress) -> Duration {
 /// The time of a job with so many items, each of which usually takes as long as this.
 fn job<J: Job>(machine: &str, items: usize, usual: Duration, progress: &Progress) -> Duration {
     let total = Total::Items(items as u64);
-    progress.expected(&J::step(machine), total).unwrap_or(usual * items as u32)
+    progress.expected(&J::step(machine), total).unwrap_or(BOOT + usual * items as u32)
 }
 
 impl fmt::Display for Forecast {

@@ -5,12 +5,15 @@
 mod history;
 mod lines;
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 
 use history::History;
 use lines::Lines;
@@ -99,15 +102,17 @@ impl Progress {
             Total::Items(n) => (Some(n), "{wide_bar} {pos}/{len}"),
             Total::AboutItems(n) => (Some(n), "{wide_bar} {pos}/~{len}"),
         };
-        let of = match (expected, length) {
-            (Some(expected), _) => format!(" of about {}", HumanDuration(expected)),
-            // From its speed so far.
-            (None, Some(_)) => " of about {duration}".to_owned(),
-            (None, None) => String::new(),
-        };
         // A name is no template.
-        let template = format!("{{spinner}} {{prefix}} {{elapsed}}{of} {counter} {{msg}}");
+        let template = format!("{{spinner}} {{prefix}} {{elapsed}}{{expected}} {counter} {{msg}}");
         let style = ProgressStyle::with_template(&template).expect("the template is fixed");
+        let style = style.with_key("expected", move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // Without a history it follows from the speed, once there is one.
+            let by_speed = (state.pos() > 0 && state.len().is_some()).then(|| state.duration());
+            if let Some(expected) = expected.or(by_speed) {
+                // A display that can't be written to shows nothing.
+                let _ = write!(out, " of about {}", HumanDuration(expected));
+            }
+        });
         let bar = self.bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.to_owned()));
         if let Some(length) = length {
             bar.set_length(length);

@@ -83,3 +83,23 @@ impl Collection {
 pub fn write_csv(results: &Results<Loads>, destination: &Destination) -> Result<()> {
     destination.write(|file| csv::write(results, file))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture::{self, load};
+    use crate::results::AnyResults;
+
+    #[test]
+    fn first_figures_have_no_empty_columns_and_later_ones_no_programs() {
+        let loads = vec![load("one", "unsigned", 1000), load("one", "signed", 1500)];
+        let results = Collection::of("a.json".as_ref(), AnyResults::Loads(fixture::results("tcg", loads)));
+        let full = results.in_full();
+        assert!(full.contains("one") && full.contains("1.50 k"), "{full}");
+        assert!(!full.lines().next().unwrap().contains("baseline"), "{full}");
+        let short = results.in_short();
+        assert!(short.contains("signed") && short.contains("1.50") && !short.contains("one"), "{short}");
+        // Neither a check nor a rival was measured.
+        assert!(results.finding().is_empty());
+    }
+}

@@ -16,7 +16,7 @@ pub(super) fn blocks(runs: &[Named<Run>]) -> Vec<Block> {
     if tables.is_empty() {
         return Vec::new();
     }
-    let mut blocks = vec![Block::Heading("A year of 1,000 hosts".to_owned())];
+    let mut blocks = vec![Block::Heading(format!("A year of {HOSTS} hosts"))];
     for (named, table) in tables {
         let speed = match named.result.unit() {
             Unit::Nanoseconds => String::new(),
