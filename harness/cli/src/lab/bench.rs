@@ -85,7 +85,9 @@ fn measure(options: &Options, selection: &Selection, choice: Choice) -> Result<(
     let progress = Progress::on_stderr();
     let mut kept = Kept::new(&path, Some(&options.csv), &progress)?;
     let earlier = earlier(options.resume, &path)?;
-    progress.line(&Forecast::of_loads(selection, choice, &progress)?.to_string());
+    if earlier.is_none() && needs_forecast(choice) {
+        progress.line(&Forecast::of_loads(selection, choice, &progress)?.to_string());
+    }
     let testbed = RealTestbed::new(choice, &progress)?;
     let outcome = bench::measure(
         selection,
@@ -106,7 +108,9 @@ fn attack(options: &Options) -> Result<()> {
     let mut kept = Kept::new(&path, None, &progress)?;
     let earlier = earlier(options.resume, &path)?;
     let selection = selection(options);
-    progress.line(&Forecast::of_attacks(&selection, options.engine, &progress)?.to_string());
+    if earlier.is_none() && needs_forecast(options.engine) {
+        progress.line(&Forecast::of_attacks(&selection, options.engine, &progress)?.to_string());
+    }
     let testbed = RealTestbed::new(options.engine, &progress)?;
     let outcome = bench::attack(
         &selection,
@@ -116,6 +120,11 @@ fn attack(options: &Options) -> Result<()> {
         &progress,
     );
     kept.end(outcome)
+}
+
+/// Whether there may be something to build. On the host there is not, and it may have nothing to measure either.
+fn needs_forecast(choice: Choice) -> bool {
+    choice != Choice::Host
 }
 
 fn selection(options: &Options) -> Selection {
