@@ -1,9 +1,14 @@
-//! Whether the user has asked to stop. Whoever runs the lab listens for signals and says so.
+//! Requests to stop. Whoever runs the lab listens for signals and passes them on.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+thread_local! {
+    static NO_LONGER_NEEDED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
 
 /// The user asked to stop. Passed up like any other error, so that everything on the way cleans up after itself.
 #[derive(Debug, thiserror::Error)]
@@ -15,10 +20,15 @@ pub fn stop_on(flag: Arc<AtomicBool>) {
     let _ = REQUESTED.set(flag);
 }
 
-/// Fails once the user has asked to stop. Long work calls this often, at least ten times a second.
+/// From now on, what takes long in this thread also ends once the flag is set: nobody needs it any more.
+pub fn stop_thread_on(flag: Arc<AtomicBool>) {
+    NO_LONGER_NEEDED.set(Some(flag));
+}
+
+/// Fails once the user has asked to stop, or nobody needs the thread any more. Long work calls this often, at least ten times
+/// a second.
 pub fn check() -> Result<(), Interrupted> {
-    match REQUESTED.get() {
-        Some(flag) if flag.load(Ordering::Relaxed) => Err(Interrupted),
-        _ => Ok(()),
-    }
+    let is_set = |flag: Option<&Arc<AtomicBool>>| flag.is_some_and(|flag| flag.load(Ordering::Relaxed));
+    let stops = is_set(REQUESTED.get()) || NO_LONGER_NEEDED.with_borrow(|flag| is_set(flag.as_ref()));
+    if stops { Err(Interrupted) } else { Ok(()) }
 }

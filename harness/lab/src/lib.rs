@@ -3,7 +3,7 @@
 //! Each module uses only modules above it:
 //!
 //! ```text
-//! interrupt, group, destination, progress
+//! home, interrupt, group, destination, progress
 //! kernel        builds kernels
 //! engine        boots them: the machines that jobs run in
 //! corpus        the programs to measure
@@ -26,6 +26,7 @@ pub mod corpus;
 pub mod destination;
 pub mod engine;
 mod group;
+mod home;
 pub mod interrupt;
 pub mod jobs;
 pub mod kernel;

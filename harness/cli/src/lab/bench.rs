@@ -2,22 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
-use bpfsig_lab::bench::{self, Keep, RealTestbed};
-use bpfsig_lab::destination::Destination;
+use anyhow::{Context, Result, anyhow, ensure};
+use bpfsig_lab::bench::{self, Forecast, RealTestbed};
 use bpfsig_lab::engine::Choice;
 use bpfsig_lab::progress::Progress;
-use bpfsig_lab::report::{self, Collection, Pages};
-use bpfsig_lab::results::{AnyResults, Figures, Results, Selection};
+use bpfsig_lab::report;
+use bpfsig_lab::results::{Figures, Loads, Results, Selection};
 use bpfsig_lab::scenario::Scenario;
 use bpfsig_signing::key::Algorithm;
-use clap::Args;
+use clap::{Args, ValueEnum};
+
+use super::kept::Kept;
 
 /// Measure what a signature check costs, next to what verification costs
 ///
 /// Builds the patched kernel if need be, boots it in a virtual machine and loads programs there: unsigned, signed,
-/// with a forged signature, by an unknown signer, and altered after signing. Prints a table and what follows from it, and writes
-/// a report beside the JSON. The JSON is written as each machine finishes: a run that ends early leaves a partial one.
+/// with a forged signature, by an unknown signer, and altered after signing. Shows these figures, and goes on with the kernel
+/// without the patches, which it has built meanwhile. After each machine it writes the results as JSON, and a report beside them: a
+/// run that ends early leaves a partial one.
 #[derive(Args)]
 pub struct Options {
     /// Measure less, in less time
@@ -32,11 +34,11 @@ pub struct Options {
     #[arg(long)]
     resume: bool,
 
-    /// Compare two results instead of measuring: what has moved from the first to the second, by more than the threshold;
-    /// fails if anything costs more
-    #[arg(long, value_names = ["A.json", "B.json"], num_args = 2)]
-    #[arg(conflicts_with_all = ["quick", "dos", "resume", "engine", "only", "algorithm", "scenario", "json", "csv"])]
-    compare: Option<Vec<PathBuf>>,
+    /// Show what has moved from the first results to the second, by more than the threshold; fail if anything costs more.
+    /// With one file, measure the same now
+    #[arg(long, value_names = ["A.json", "B.json"], num_args = 1..=2)]
+    #[arg(conflicts_with_all = ["quick", "dos", "resume", "engine", "only", "algorithm", "scenario"])]
+    compare: Vec<PathBuf>,
 
     /// By how much a figure must move to be shown, in percent
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0, requires = "compare", value_parser = percent)]
@@ -70,53 +72,89 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<()> {
-    if let Some([before, after]) = options.compare.as_deref() {
-        let comparison = report::compare(before, after, options.threshold / 100.0)?;
-        println!("{}", comparison.text);
-        ensure!(!comparison.is_worse, "some figures are worse than they were");
-        return Ok(());
+    match &options.compare[..] {
+        [] if options.dos => attack(&options),
+        [] => measure(&options, &selection(&options), options.engine),
+        [before] => compare_with_now(&options, before),
+        [before, after, ..] => compare(before, after, options.threshold),
     }
-    let name = if options.dos { "results/dos.json" } else { "results/bench.json" };
-    let path = options.json.unwrap_or_else(|| name.into());
-    // Before the work is done that would be lost.
-    let (json, pages) = (Destination::new(&path)?, Pages::beside(&path)?);
-    let csv = if options.dos { None } else { Some((Destination::new(&options.csv)?, &*options.csv)) };
-    let written: Vec<String> = [&*path]
-        .into_iter()
-        .chain(csv.as_ref().map(|(_, path)| *path))
-        .chain(pages.paths())
-        .map(|path| path.display().to_string())
-        .collect();
-    let selection = Selection {
-        quick: options.quick,
-        only: options.only,
-        algorithms: options.algorithm.iter().map(Algorithm::to_string).collect(),
-        scenarios: options.scenario.into_iter().map(Into::into).collect(),
-    };
+}
 
+fn measure(options: &Options, selection: &Selection, choice: Choice) -> Result<()> {
+    let path = path(options);
     let progress = Progress::on_stderr();
-    let results = if options.dos {
-        let earlier = earlier(options.resume, &path)?;
-        let testbed = RealTestbed::new(options.engine, &progress)?;
-        let results = kept(&json, &path, &progress, |keep| {
-            bench::attack(&selection, &testbed, earlier, keep, &progress)
-        })?;
-        AnyResults::Attacks(results)
-    } else {
-        let earlier = earlier(options.resume, &path)?;
-        let testbed = RealTestbed::new(options.engine, &progress)?;
-        let results = kept(&json, &path, &progress, |keep| {
-            bench::measure(&selection, &testbed, earlier, keep, &progress)
-        })?;
-        if let Some((csv, _)) = &csv {
-            report::write_csv(&results, csv)?;
-        }
-        AnyResults::Loads(results)
-    };
-    let results = Collection::of(&path, results);
-    pages.write(&results, &bench::command())?;
-    print!("{}", results.in_full());
-    progress.line(&format!("Written: {}", written.join(", ")));
+    let mut kept = Kept::new(&path, Some(&options.csv), &progress)?;
+    let earlier = earlier(options.resume, &path)?;
+    if earlier.is_none() && needs_forecast(choice) {
+        progress.line(&Forecast::of_loads(selection, choice, &progress)?.to_string());
+    }
+    let testbed = RealTestbed::new(choice, &progress)?;
+    let outcome = bench::measure(
+        selection,
+        &testbed,
+        earlier,
+        &mut |results, stage| kept.keep(results, stage),
+        &progress,
+    );
+    if let Ok(results) = &outcome {
+        kept.write_csv(results)?;
+    }
+    kept.end(outcome)
+}
+
+fn attack(options: &Options) -> Result<()> {
+    let path = path(options);
+    let progress = Progress::on_stderr();
+    let mut kept = Kept::new(&path, None, &progress)?;
+    let earlier = earlier(options.resume, &path)?;
+    let selection = selection(options);
+    if earlier.is_none() && needs_forecast(options.engine) {
+        progress.line(&Forecast::of_attacks(&selection, options.engine, &progress)?.to_string());
+    }
+    let testbed = RealTestbed::new(options.engine, &progress)?;
+    let outcome = bench::attack(
+        &selection,
+        &testbed,
+        earlier,
+        &mut |results, stage| kept.keep(results, stage),
+        &progress,
+    );
+    kept.end(outcome)
+}
+
+/// Whether there may be something to build. On the host there is not, and it may have nothing to measure either.
+fn needs_forecast(choice: Choice) -> bool {
+    choice != Choice::Host
+}
+
+fn selection(options: &Options) -> Selection {
+    Selection {
+        quick: options.quick,
+        only: options.only.clone(),
+        algorithms: options.algorithm.iter().map(Algorithm::to_string).collect(),
+        scenarios: options.scenario.iter().copied().map(Into::into).collect(),
+    }
+}
+
+fn path(options: &Options) -> PathBuf {
+    let name = if options.dos { "results/dos.json" } else { "results/bench.json" };
+    options.json.clone().unwrap_or_else(|| name.into())
+}
+
+/// Measures what `before` has, with the same engine.
+fn compare_with_now(options: &Options, before: &Path) -> Result<()> {
+    let earlier: Results<Loads> = Results::read(before)?;
+    let after = path(options);
+    ensure!(before != after, "{} would be replaced: give the JSON another name", before.display());
+    let engine = Choice::from_str(&earlier.environment.engine, false).map_err(|error| anyhow!(error));
+    measure(options, &earlier.selection, engine.with_context(|| before.display().to_string())?)?;
+    compare(before, &after, options.threshold)
+}
+
+fn compare(before: &Path, after: &Path, threshold: f64) -> Result<()> {
+    let comparison = report::compare(before, after, threshold / 100.0)?;
+    println!("{}", comparison.text);
+    ensure!(!comparison.is_worse, "some figures are worse than they were");
     Ok(())
 }
 
@@ -126,34 +164,6 @@ fn earlier<F: Figures>(resume: bool, path: &Path) -> Result<Option<Results<F>>> 
         true => Results::read(path).context("there is nothing to resume").map(Some),
         false => Ok(None),
     }
-}
-
-/// Has results written to a file as they come. If the run ends early, says what is there.
-fn kept<F: Figures>(
-    json: &Destination,
-    path: &Path,
-    progress: &Progress,
-    run: impl FnOnce(&mut Keep<'_, F>) -> Result<Results<F>>,
-) -> Result<Results<F>> {
-    let mut finished = 0;
-    let mut keep = |results: &Results<F>| {
-        finished = results.finished.len();
-        // What went down a pipe can't be replaced by more.
-        if json.is_stream() && results.partial.is_some() {
-            return Ok(());
-        }
-        let bytes = results.to_json()?;
-        json.write(|file| Ok(file.write_all(&bytes)?))
-    };
-    let outcome = run(&mut keep);
-    if outcome.is_err() && finished > 0 && !json.is_stream() {
-        progress.line(&format!(
-            "{} has what was measured so far ({finished} machines): `bpfsig report` shows it, and the same command with \
-             --resume completes it",
-            path.display()
-        ));
-    }
-    outcome
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -3,6 +3,7 @@
 mod attest;
 mod bench;
 mod guest;
+mod kept;
 mod kernel;
 mod report;
 mod vm;

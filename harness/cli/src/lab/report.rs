@@ -14,7 +14,7 @@ pub struct Options {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Where to write it: a file that ends in .html or .md, or a directory for both
+    /// Where to write it: a file that ends in .html, .md or (the first plot alone) .svg, or a directory for the first two
     #[arg(long, value_name = "PATH", default_value = "results")]
     output: PathBuf,
 }

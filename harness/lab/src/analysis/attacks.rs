@@ -7,11 +7,33 @@ use crate::results::{AttackClass as Class, AttackResult, Attacks, AttemptCost, P
 
 /// What the results say, as far as what they compare has been measured.
 pub fn sentences(results: &Results<Attacks>) -> Vec<String> {
-    let figures = Figures { attacks: &results.figures.attacks, unit: results.environment.unit };
+    let figures = Figures::in_results(results);
     [figures.shrinks(), figures.worse(), figures.limit(), figures.victims(), figures.valid()]
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// By which factor the dearest attempt shrinks of those that signatures are meant to stop.
+pub(super) fn shrinks_by(results: &Results<Attacks>) -> Option<f64> {
+    let figures = Figures::in_results(results);
+    let dearest = |policy| Some(figures.dearest(policy)?.1.per_attempt);
+    Some(dearest(Policy::Baseline)? / dearest(Policy::Limited)?)
+}
+
+/// The dearest attempt of those that signatures are meant to stop, where failures are limited.
+pub(super) fn dearest_refused(results: &Results<Attacks>) -> Option<f64> {
+    Some(Figures::in_results(results).dearest(Policy::Limited)?.1.per_attempt)
+}
+
+/// The part of their CPU time that victims keep under the worst of these attacks.
+pub(super) fn least_share(results: &Results<Attacks>) -> Option<f64> {
+    Some(Figures::in_results(results).most_harmful()?.victim_share_relative)
+}
+
+/// The part that they keep under all attacks at once.
+pub(super) fn at_once(results: &Results<Attacks>) -> Option<f64> {
+    Some(Figures::in_results(results).mixture()?.victim_share_relative)
 }
 
 struct Figures<'a> {
@@ -23,12 +45,38 @@ struct Figures<'a> {
 const STOPPED: [Class; 2] = [Class::Unsigned, Class::Invalid];
 
 impl<'a> Figures<'a> {
+    fn in_results(results: &'a Results<Attacks>) -> Figures<'a> {
+        Figures { attacks: &results.figures.attacks, unit: results.environment.unit }
+    }
+
+    /// The attack whose attempt costs most.
+    fn dearest(&self, policy: Policy) -> Option<(&'a AttackResult, &'a AttemptCost)> {
+        self.worst(policy, &STOPPED, |cost| cost.per_attempt)
+    }
+
+    /// Attacks that signatures are meant to stop, where failures are limited.
+    fn stopped(&self) -> impl Iterator<Item = &'a AttackResult> {
+        let attacks = self.attacks.iter();
+        attacks.filter(|result| result.key.policy == Policy::Limited && STOPPED.contains(&result.class))
+    }
+
+    /// The one of them that leaves victims least.
+    fn most_harmful(&self) -> Option<&'a AttackResult> {
+        self.stopped().min_by(|a, b| a.victim_share_relative.total_cmp(&b.victim_share_relative))
+    }
+
+    /// All of them at once.
+    fn mixture(&self) -> Option<&'a AttackResult> {
+        let is_it =
+            |result: &&AttackResult| result.key.policy == Policy::Limited && result.class == Class::Mixture;
+        self.attacks.iter().find(is_it)
+    }
+
     /// By how much the worst attack shrinks.
     fn shrinks(&self) -> Option<String> {
         let (before, after) = (Policy::Baseline, Policy::Limited);
-        let by_cost = |policy| self.worst(policy, &STOPPED, |cost| cost.per_attempt);
         let by_amplification = |policy| self.worst(policy, &STOPPED, |cost| cost.amplification);
-        let ((dear, dear_cost), (cheap, cheap_cost)) = (by_cost(before)?, by_cost(after)?);
+        let ((dear, dear_cost), (cheap, cheap_cost)) = (self.dearest(before)?, self.dearest(after)?);
         let ((loud, loud_cost), (quiet, quiet_cost)) = (by_amplification(before)?, by_amplification(after)?);
         let words = |cost: &AttemptCost| self.unit.in_words(cost.per_attempt);
         Some(format!(
@@ -83,13 +131,8 @@ impl<'a> Figures<'a> {
 
     /// What victims have left of the worst attack that signatures are meant to stop.
     fn victims(&self) -> Option<String> {
-        let stopped = || {
-            self.attacks
-                .iter()
-                .filter(|result| result.key.policy == Policy::Limited && STOPPED.contains(&result.class))
-        };
-        let share = stopped().min_by(|a, b| a.victim_share_relative.total_cmp(&b.victim_share_relative))?;
-        let late = stopped().max_by(|a, b| a.victim_p99_relative.total_cmp(&b.victim_p99_relative))?;
+        let share = self.most_harmful()?;
+        let late = self.stopped().max_by(|a, b| a.victim_p99_relative.total_cmp(&b.victim_p99_relative))?;
         let mut text = format!(
             "Where signatures are required and failures limited, victims keep at least {} of their CPU time ({}), and \
              their p99 is at most {:.2} times what it is without an attacker ({}).",
@@ -99,14 +142,13 @@ impl<'a> Figures<'a> {
             late.key.attack,
         );
         let limited = |result: &&AttackResult| result.key.policy == Policy::Limited;
-        let all = self.attacks.iter().find(|result| limited(result) && result.class == Class::Mixture);
         let waking = |all: &AttackResult| {
             let as_many = |result: &&AttackResult| (result.users, result.threads) == (all.users, all.threads);
             self.attacks
                 .iter()
                 .find(|result| limited(result) && result.class == Class::Reference && as_many(result))
         };
-        if let Some((all, waking)) = all.and_then(|all| Some((all, waking(all)?))) {
+        if let Some((all, waking)) = self.mixture().and_then(|all| Some((all, waking(all)?))) {
             text += &format!(
                 " Under all attacks at once, by {} users with {} threads each, they keep {}; under system calls that \
                  fail at once, by as many, {}.",

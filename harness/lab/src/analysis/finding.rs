@@ -1,12 +1,11 @@
-//! What the figures say: what a check costs, and when it is cheaper than verification.
+//! The cost of a check, and the size from which on it is cheaper than verification.
 
 use bpfsig_signing::key::Algorithm;
 
-use super::quantity::number;
-use crate::results::{Check, Load, Unit, median};
+use crate::results::{Check, Load, median};
 use crate::scenario::Scenario;
 
-/// What was found of one algorithm.
+/// The finding of one algorithm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// The algorithm.
@@ -143,58 +142,6 @@ fn break_even(ladder: &[Point]) -> BreakEven {
     BreakEven::From(from.x + (to.x - from.x) * from.gain() / (from.gain() - to.gain()))
 }
 
-impl Finding {
-    /// The finding as sentences.
-    pub fn in_words(&self, unit: Unit) -> String {
-        let mut text = format!(
-            "{}: a check costs {} (message {}, public key {})",
-            self.algorithm,
-            unit.in_words(self.message + self.public_key),
-            unit.short(self.message),
-            unit.short(self.public_key),
-        );
-        if let Some(per_insn) = self.manifest_per_insn {
-            text += &format!(", and {} for each instruction of the program", unit.short(per_insn));
-        }
-        text += ". ";
-        if let (Some(forged), Some(unknown)) = (self.forged, self.unknown_signer) {
-            text += &format!(
-                "A forged signature is refused after {}, an unknown signer after {}. ",
-                unit.short(forged),
-                unit.short(unknown)
-            );
-        }
-        let comparisons = [
-            self.break_even_insns.in_words("straight-line instructions"),
-            self.break_even_processed.in_words("instructions processed by the verifier"),
-        ];
-        let real = (self.real_programs > 0)
-            .then(|| format!("for {} of {} real programs", self.real_programs_cheaper, self.real_programs));
-        let comparisons: Vec<String> = comparisons.into_iter().chain([real]).flatten().collect();
-        if comparisons.is_empty() {
-            text + "Nothing was measured that it could be compared to."
-        } else {
-            text + &format!("Cheaper than verification: {}.", comparisons.join("; "))
-        }
-    }
-}
-
-impl BreakEven {
-    /// The same in words; none if nothing is known.
-    pub fn in_words(self, what: &str) -> Option<String> {
-        Some(match self {
-            BreakEven::Unknown => return None,
-            BreakEven::From(size) => format!("from {} {what} on", number(size)),
-            BreakEven::BelowSmallest(size) => {
-                format!("already at {} {what}", number(size))
-            }
-            BreakEven::AboveLargest(size) => {
-                format!("not yet at {} {what}", number(size))
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,11 +203,5 @@ mod tests {
         assert_eq!(findings[1].break_even_processed, BreakEven::Unknown);
         assert_eq!((findings[0].real_programs_cheaper, findings[0].real_programs), (1, 1));
         assert_eq!((findings[1].real_programs_cheaper, findings[1].real_programs), (0, 1));
-        let text = findings[1].in_words(Unit::Instructions);
-        assert!(
-            text.starts_with("p-256: a check costs 800 instructions (message 10, public key 790)"),
-            "{text}"
-        );
-        assert!(text.contains("from 400 straight-line instructions on"), "{text}");
     }
 }

@@ -1,12 +1,15 @@
-//! What follows from results.
+//! Conclusions from results.
 //!
 //! ```text
-//! loads   → findings (what a check costs, when it pays), overhead, comparisons of scenarios
+//! loads   → findings (the cost of a check, the break-even), overhead, comparisons of scenarios, a fleet's year
 //! attacks → sentences
+//! both    → headlines
 //! ```
 
 mod attacks;
 mod finding;
+pub mod fleet;
+mod headline;
 mod overhead;
 mod peers;
 mod quantity;
@@ -15,9 +18,10 @@ mod scenarios;
 
 pub use attacks::sentences;
 pub use finding::{BreakEven, Finding};
+pub use headline::{Headline, headlines};
 pub use overhead::{ObjectOverhead, Overhead, Spread};
-pub use peers::{Compared, added, ratio, trust_ratio};
-pub use quantity::{number, percent};
+pub use peers::{Beside, Compared, added, beside, ratio};
+pub use quantity::{number, percent, times};
 pub use run::Run;
 pub use scenarios::{measured, missing};
 

@@ -1,4 +1,4 @@
-//! What loads of the same program take in one scenario and in another.
+//! Loads of the same program, in one scenario and in another.
 
 use super::run::Run;
 use crate::results::{Load, median};
@@ -34,29 +34,40 @@ pub fn added(run: &Run, scenario: &ScenarioName) -> Option<Compared> {
     Compared::of(trust(run, scenario).into_iter().map(|(_, added)| added))
 }
 
-/// What trust adds in scenario `a`, divided by what it adds to a load of the same program in scenario `b`.
-pub fn trust_ratio(run: &Run, a: Scenario, b: Scenario) -> Option<Compared> {
-    let others = trust(run, &b.into());
-    let other = |program| others.iter().find(|(other, added)| *other == program && *added > 0.0);
-    let ratio = |(program, added)| Some(added / other(program)?.1);
-    Compared::of(trust(run, &a.into()).into_iter().filter_map(ratio))
+/// Two ways to load the same programs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Beside {
+    /// The median of the first.
+    pub a: f64,
+    /// The median of the second.
+    pub b: f64,
+    /// The first divided by the second.
+    pub ratio: Compared,
 }
 
-fn trust<'a>(run: &'a Run, scenario: &ScenarioName) -> Vec<(&'a str, f64)> {
+/// Whole loads in scenario `a` and in scenario `b`, of the programs that were tried in both, with the same outcome.
+pub fn beside(run: &Run, a: Scenario, b: Scenario) -> Option<Beside> {
+    let pairs = pairs(run, &a.into(), b);
+    let middle = |of: fn(&(&str, f64, f64)) -> f64| median(pairs.iter().map(of).collect());
+    Some(Beside { a: middle(|pair| pair.1)?, b: middle(|pair| pair.2)?, ratio: ratio(run, &a.into(), b)? })
+}
+
+/// What trust adds to a whole load of each program.
+pub(super) fn trust<'a>(run: &'a Run, scenario: &ScenarioName) -> Vec<(&'a str, f64)> {
     let compared_with = scenario.listed().and_then(|scenario| scenario.row().compared_with);
     let pairs = compared_with.map_or(Vec::new(), |other| pairs(run, scenario, other));
     pairs.into_iter().map(|(program, a, b)| (program, a - b)).collect()
 }
 
-/// Whole loads of the same program in two scenarios, both of which the kernel accepted.
+/// Whole loads of the same program in two scenarios, with the same outcome: it was accepted in both, or refused.
 fn pairs<'a>(run: &'a Run, a: &ScenarioName, b: Scenario) -> Vec<(&'a str, f64, f64)> {
     let loads = &run.results.figures;
-    let cost = |load: &Load| load.cost().filter(|_| load.is_accepted());
-    let others: Vec<(&str, f64)> =
-        loads.of_programs(b.into()).filter_map(|load| Some((&*load.key.program, cost(load)?))).collect();
+    let others: Vec<&Load> = loads.of_programs(b.into()).collect();
     let pair = |load: &'a Load| {
-        let (_, other) = others.iter().find(|(program, _)| *program == load.key.program)?;
-        Some((&*load.key.program, cost(load)?, *other))
+        let is_peer = |other: &&&Load| {
+            other.key.program == load.key.program && other.is_accepted() == load.is_accepted()
+        };
+        Some((&*load.key.program, load.cost()?, others.iter().find(is_peer)?.cost()?))
     };
     loads.of_programs(a.clone()).filter_map(pair).collect()
 }
@@ -84,8 +95,8 @@ mod tests {
         let compared = |median, most| Some(Compared { median, most, programs: 2 });
         assert_eq!(ratio(&run, &signed, Scenario::Unsigned), compared(1.3, 1.5));
         assert_eq!(added(&run, &signed), compared(75.0, 100.0));
-        // 50 of 200, and 100 of 400.
-        assert_eq!(trust_ratio(&run, Scenario::Signed, Scenario::Mainline), compared(0.25, 0.25));
+        let beside = beside(&run, Scenario::Signed, Scenario::Mainline).unwrap();
+        assert_eq!((beside.a, beside.b, beside.ratio.programs), (625.0, 900.0, 2));
         assert_eq!(ratio(&run, &signed, Scenario::Attested), None);
         assert_eq!(added(&run, &Scenario::Baseline.into()), None);
     }

@@ -38,6 +38,16 @@ pub fn percent(part: f64) -> String {
     format!("{:.1} %", 100.0 * part)
 }
 
+/// A ratio with three digits.
+pub fn times(ratio: f64) -> String {
+    match ratio {
+        large if large >= 99.95 => number(large),
+        large if large >= 9.995 => format!("{large:.1}"),
+        large if large >= 1.1 => format!("{large:.2}"),
+        small => format!("{small:.3}"),
+    }
+}
+
 /// Three significant digits and one of four steps of a thousand each.
 fn scaled(value: f64, steps: [&str; 4]) -> String {
     let mut value = value;
@@ -82,5 +92,11 @@ mod tests {
         assert_eq!(percent(0.4956), "49.6 %");
         assert_eq!(Unit::Nanoseconds.in_words(1_210_034.0), "1.21 ms");
         assert_eq!(Unit::Instructions.in_words(1_210_034.0), "1.21 M instructions");
+    }
+
+    #[test]
+    fn ratios() {
+        let ratios = [0.4999, 1.0004, 1.256, 12.34, 1234.0];
+        assert_eq!(ratios.map(times), ["0.500", "1.000", "1.26", "12.3", "1.23 k"]);
     }
 }

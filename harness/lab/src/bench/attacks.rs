@@ -4,38 +4,46 @@
 //! signers → arsenal → a job for each kernel → measured, checked → attacks
 //! ```
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bpfsig_signing::program::Program;
 
-use super::record::{Keep, Record};
+use super::builds::Builds;
+use super::record::{Keep, Planned, Record};
 use super::testbed::Testbed;
 use crate::engine::Engine;
 use crate::interrupt;
 use crate::jobs::attack::{self, ALGORITHMS, ATTEMPTS_PER_SECOND, Action, Arsenal, Attack, AttackJob};
 use crate::jobs::export::{Export, Learned};
 use crate::jobs::{Signers, hand_over};
-use crate::kernel::Variant;
+use crate::kernel::{Kernel, Variant};
 use crate::progress::Progress;
 use crate::results::{AttackKey, Attacks, Policy, Results, Selection};
 
 /// A kernel, and the policies that are tried on it, from the laxest on.
 #[derive(Clone, Copy)]
-struct Target {
-    machine: &'static str,
-    policies: &'static [Policy],
+pub(super) struct Target {
+    pub machine: &'static str,
+    pub policies: &'static [Policy],
 }
 
 const BASELINE: Target = Target { machine: "baseline", policies: &[Policy::Baseline] };
 const PATCHED: Target =
     Target { machine: "patched", policies: &[Policy::Optional, Policy::Required, Policy::Limited] };
 
-/// The kernels of an engine. User-mode Linux is only built with the patches, and nothing leads out of requiring signatures
+impl Target {
+    pub fn is_baseline(self) -> bool {
+        self.policies == [Policy::Baseline]
+    }
+}
+
+/// The kernels of an engine, the patched one first. User-mode Linux is only built with the patches, and nothing leads out of requiring signatures
 /// on a host.
-fn targets(engine: Engine) -> &'static [Target] {
+pub(super) fn targets(engine: Engine) -> &'static [Target] {
     match engine {
-        Engine::Tcg | Engine::Kvm => &[BASELINE, PATCHED],
+        Engine::Tcg | Engine::Kvm => &[PATCHED, BASELINE],
         Engine::Uml => &[PATCHED],
         Engine::Host => &[Target { machine: "patched", policies: &[Policy::Optional] }],
     }
@@ -66,7 +74,9 @@ pub fn attack<'a>(
         attacks: Vec::new(),
     };
     let results = Results::new(testbed.environment()?, selection.clone(), figures);
-    let machines = targets.iter().map(|target| target.machine.to_owned()).collect();
+    let planned =
+        |target: &Target| Planned { name: target.machine.to_owned(), is_patched: !target.is_baseline() };
+    let machines = targets.iter().map(planned).collect();
     let mut record = Record::new(results, earlier, machines, testbed, keep)?;
     let outcome = attack_all(selection, targets, testbed, &mut record, progress);
     record.end(outcome)
@@ -79,13 +89,26 @@ fn attack_all(
     record: &mut Record<'_, Attacks>,
     progress: &Progress,
 ) -> Result<()> {
-    let signers = Signers::obtain_all(testbed.patched(), &ALGORITHMS, progress)?;
-    let mut arsenal = Arsenal::new(&signers, selection.only.as_deref())?;
-    arsenal.attest(&signers[0].attester, |program| learn(program, testbed, progress))?;
-    for target in targets.iter().filter(|target| record.wants(target.machine)).collect::<Vec<_>>() {
-        attack_kernel(*target, &arsenal, testbed, record, progress).context(target.machine)?;
-    }
-    Ok(())
+    let targets: Vec<Target> =
+        targets.iter().copied().filter(|target| record.wants(target.machine)).collect();
+    let others =
+        if targets.iter().any(|target| target.is_baseline()) { vec![Variant::Baseline] } else { Vec::new() };
+    thread::scope(|scope| {
+        let mut builds = Builds::start(scope, testbed, others);
+        let signers = Signers::obtain_all(testbed.patched(), &ALGORITHMS, progress)?;
+        let mut arsenal = Arsenal::new(&signers, selection.only.as_deref())?;
+        arsenal.attest(&signers[0].attester, |program| learn(program, testbed, progress))?;
+        for target in targets {
+            let kernel = match target.is_baseline() {
+                true => builds.get(Variant::Baseline),
+                false => Ok(testbed.patched()),
+            };
+            kernel
+                .and_then(|kernel| attack_kernel(target, kernel, &arsenal, testbed, record, progress))
+                .context(target.machine)?;
+        }
+        Ok(())
+    })
 }
 
 /// What the kernel learns about a program.
@@ -101,16 +124,15 @@ fn learn(program: &Program, testbed: &dyn Testbed, progress: &Progress) -> Resul
 
 /// Tries all policies of one kernel.
 fn attack_kernel(
-    Target { machine: name, policies }: Target,
+    target: Target,
+    kernel: &Kernel,
     arsenal: &Arsenal,
     testbed: &dyn Testbed,
     record: &mut Record<'_, Attacks>,
     progress: &Progress,
 ) -> Result<()> {
     interrupt::check()?;
-    let is_baseline = policies == [Policy::Baseline];
-    let other = is_baseline.then(|| testbed.obtain(Variant::Baseline)).transpose()?;
-    let kernel = other.as_ref().unwrap_or(testbed.patched());
+    let (Target { machine: name, policies }, is_baseline) = (target, target.is_baseline());
     // All policies of a kernel know the same attacks.
     let action = |attack: &Attack| attack.action(policies[0]);
     let known = arsenal.attacks.iter().filter_map(|attack| Some((attack, action(attack)?)));
@@ -142,5 +164,7 @@ fn attack_kernel(
             record.results.figures.attacks.push(figures);
         }
     }
+    // As the policies follow each other, wherever they were tried.
+    record.results.figures.attacks.sort_by_key(|result| result.key.policy);
     record.finish(name, kernel, outcome.kernel)
 }

@@ -1,11 +1,12 @@
 //! Whole runs on machines that are fakes: they carry out jobs in this process, with a kernel that answers as it is told.
 
-use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::certificate::{Certificate, Role};
 use bpfsig_signing::facts::BuildId;
 use bpfsig_signing::key::{Algorithm, PrivateKey};
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 
 use super::testbed::Testbed;
 use crate::engine::{Engine, Event, Machine};
-use crate::interrupt::Interrupted;
+use crate::interrupt::{self, Interrupted};
 use crate::jobs::Job;
 use crate::jobs::attack::{self, Action, AttackJob, Attempt, Attempts};
 use crate::jobs::export::{Export, Exported, Learned};
@@ -37,17 +38,55 @@ pub enum Fault {
     Omission,
 }
 
+/// A value that a test changes while a run looks at it.
+#[derive(Default)]
+pub struct Setting<T>(Mutex<T>);
+
+impl<T: Clone> Setting<T> {
+    pub fn new(value: T) -> Setting<T> {
+        Setting(Mutex::new(value))
+    }
+
+    pub fn get(&self) -> T {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub fn set(&self, value: T) {
+        *self.0.lock().unwrap() = value;
+    }
+
+    fn update(&self, change: impl FnOnce(&mut T)) {
+        change(&mut self.0.lock().unwrap());
+    }
+}
+
+/// Building a kernel.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Build {
+    /// Takes no time.
+    #[default]
+    Instant,
+    /// Comes to no end.
+    Endless,
+    /// The compiler fails.
+    Broken,
+}
+
 /// A testbed with fakes.
 pub struct FakeTestbed {
     directory: TempDir,
     patched: Kernel,
     engine: Engine,
     /// What goes wrong on which machine that measures or attacks, counted from 0.
-    pub fault: Cell<Option<(usize, Fault)>>,
+    pub fault: Setting<Option<(usize, Fault)>>,
     /// The patches that the kernels are built with now.
-    pub patches: RefCell<String>,
+    pub patches: Setting<String>,
     /// Machines that have measured or attacked.
-    pub booted: Cell<usize>,
+    pub booted: Setting<usize>,
+    /// How kernels without the patches are built.
+    pub build: Setting<Build>,
+    /// Those that were built, and how many machines had booted then.
+    pub built: Setting<Vec<(Variant, usize)>>,
 }
 
 impl FakeTestbed {
@@ -73,9 +112,11 @@ impl FakeTestbed {
         FakeTestbed {
             patched,
             engine,
-            fault: Cell::new(None),
-            patches: RefCell::new("patches".to_owned()),
-            booted: Cell::new(0),
+            fault: Setting::default(),
+            patches: Setting::new("patches".to_owned()),
+            booted: Setting::default(),
+            build: Setting::default(),
+            built: Setting::default(),
             directory,
         }
     }
@@ -122,12 +163,18 @@ impl Testbed for FakeTestbed {
     }
 
     fn obtain(&self, variant: Variant) -> Result<Kernel> {
+        while self.build.get() == Build::Endless {
+            interrupt::check()?;
+            thread::yield_now();
+        }
+        ensure!(self.build.get() != Build::Broken, "the compiler fails");
+        self.built.update(|built| built.push((variant, self.booted.get())));
         Ok(kernel(self.directory.path(), variant, None))
     }
 
     fn cached(&self, variant: Variant) -> Result<Option<Kernel>> {
         // None is built with patches but the patched one.
-        let is_unchanged = *self.patches.borrow() == "patches";
+        let is_unchanged = self.patches.get() == "patches";
         Ok(is_unchanged.then(|| kernel(self.directory.path(), variant, None)))
     }
 
@@ -186,7 +233,8 @@ fn read<J: DeserializeOwned>(job: &str) -> Result<J> {
 impl FakeMachine<'_> {
     /// What goes wrong on the machine that is measured on now.
     fn fault(&self) -> Result<Option<Fault>> {
-        let number = self.testbed.booted.replace(self.testbed.booted.get() + 1);
+        let number = self.testbed.booted.get();
+        self.testbed.booted.set(number + 1);
         match self.testbed.fault.get().filter(|(at, _)| *at == number).map(|(_, fault)| fault) {
             Some(Fault::Death) => {
                 bail!("the guest died while the command ran: Kernel panic - not syncing: Oops")

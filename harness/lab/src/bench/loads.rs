@@ -5,6 +5,7 @@
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::Digest;
@@ -12,7 +13,8 @@ use bpfsig_signing::key::Algorithm;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::Program;
 
-use super::record::{Keep, Record};
+use super::builds::Builds;
+use super::record::{Keep, Planned, Record};
 use super::select;
 use super::testbed::Testbed;
 use crate::engine::Engine;
@@ -21,19 +23,20 @@ use crate::jobs::export::{Export, Learned};
 use crate::jobs::measure::{self, Workload};
 use crate::jobs::probe::Probe;
 use crate::jobs::{Signers, hand_over};
+use crate::kernel::{Kernel, Variant};
 use crate::progress::Progress;
 use crate::results::{Key, Loads, Results, Selection, Unsupported};
 use crate::scenario::{Form, Scenario, Setup};
 
-/// The machines of an engine. User-mode Linux is only built with the patches; a host runs the kernel that it runs, and
+/// The machines of an engine, those of the patched kernel first. User-mode Linux is only built with the patches; a host runs the kernel that it runs, and
 /// nothing leads out of requiring signatures there.
-fn setups(engine: Engine) -> &'static [Setup] {
+pub(super) fn setups(engine: Engine) -> &'static [Setup] {
     match engine {
         Engine::Tcg | Engine::Kvm => &[
-            Setup::Baseline,
             Setup::Unsigned,
             Setup::Signed,
             Setup::Required,
+            Setup::Baseline,
             Setup::Mainline,
             Setup::Listed,
             Setup::Unlisted,
@@ -63,7 +66,8 @@ pub fn measure<'a>(
     let setups: Vec<Setup> = setups(engine).iter().copied().filter(is_measured).collect();
     ensure!(!setups.is_empty(), "the engine {engine} measures none of these scenarios");
     let results = Results::new(testbed.environment()?, selection.clone(), Loads::default());
-    let machines = setups.iter().map(|setup| setup.name().to_owned()).collect();
+    let planned = |setup: &Setup| Planned { name: setup.name().to_owned(), is_patched: setup.is_patched() };
+    let machines = setups.iter().map(planned).collect();
     let mut record = Record::new(results, earlier, machines, testbed, keep)?;
     let outcome = measure_all(workloads, &setups, testbed, &mut record, progress);
     record.end(outcome)
@@ -77,31 +81,52 @@ fn measure_all(
     progress: &Progress,
 ) -> Result<()> {
     let order = order(&workloads);
-    let mut workloads = match testbed.engine().takes_all_programs() {
-        true => workloads,
-        false => loadable(workloads, testbed, progress)?,
-    };
     let wanted: Vec<Setup> = setups.iter().copied().filter(|setup| record.wants(setup.name())).collect();
-    // What was found before is found again.
-    let mut prepared = Vec::new();
-    if wanted.contains(&Setup::Mainline) {
-        prepared.extend(make_loaders(&mut workloads));
+    thread::scope(|scope| {
+        let mut builds = Builds::start(scope, testbed, others(&wanted));
+        let mut workloads = match testbed.engine().takes_all_programs() {
+            true => workloads,
+            false => loadable(workloads, testbed, progress)?,
+        };
+        // What was found before is found again.
+        let mut prepared = Vec::new();
+        if wanted.contains(&Setup::Mainline) {
+            prepared.extend(make_loaders(&mut workloads));
+        }
+        if wanted.contains(&Setup::Signed) {
+            prepared.extend(learn(&mut workloads, testbed, progress)?);
+        }
+        for row in prepared {
+            add_unsupported(&mut record.results.figures, row);
+        }
+        for setup in wanted {
+            let kernel = match setup.is_patched() {
+                true => Ok(testbed.patched()),
+                false => builds.get(setup.variant()),
+            };
+            kernel
+                .and_then(|kernel| measure_on(setup, kernel, &workloads, testbed, record, &order, progress))
+                .with_context(|| setup.name())?;
+        }
+        Ok(())
+    })
+}
+
+/// The kernels that these machines need besides the patched one, in order.
+pub(super) fn others(setups: &[Setup]) -> Vec<Variant> {
+    let mut others = Vec::new();
+    for setup in setups.iter().filter(|setup| !setup.is_patched()) {
+        if !others.contains(&setup.variant()) {
+            others.push(setup.variant());
+        }
     }
-    if wanted.contains(&Setup::Signed) {
-        prepared.extend(learn(&mut workloads, testbed, progress)?);
-    }
-    for row in prepared {
-        add_unsupported(&mut record.results.figures, row);
-    }
-    for setup in wanted {
-        measure_on(setup, &workloads, testbed, record, &order, progress).with_context(|| setup.name())?;
-    }
-    Ok(())
+    others
 }
 
 /// Measures everything on one machine.
 fn measure_on(
     setup: Setup,
+    kernel: &Kernel,
     workloads: &[Workload],
     testbed: &dyn Testbed,
     record: &mut Record<'_, Loads>,
@@ -109,11 +134,6 @@ fn measure_on(
     progress: &Progress,
 ) -> Result<()> {
     interrupt::check()?;
-    let other = match setup.is_patched() {
-        true => None,
-        false => Some(testbed.obtain(setup.variant())?),
-    };
-    let kernel = other.as_ref().unwrap_or(testbed.patched());
     // Each kernel has an authority of its own.
     let signers = Signers::obtain_all(kernel, &algorithms(workloads, setup), progress)?;
     let plan = measure::plan(workloads, setup, &signers)?;
@@ -152,7 +172,7 @@ fn add_unsupported(figures: &mut Loads, row: Unsupported) {
 }
 
 /// What is measured: each program that can be loaded by itself, and the objects with several.
-fn workloads(selection: &Selection, progress: &Progress) -> Result<Vec<Workload>> {
+pub(super) fn workloads(selection: &Selection, progress: &Progress) -> Result<Vec<Workload>> {
     let mut entries = select::entries(selection)?;
     entries.retain(|entry| match entry.needs() {
         None => true,

@@ -1,13 +1,17 @@
-//! Whole runs: what is selected, machine after machine, and results that are kept as each machine finishes.
+//! Whole runs: a selection, machine after machine, and results that are kept as each machine finishes. The patched kernel comes
+//! first; the others are built while it is measured.
 //!
 //! ```text
+//! selection ──> forecast
 //! selection + testbed ── job for each machine ──> outcome, checked ──> record ──> results file
 //! ```
 
 mod attacks;
+mod builds;
 mod environment;
 #[cfg(test)]
 mod fake;
+mod forecast;
 mod loads;
 mod record;
 mod select;
@@ -17,6 +21,7 @@ mod tests;
 
 pub use attacks::attack;
 pub use environment::command;
+pub use forecast::Forecast;
 pub use loads::measure;
-pub use record::Keep;
+pub use record::{Keep, Stage};
 pub use testbed::{RealTestbed, Testbed};

@@ -10,13 +10,30 @@ use crate::kernel::{Kernel, Variant};
 use crate::results::{Environment, Figures, KernelIdentity, Partial, Results};
 
 /// Keeps the results as they are at the moment.
-pub type Keep<'a, F> = dyn FnMut(&Results<F>) -> Result<()> + 'a;
+pub type Keep<'a, F> = dyn FnMut(&Results<F>, Stage) -> Result<()> + 'a;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Another machine has finished.
+    Machine,
+    /// The last machine of the patched kernel has finished.
+    Patched,
+    /// The run has ended, well or not.
+    End,
+}
+
+/// A machine of a run.
+pub(super) struct Planned {
+    pub name: String,
+    pub is_patched: bool,
+}
 
 /// Results to which machine after machine adds.
 pub(super) struct Record<'a, F> {
     pub results: Results<F>,
     /// All machines of the run, in order.
-    machines: Vec<String>,
+    machines: Vec<Planned>,
     keep: &'a mut Keep<'a, F>,
     started: Instant,
     /// How long earlier runs took that this one resumes.
@@ -31,7 +48,7 @@ impl<'a, F: Figures + Clone> Record<'a, F> {
     pub fn new(
         new: Results<F>,
         earlier: Option<Results<F>>,
-        machines: Vec<String>,
+        machines: Vec<Planned>,
         testbed: &dyn Testbed,
         keep: &'a mut Keep<'a, F>,
     ) -> Result<Record<'a, F>> {
@@ -76,7 +93,11 @@ impl<'a, F: Figures + Clone> Record<'a, F> {
         if !kernels.contains(&identity) {
             kernels.push(identity);
         }
-        self.keep("it has not come to its end")
+        let patched = || self.machines.iter().filter(|machine| machine.is_patched);
+        let is_last = patched().any(|patched| patched.name == machine)
+            && !patched().any(|machine| self.wants(&machine.name));
+        let stage = if is_last { Stage::Patched } else { Stage::Machine };
+        self.keep("it has not come to its end", stage)
     }
 
     /// The run has ended, well or not.
@@ -88,24 +109,24 @@ impl<'a, F: Figures + Clone> Record<'a, F> {
             Ok(()) => {
                 self.results.partial = None;
                 self.results.environment.seconds = self.seconds();
-                (self.keep)(&self.results)?;
+                (self.keep)(&self.results, Stage::End)?;
                 Ok(self.results)
             }
             // What was there before stays if nothing is new.
             Err(error) if self.results.figures.is_empty() => Err(error),
             Err(error) => {
-                self.keep(&format!("{error:#}"))?;
+                self.keep(&format!("{error:#}"), Stage::End)?;
                 Err(error)
             }
         }
     }
 
-    fn keep(&mut self, reason: &str) -> Result<()> {
-        let missing: Vec<String> =
-            self.machines.iter().filter(|machine| self.wants(machine)).cloned().collect();
+    fn keep(&mut self, reason: &str, stage: Stage) -> Result<()> {
+        let missing = self.machines.iter().filter(|machine| self.wants(&machine.name));
+        let missing: Vec<String> = missing.map(|machine| machine.name.clone()).collect();
         self.results.partial = Some(Partial { reason: reason.to_owned(), missing });
         self.results.environment.seconds = self.seconds();
-        (self.keep)(&self.results)
+        (self.keep)(&self.results, stage)
     }
 
     fn seconds(&self) -> u64 {

@@ -10,8 +10,8 @@ use crate::kernel::{self, Kernel, Variant};
 use crate::progress::Progress;
 use crate::results::Environment;
 
-/// Where a run gets its machines from.
-pub trait Testbed {
+/// Where a run gets its machines from. Kernels are built in another thread than the one that measures.
+pub trait Testbed: Sync {
     /// What executes the guests.
     fn engine(&self) -> Engine;
 

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
-use super::fake::{FakeTestbed, Fault};
-use super::{attack, measure};
+use super::fake::{Build, FakeTestbed, Fault};
+use super::{Stage, attack, measure};
 use crate::engine::Engine;
 use crate::interrupt::Interrupted;
 use crate::progress::Progress;
@@ -14,10 +14,10 @@ use crate::scenario::Scenario;
 
 /// All machines of the engine tcg, in order.
 const MACHINES: [&str; 7] = [
-    "baseline",
     "patched, unsigned",
     "patched, signed",
     "patched, required",
+    "baseline",
     "mainline",
     "baseline, listed loader",
     "baseline, unlisted loader",
@@ -51,7 +51,7 @@ fn bench(
     earlier: Option<Results<Loads>>,
 ) -> (Result<Results<Loads>>, Vec<Results<Loads>>) {
     let kept = RefCell::new(Vec::new());
-    let mut keep = |results: &Results<Loads>| {
+    let mut keep = |results: &Results<Loads>, _: Stage| {
         kept.borrow_mut().push(results.clone());
         Ok(())
     };
@@ -65,7 +65,7 @@ fn dos(
     earlier: Option<Results<Attacks>>,
 ) -> (Result<Results<Attacks>>, Vec<Results<Attacks>>) {
     let kept = RefCell::new(Vec::new());
-    let mut keep = |results: &Results<Attacks>| {
+    let mut keep = |results: &Results<Attacks>, _: Stage| {
         kept.borrow_mut().push(results.clone());
         Ok(())
     };
@@ -110,34 +110,34 @@ fn what_was_measured_before_a_guest_dies_is_kept_and_the_rest_is_measured_later(
     let (whole, _) = bench(&testbed, &selection, None);
 
     testbed.booted.set(0);
-    testbed.fault.set(Some((2, Fault::Death)));
+    testbed.fault.set(Some((1, Fault::Death)));
     let (error, kept) = bench(&testbed, &selection, None);
     let error = format!("{:#}", error.unwrap_err());
     assert!(error.starts_with("patched, signed: the guest died"), "{error}");
     let partial = kept.last().unwrap().clone();
     let why = partial.partial.as_ref().unwrap();
     assert_eq!(why.reason, error);
-    assert_eq!(why.missing, MACHINES[2..]);
-    assert_eq!(partial.figures.loads.len(), 2);
+    assert_eq!(why.missing, MACHINES[1..]);
+    assert_eq!(partial.figures.loads.len(), 1);
 
     testbed.booted.set(0);
     testbed.fault.set(None);
     let (resumed, _) = bench(&testbed, &selection, Some(partial));
     let (whole, resumed) = (whole.unwrap(), resumed.unwrap());
     assert_eq!((resumed.figures, resumed.finished), (whole.figures, whole.finished));
-    assert_eq!((resumed.partial, testbed.booted.get()), (None, MACHINES.len() - 2));
+    assert_eq!((resumed.partial, testbed.booted.get()), (None, MACHINES.len() - 1));
 }
 
 #[test]
 fn wrong_answers_end_a_run_and_are_not_among_its_results() {
     let testbed = FakeTestbed::new(Engine::Tcg);
-    testbed.fault.set(Some((2, Fault::WrongAnswer)));
+    testbed.fault.set(Some((1, Fault::WrongAnswer)));
     let (error, kept) = bench(&testbed, &selection("straight-2"), None);
     let error = format!("{:#}", error.unwrap_err());
     let answer = "straight-2 unknown-signer p-256: accepted instead of ENOKEY; the kernel's log: a reason";
     assert!(error.contains(answer), "{error}");
     let last = kept.last().unwrap();
-    assert_eq!(last.finished, MACHINES[..2]);
+    assert_eq!(last.finished, MACHINES[..1]);
     assert!(last.partial.as_ref().unwrap().reason.contains(answer));
     assert!(last.figures.get(&key(Scenario::Repeated)).is_none());
 }
@@ -148,7 +148,7 @@ fn an_outcome_with_a_gap_is_none() {
     testbed.fault.set(Some((0, Fault::Omission)));
     let (error, kept) = bench(&testbed, &selection("straight-2"), None);
     let error = format!("{:#}", error.unwrap_err());
-    assert!(error.contains("not measured everything") && error.contains("straight-2 baseline"), "{error}");
+    assert!(error.contains("not measured everything") && error.contains("straight-2 unsigned"), "{error}");
     // There was nothing to keep.
     assert!(kept.is_empty());
 }
@@ -159,13 +159,67 @@ fn an_interrupt_stays_one_and_leaves_partial_results() {
     testbed.fault.set(Some((1, Fault::Interrupt)));
     let (error, kept) = bench(&testbed, &selection("straight-2"), None);
     assert!(error.unwrap_err().is::<Interrupted>());
-    assert_eq!(kept.last().unwrap().finished, ["baseline"]);
+    assert_eq!(kept.last().unwrap().finished, MACHINES[..1]);
+}
+
+#[test]
+fn the_patched_kernel_comes_first_and_is_told_of() {
+    let testbed = FakeTestbed::new(Engine::Tcg);
+    let mut stages = Vec::new();
+    let mut keep = |results: &Results<Loads>, stage: Stage| {
+        stages.push((results.finished.len(), stage));
+        Ok(())
+    };
+    let selection = selection("straight-2");
+    measure(&selection, &testbed, None, &mut keep, &Progress::silent()).unwrap();
+    use Stage::{End, Machine, Patched};
+    let expected = [
+        (1, Machine),
+        (2, Machine),
+        (3, Patched),
+        (4, Machine),
+        (5, Machine),
+        (6, Machine),
+        (7, Machine),
+        (7, End),
+    ];
+    assert_eq!(stages, expected);
+}
+
+#[test]
+fn other_kernels_are_built_while_instructions_are_counted_and_not_while_time_is_taken() {
+    let machines_before = |engine| {
+        let testbed = FakeTestbed::new(engine);
+        bench(&testbed, &selection("straight-2"), None).0.unwrap();
+        testbed.built.get().first().unwrap().1
+    };
+    assert!(machines_before(Engine::Tcg) < 3);
+    assert_eq!(machines_before(Engine::Kvm), 3);
+}
+
+#[test]
+fn a_kernel_that_can_not_be_built_costs_no_figures_of_the_patched_one() {
+    let testbed = FakeTestbed::new(Engine::Tcg);
+    testbed.build.set(Build::Broken);
+    let (error, kept) = bench(&testbed, &selection("straight-2"), None);
+    assert_eq!(format!("{:#}", error.unwrap_err()), "baseline: the compiler fails");
+    assert_eq!(kept.last().unwrap().finished, MACHINES[..3]);
+}
+
+#[test]
+fn a_run_that_has_failed_waits_for_no_build() {
+    let testbed = FakeTestbed::new(Engine::Tcg);
+    testbed.build.set(Build::Endless);
+    testbed.fault.set(Some((0, Fault::Death)));
+    assert!(bench(&testbed, &selection("straight-2"), None).0.is_err());
+    assert!(testbed.built.get().is_empty());
 }
 
 #[test]
 fn only_what_belongs_together_is_resumed() {
     let testbed = FakeTestbed::new(Engine::Tcg);
-    testbed.fault.set(Some((3, Fault::Death)));
+    // After a machine of another kernel.
+    testbed.fault.set(Some((4, Fault::Death)));
     let (_, mut kept) = bench(&testbed, &selection("straight-2"), None);
     let partial = kept.pop().unwrap();
     testbed.fault.set(None);
@@ -184,14 +238,14 @@ fn only_what_belongs_together_is_resumed() {
     assert!(refused(&testbed, same, &complete).contains("nothing is missing"));
     let commit = |earlier: &mut Results<Loads>| earlier.environment.commit = Some("another".to_owned());
     assert!(refused(&testbed, same, &commit).contains("the commit of bpfsig is another one"));
-    let config = |earlier: &mut Results<Loads>| earlier.environment.kernels[1].config_sha256.push('x');
+    let config = |earlier: &mut Results<Loads>| earlier.environment.kernels[0].config_sha256.push('x');
     assert_eq!(
         refused(&testbed, same, &config),
         "the configuration of the patched kernel has changed since: measure anew"
     );
-    let patches = |earlier: &mut Results<Loads>| earlier.environment.kernels[1].patches_sha256 = None;
+    let patches = |earlier: &mut Results<Loads>| earlier.environment.kernels[0].patches_sha256 = None;
     assert!(refused(&testbed, same, &patches).contains("the patches of the patched kernel"));
-    *testbed.patches.borrow_mut() = "others".to_owned();
+    testbed.patches.set("others".to_owned());
     assert!(
         refused(&testbed, same, &|_| ())
             .contains("the baseline kernel that was measured is not in the cache")
@@ -203,7 +257,7 @@ fn what_a_kernel_can_not_load_is_left_out() {
     let testbed = FakeTestbed::new(Engine::Uml);
     let (results, _) = bench(&testbed, &selection("tc_vlan_*"), None);
     let results = results.unwrap();
-    assert_eq!(results.finished, MACHINES[1..4]);
+    assert_eq!(results.finished, MACHINES[..3]);
     // Neither the program nor the object that it is in.
     let loads = &results.figures.loads;
     assert!(!loads.is_empty() && loads.iter().all(|load| load.key.program == "tc_vlan_ingress"));
@@ -235,7 +289,7 @@ fn attacks_are_tried_under_each_policy() {
 #[test]
 fn attacks_are_resumed() {
     let testbed = FakeTestbed::new(Engine::Tcg);
-    let only = Some("forged-p-*");
+    let only = Some("unsigned-log");
     let (whole, _) = dos(&testbed, only, None);
     testbed.booted.set(0);
     for fault in [Fault::WrongAnswer, Fault::Death, Fault::Omission] {
@@ -243,9 +297,9 @@ fn attacks_are_resumed() {
         testbed.fault.set(Some((1, fault)));
         let (error, mut kept) = dos(&testbed, only, None);
         let error = format!("{:#}", error.unwrap_err());
-        assert!(error.starts_with("patched: "), "{error}");
+        assert!(error.starts_with("baseline: "), "{error}");
         let partial = kept.pop().unwrap();
-        assert_eq!(partial.partial.as_ref().unwrap().missing, ["patched"]);
+        assert_eq!(partial.partial.as_ref().unwrap().missing, ["baseline"]);
         testbed.fault.set(None);
         let (resumed, _) = dos(&testbed, only, Some(partial));
         assert_eq!(resumed.unwrap().figures, whole.as_ref().unwrap().figures);

@@ -35,8 +35,7 @@ pub fn hand_over<J: Job>(
     let command = format!("{} guest {} {} {}", word(&program)?, J::NAME, in_guest(JOB)?, in_guest(RESULT)?);
     engine::remove(&share.join(RESULT))?;
 
-    let mut task =
-        progress.task(&format!("{} ({machine_name})", J::ACTIVITY), Total::Items(job.items() as u64));
+    let mut task = progress.task(&J::step(machine_name), Total::Items(job.items() as u64));
     task.note("booting");
     let mut messages = Vec::new();
     let code = machine.run(&command, Some(LIMIT), &mut |event| match event {

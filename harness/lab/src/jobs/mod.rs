@@ -44,6 +44,11 @@ pub trait Job: Serialize + DeserializeOwned {
     /// What comes back.
     type Outcome: Serialize + DeserializeOwned;
 
+    /// The step, on a machine, where progress is shown.
+    fn step(machine: &str) -> String {
+        format!("{} ({machine})", Self::ACTIVITY)
+    }
+
     /// How many items the guest announces.
     fn items(&self) -> usize;
 

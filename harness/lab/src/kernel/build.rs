@@ -14,7 +14,7 @@ use super::{RELEASE, Recipe, Variant, ca, config, source, tools};
 use crate::progress::{Progress, Total};
 
 /// What a build takes on disk at its end, in bytes: the source 1.7 GiB, its objects 1.3, ccache 0.3.
-const SPACE: u64 = 4 << 30;
+pub const SPACE: u64 = 4 << 30;
 
 /// A disk with fewer free bytes is full: a build that fails there has failed because of that.
 const SPACE_FULL: u64 = 16 << 20;

@@ -11,7 +11,6 @@
 //!   kernel/VARIANT-KEY/         an entry, complete since it was renamed into place
 //! ```
 
-use std::env;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -27,8 +26,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Variant;
-use crate::interrupt;
 use crate::progress::{Progress, Total};
+use crate::{home, interrupt};
 
 /// Changed whenever the build does something else with the same inputs.
 const RECIPE: u64 = 1;
@@ -112,7 +111,7 @@ pub struct Cache {
 impl Cache {
     /// The user's cache; makes its directories.
     pub fn open() -> Result<Self> {
-        Self::at(root()?)
+        Self::at(home::cache()?)
     }
 
     fn at(root: PathBuf) -> Result<Self> {
@@ -297,15 +296,6 @@ fn read_entry(place: &Path) -> Result<Option<Entry>> {
     serde_json::from_slice(&text)
         .map(Some)
         .with_context(|| format!("{} is damaged: remove it", place.display()))
-}
-
-fn root() -> Result<PathBuf> {
-    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let root = variable("BPFSIG_CACHE")
-        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("bpfsig")))
-        .or_else(|| Some(variable("HOME")?.join(".cache/bpfsig")))
-        .context("no place for the cache: set BPFSIG_CACHE or HOME")?;
-    std::path::absolute(&root).with_context(|| format!("cache {}", root.display()))
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use self::patches::Series;
 use self::source::Source;
 use crate::progress::Progress;
 
+pub use self::build::SPACE as BUILD_SPACE;
 pub use self::cache::Kernel;
 
 /// The release that the patches are made for.

@@ -1,4 +1,4 @@
-//! What a report says, whatever it is written as.
+//! A report, before it is written in any format.
 
 use std::borrow::Cow;
 
@@ -11,17 +11,17 @@ pub struct Document {
     pub blocks: Vec<Block>,
 }
 
-/// What a report is made of.
+/// A part of a report.
 #[derive(Debug)]
 pub enum Block {
     Heading(String),
     Paragraph(Text),
     List(Vec<Text>),
-    /// What to type in a shell, a command a line.
+    /// For a shell, a command a line.
     Commands(String),
     Table(Table),
     Figures(Figures),
-    /// What only some readers want to see.
+    /// For some readers only.
     Details {
         summary: String,
         blocks: Vec<Block>,
@@ -31,7 +31,7 @@ pub enum Block {
 /// Pictures that share a legend.
 #[derive(Debug)]
 pub struct Figures {
-    /// What the colours stand for.
+    /// The meaning of the colours.
     pub legend: Vec<(Colour, String)>,
     pub figures: Vec<Figure>,
 }
@@ -77,6 +77,17 @@ impl Table {
         Table { columns: columns.to_vec(), rows: Vec::new() }
     }
 
+    /// The same without columns in which nothing stands but `-`.
+    pub fn compact(self) -> Table {
+        let is_empty = |cell: &Text| ["", "-"].contains(&&*cell.words());
+        let keeps =
+            |column: &usize| self.rows.iter().any(|row| row.get(*column).is_some_and(|cell| !is_empty(cell)));
+        let kept: Vec<usize> = (0..self.columns.len()).filter(keeps).collect();
+        let cells = |row: &Vec<Text>| kept.iter().filter_map(|column| row.get(*column).cloned()).collect();
+        let rows = self.rows.iter().map(cells).collect();
+        Table { columns: kept.iter().map(|column| self.columns[*column].clone()).collect(), rows }
+    }
+
     /// Adds a row.
     pub fn push<T: Into<Text>>(&mut self, row: impl IntoIterator<Item = T>) {
         self.rows.push(row.into_iter().map(Into::into).collect());
@@ -91,6 +102,8 @@ pub struct Text(pub Vec<Span>);
 #[derive(Clone, Debug, PartialEq)]
 pub enum Span {
     Plain(String),
+    /// The part that matters most.
+    Strong(String),
     /// As a machine writes it.
     Code(String),
     Link {
@@ -105,6 +118,11 @@ impl Text {
         Text(vec![Span::Link { text: text.into(), target: target.into() }])
     }
 
+    /// Words that stand out.
+    pub fn strong(words: impl Into<String>) -> Text {
+        Text(vec![Span::Strong(words.into())])
+    }
+
     /// This, followed by `other`.
     pub fn then(mut self, other: impl Into<Text>) -> Text {
         self.0.extend(other.into().0);
@@ -114,7 +132,7 @@ impl Text {
     /// The words alone.
     pub fn words(&self) -> String {
         let words = self.0.iter().map(|span| match span {
-            Span::Plain(text) | Span::Code(text) | Span::Link { text, .. } => &**text,
+            Span::Plain(text) | Span::Strong(text) | Span::Code(text) | Span::Link { text, .. } => &**text,
         });
         words.collect()
     }
@@ -141,6 +159,17 @@ impl From<String> for Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn empty_columns_are_left_out() {
+        let mut table = Table::new(&[Column::text("a"), Column::number("b"), Column::number("c")]);
+        table.push(["x", "-", "1"]);
+        table.push(["", "-", "-"]);
+        let table = table.compact();
+        let titles: Vec<&str> = table.columns.iter().map(|column| &*column.title).collect();
+        assert_eq!(titles, ["a", "c"]);
+        assert_eq!(table.rows[1].iter().map(Text::words).collect::<Vec<_>>(), ["", "-"]);
+    }
 
     #[test]
     fn what_stands_between_backticks_is_code() {

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::document::{Block, Document, Figure, Figures, Span, Table, Text};
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("colours.css"), include_str!("style.css"));
 
 /// The whole page.
 pub(super) fn render(document: &Document) -> String {
@@ -88,6 +88,7 @@ fn inline(text: &Text) -> Markup {
         @for span in &text.0 {
             @match span {
                 Span::Plain(text) => (text),
+                Span::Strong(text) => strong { (text) },
                 Span::Code(text) => code { (text) },
                 Span::Link { text, target } => a href=(target) { (text) },
             }

@@ -64,6 +64,7 @@ fn rows(table: &Table) -> String {
 fn inline(text: &Text) -> String {
     let spans = text.0.iter().map(|span| match span {
         Span::Plain(text) => escaped(text),
+        Span::Strong(text) => format!("**{}**", escaped(text)),
         // There is no backtick in it.
         Span::Code(text) => format!("`{}`", text.replace('|', "\\|")),
         Span::Link { text, target } => format!("[{}](<{}>)", escaped(text), target.replace(['<', '>'], "")),

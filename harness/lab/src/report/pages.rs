@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::collection::Collection;
 use super::document::Document;
-use super::{html, markdown, page};
+use super::{html, markdown, page, picture};
 use crate::destination::Destination;
 
 /// The files of a report, which are known to be writable.
@@ -15,13 +15,21 @@ pub struct Pages(Vec<Page>);
 struct Page {
     path: PathBuf,
     destination: Destination,
-    render: fn(&Document) -> String,
+    render: fn(&Document) -> Result<String>,
 }
 
 impl Page {
-    fn new(path: PathBuf, render: fn(&Document) -> String) -> Result<Page> {
+    fn new(path: PathBuf, render: fn(&Document) -> Result<String>) -> Result<Page> {
         Ok(Page { destination: Destination::new(&path)?, path, render })
     }
+}
+
+fn as_html(document: &Document) -> Result<String> {
+    Ok(html::render(document))
+}
+
+fn as_markdown(document: &Document) -> Result<String> {
+    Ok(markdown::render(document))
 }
 
 impl Pages {
@@ -39,23 +47,22 @@ impl Pages {
         Pages::of(&json.with_extension("html"), &json.with_extension("md"))
     }
 
-    /// At `output`: a file if its name ends in `.html` or `.md`, otherwise both in a directory.
+    /// At `output`: a file if its name ends in `.html`, `.md` or (the first plot alone) `.svg`, otherwise a page and a text in a
+    /// directory.
     ///
     /// # Errors
     /// A file can't be written.
     pub fn at(output: &Path) -> Result<Pages> {
         match output.extension().and_then(|extension| extension.to_str()) {
-            Some("html") => Ok(Pages(vec![Page::new(output.to_owned(), html::render)?])),
-            Some("md") => Ok(Pages(vec![Page::new(output.to_owned(), markdown::render)?])),
+            Some("html") => Ok(Pages(vec![Page::new(output.to_owned(), as_html)?])),
+            Some("svg") => Ok(Pages(vec![Page::new(output.to_owned(), picture::render)?])),
+            Some("md") => Ok(Pages(vec![Page::new(output.to_owned(), as_markdown)?])),
             _ => Pages::of(&output.join("report.html"), &output.join("report.md")),
         }
     }
 
     fn of(html: &Path, markdown: &Path) -> Result<Pages> {
-        Ok(Pages(vec![
-            Page::new(html.to_owned(), html::render)?,
-            Page::new(markdown.to_owned(), markdown::render)?,
-        ]))
+        Ok(Pages(vec![Page::new(html.to_owned(), as_html)?, Page::new(markdown.to_owned(), as_markdown)?]))
     }
 
     /// Where they are.
@@ -66,11 +73,12 @@ impl Pages {
     /// Writes the report of `results`, which `bpfsig COMMAND` has asked for.
     ///
     /// # Errors
-    /// It can't be written; what was there before is still there then.
-    pub fn write(self, results: &Collection, command: &str) -> Result<()> {
+    /// It can't be written, and what was there before is still there then; nothing can be plotted for a picture.
+    pub fn write(&self, results: &Collection, command: &str) -> Result<()> {
         let document = page::document(results, command)?;
-        for Page { destination, render, .. } in self.0 {
-            destination.write(|file| Ok(file.write_all(render(&document).as_bytes())?))?;
+        for Page { destination, render, .. } in &self.0 {
+            let text = render(&document)?;
+            destination.write(|file| Ok(file.write_all(text.as_bytes())?))?;
         }
         Ok(())
     }
@@ -89,6 +97,7 @@ mod tests {
         let at = |name: &str| paths(Pages::at(&directory.path().join(name)).unwrap());
         assert_eq!(at("RESULTS.md"), [Path::new("RESULTS.md")]);
         assert_eq!(at("a.html"), [Path::new("a.html")]);
+        assert_eq!(at("a.svg"), [Path::new("a.svg")]);
         assert_eq!(at("new"), ["new/report.html", "new/report.md"].map(PathBuf::from));
         let beside = Pages::beside(&directory.path().join("bench.json")).unwrap();
         assert_eq!(paths(beside), ["bench.html", "bench.md"].map(PathBuf::from));

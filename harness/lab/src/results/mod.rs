@@ -112,6 +112,18 @@ pub enum AnyResults {
     Attacks(Results<Attacks>),
 }
 
+impl From<Results<Loads>> for AnyResults {
+    fn from(results: Results<Loads>) -> AnyResults {
+        AnyResults::Loads(results)
+    }
+}
+
+impl From<Results<Attacks>> for AnyResults {
+    fn from(results: Results<Attacks>) -> AnyResults {
+        AnyResults::Attacks(results)
+    }
+}
+
 impl AnyResults {
     /// Reads a file that `bpfsig bench` has written.
     ///

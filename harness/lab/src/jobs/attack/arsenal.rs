@@ -1,4 +1,4 @@
-//! The attacks: a table, of which a row says who attacks, with what, and what the kernel must answer.
+//! The table of attacks: the attackers, their loads, and the right answer of the kernel.
 
 use std::collections::HashMap;
 use std::slice;
@@ -22,44 +22,44 @@ struct Row {
     name: &'static str,
     class: Class,
     does: Deed,
-    /// What a kernel answers that does not demand a signature; 0: it accepts the program.
+    /// The answer of a kernel that demands no signature; 0 if it accepts the program.
     errno: i32,
     attackers: Attackers,
 }
 
-/// What attackers do.
+/// The action of attackers.
 enum Deed {
     Nothing,
     Compute,
     FailAtOnce,
-    /// Load a program with a message; `true`: and have the verifier log each instruction and state.
+    /// Load a program with a message. With `true`, the verifier logs each instruction and state.
     Load(Load, Message, bool),
     /// All loads that must be refused where signatures are required, in turn.
     Mixture,
 }
 
-/// What attackers load.
+/// The program that attackers load.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Load {
     /// Two instructions.
     Small,
     /// As many instructions as the kernel takes.
     Million,
-    /// A loop that the verifier follows for as long as it is willing to.
+    /// A loop that the verifier just about follows to its end.
     Looping,
     /// A loop that the verifier gives up on.
     Endless,
     Quadratic,
     Deep,
-    /// Many paths that the verifier has to follow one by one.
+    /// Many paths, which the verifier follows one by one.
     Branching,
-    /// Instructions that the kernel replaces after verification.
+    /// Many instructions that the kernel replaces after verification.
     Rewritten,
     /// As many instructions, records and constants as a signature can cover, all of which the kernel hashes.
     Laden,
 }
 
-/// What attackers load it with.
+/// The signature that comes with it.
 enum Message {
     None,
     Valid,
@@ -74,7 +74,7 @@ enum Message {
     MostEntriesForged,
 }
 
-/// How many users attack, with how many threads each.
+/// The number of users, and of threads of each.
 #[derive(Clone, Copy)]
 struct Attackers {
     users: u32,
@@ -136,14 +136,14 @@ const fn valid(name: &'static str, class: Class, load: Load) -> Row {
     row(name, class, Deed::Load(load, Message::Valid, false), 0, ONE)
 }
 
-/// The algorithms with which attackers forge.
+/// The algorithms of forged signatures.
 pub const ALGORITHMS: [Algorithm; 3] = [Algorithm::Rsa2048, Algorithm::P256, Algorithm::P384];
 
-/// How many steps the quadratic program has. Its cost grows with the square of that, and the kernel takes programs with
-/// 50 times as many; here it must come to an end.
+/// Steps of the quadratic program, whose cost grows with their square. The kernel takes programs with 50 times as many, but the
+/// measurement has to end.
 const QUADRATIC_STEPS: usize = 10_000;
 
-/// Functions of the deep program: as many as have room for their states in the guest's memory.
+/// Functions of the deep program: the states of more would not fit into the guest's memory.
 const DEEP_LEVELS: usize = 5;
 const DEEP_EFFORT: i32 = 990_000;
 
@@ -164,31 +164,31 @@ impl Load {
     }
 }
 
-/// An attack that is ready to be carried out.
+/// A prepared attack.
 pub struct Attack {
-    /// As it is called in tables and files.
+    /// Its name in tables and files.
     pub name: &'static str,
-    /// What kind.
+    /// Its kind.
     pub class: Class,
-    /// What the attackers do on a kernel that checks signatures.
+    /// The action of the attackers on a kernel that checks signatures.
     pub action: Action,
-    /// What a kernel answers that does not demand a signature; 0: it accepts the program.
+    /// The answer of a kernel that demands no signature; 0 if it accepts the program.
     pub errno: i32,
-    /// How many users attack.
+    /// The number of attacking users.
     pub users: u32,
-    /// How many threads each of them has.
+    /// The number of threads of each of them.
     pub threads: u32,
 }
 
 impl Attack {
-    /// What the attackers do; none if there is no such attack under this policy.
+    /// The action of the attackers; none if there is no such attack under this policy.
     pub fn action(&self, policy: Policy) -> Option<Action> {
         if policy != Policy::Baseline {
             return Some(self.action.clone());
         }
         match (self.class, &self.action) {
             (Class::Invalid | Class::Attested, _) => None,
-            // What is signed elsewhere is loaded as it is.
+            // Without its signature.
             (Class::Valid, Action::Load(attempts)) => {
                 let unsigned = |attempt: &Attempt| Attempt { signature: None, ..attempt.clone() };
                 Some(Action::Load(attempts.iter().map(unsigned).collect()))
@@ -201,7 +201,7 @@ impl Attack {
         }
     }
 
-    /// As the guest is told of it.
+    /// The same for the guest.
     pub fn planned(&self, action: Action) -> PlannedAttack {
         PlannedAttack {
             name: self.name.to_owned(),
@@ -212,7 +212,7 @@ impl Attack {
         }
     }
 
-    /// What the kernel must answer to an attempt: at first, and when a limit has taken effect.
+    /// The right answers to the first attempt, and to those after a limit has taken effect.
     pub fn errnos(&self, policy: Policy) -> [i32; 2] {
         match (self.class, policy) {
             (Class::Unsigned, Policy::Required | Policy::Limited) => [libc::EKEYREJECTED; 2],
@@ -222,15 +222,25 @@ impl Attack {
     }
 }
 
-/// Attacks and what they use.
+/// The number of attacks under a policy whose name matches the glob pattern `only`.
+///
+/// # Errors
+/// No attack matches.
+pub fn count(only: Option<&str>, policy: Policy) -> Result<usize> {
+    let is_there =
+        |row: &&Row| policy != Policy::Baseline || !matches!(row.class, Class::Invalid | Class::Attested);
+    Ok(select(only)?.into_iter().filter(is_there).count())
+}
+
+/// Attacks, and the programs and keys for them.
 pub struct Arsenal {
-    /// Certificates (DER) of the signers that the kernel is to know.
+    /// Certificates (DER) of known signers.
     pub certificates: Vec<Vec<u8>>,
-    /// Certificates (DER) of the attesters that it is to know.
+    /// Certificates (DER) of known attesters.
     pub attesters: Vec<Vec<u8>>,
     /// The programs that [`Attempt::program`] refers to.
     pub programs: Vec<Program>,
-    /// In the order in which they are reported.
+    /// In the order of reports.
     pub attacks: Vec<Attack>,
     /// The signed load of the victim that loads programs.
     pub legitimate: Attempt,
@@ -258,7 +268,7 @@ impl Arsenal {
         })
     }
 
-    /// Attests what is learned about the programs of the attacks that need it.
+    /// Attests facts about the programs of attacks with attested facts. `learn` gets them from the kernel.
     ///
     /// # Errors
     /// Nothing can be learned about a program, or attested.
@@ -277,13 +287,13 @@ impl Arsenal {
     }
 }
 
-/// Makes attacks of rows.
+/// Prepares the attacks of the table.
 struct Smith<'a> {
     /// With keys of the first algorithm, which most attackers use.
     signers: &'a Signers,
     by_algorithm: HashMap<Algorithm, &'a Signers>,
     programs: Vec<Program>,
-    /// Where each program is among them.
+    /// The index of each program.
     places: HashMap<Load, usize>,
 }
 
@@ -344,7 +354,7 @@ impl<'a> Smith<'a> {
         message::signed(message::entries(&self.programs[place..=place])?, 0, signer)
     }
 
-    /// Where a program is among the others; it is made if it is not there.
+    /// The index of a program, which is made if there is none yet.
     fn place(&mut self, load: Load) -> Result<usize> {
         if let Some(place) = self.places.get(&load) {
             return Ok(*place);

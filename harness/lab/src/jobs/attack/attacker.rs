@@ -1,4 +1,4 @@
-//! Who attacks.
+//! The attackers.
 
 use std::hint::black_box;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -11,14 +11,14 @@ use super::clock;
 use super::job::{Action, AttackJob, Attempt};
 use super::process::stop;
 
-/// How often an attacker attempts a load, or each of his threads does: often enough that each attempt that costs more
-/// than an interrupt shows, and seldom enough that his sleep and waking alone do not.
+/// Attempts of each attacker's thread in a second. At this rate, an attempt shows if it costs more than an interrupt, and sleep and
+/// waking alone don't show.
 pub const ATTEMPTS_PER_SECOND: u32 = 1000;
 
-/// Until when the kernel must have had enough of a user's failures.
+/// The kernel must limit a user's failures within this time.
 const PATIENCE: u64 = 2_000_000_000;
 
-/// Room for what the verifier has to say. It goes on at the start when it is full.
+/// The size of the verifier's log, which starts over when it is full.
 const LOG_SIZE: usize = 16 << 20;
 /// `BPF_LOG_LEVEL2`: each instruction and state.
 const LOG_ALL: u32 = 2;
@@ -71,7 +71,7 @@ impl<'a> Loading<'a> {
         }
     }
 
-    /// Does all that [`Self::attempt`] does but for the system call.
+    /// Does the same as [`Self::attempt`], without the system call.
     pub(super) fn attempt_without_kernel(&mut self) -> i32 {
         let mut attr = black_box(&self.attr).clone();
         black_box(&mut attr);
@@ -79,7 +79,7 @@ impl<'a> Loading<'a> {
         black_box(libc::EKEYREJECTED)
     }
 
-    /// Fails until the kernel does not even look any more; returns what it said first, and what it says now.
+    /// Fails until the kernel refuses to look; returns its first answer and its last.
     pub(super) fn exhaust_limit(&mut self) -> (i32, i32) {
         let end = clock::now() + PATIENCE;
         let first = self.attempt();
@@ -110,7 +110,7 @@ pub(super) fn attack(
             loads.push(loads_of_thread?);
         }
         if let (true, Some(loads)) = (limited, loads.first_mut()) {
-            // The last one costs most: the debt lasts longer than the window, as it does on average.
+            // The last load costs most: as on average, the debt lasts longer than the window.
             let signed = loads.iter_mut().filter(|load| load.attr.signature != 0);
             signed.rev().for_each(|load| _ = load.exhaust_limit());
         }
@@ -148,7 +148,7 @@ pub(super) fn attack(
     }
 }
 
-/// Does something [`ATTEMPTS_PER_SECOND`] times in a second, or without a pause if it takes longer than that.
+/// Does something [`ATTEMPTS_PER_SECOND`] times in a second, or without a pause if it takes longer.
 fn at_rate(mut act: impl FnMut()) -> Result<()> {
     let interval = 1_000_000_000 / u64::from(ATTEMPTS_PER_SECOND);
     let mut due = clock::now();

@@ -1,4 +1,4 @@
-//! What an attempt costs the machine.
+//! The cost of an attempt to the whole machine.
 
 use std::hint::black_box;
 use std::thread;
@@ -13,20 +13,20 @@ use super::job::{Action, AttackJob, Attempts, PlannedAttack};
 use super::memory;
 use super::process::Process;
 
-/// What attempts may take together, in CPU time, if there is more than one.
+/// The CPU time of all attempts together, if there is more than one.
 const BUDGET: u64 = 100_000_000;
 
-/// How often free memory is looked at while an attempt lasts, at least.
+/// Free memory is read at least this often during an attempt.
 const LOOKS: u64 = 64;
 const LOOK_INTERVAL: [u64; 2] = [50_000, 1_000_000];
 
-/// How many attempts there are to see the most memory that one takes.
+/// Attempts whose memory is watched.
 const MEMORY_ATTEMPTS: u64 = 20;
 
-/// Enough for a grace period of RCU and for the workers that then free what was released.
+/// Enough for a grace period of RCU, and for the workers that free memory after it.
 const GRACE: u64 = 40_000_000;
 
-/// Has one attacker attempt the attack's loads, with nobody else on the machine; none if it has not just one load.
+/// Lets one attacker attempt the attack's load, alone on the machine; none unless the attack has exactly one load.
 ///
 /// # Errors
 /// The load can't be attempted.
@@ -41,7 +41,7 @@ pub(super) fn measure(job: &AttackJob, attack: &PlannedAttack, limited: bool) ->
 
 fn measure_load(load: &mut Loading<'_>, limited: bool) -> Result<Attempts> {
     let exhausted = limited.then(|| load.exhaust_limit());
-    // The first one finds cold caches and fills pools. If there is time for one only, it is the one.
+    // The first attempt finds cold caches and fills pools. It counts only if there is no time for another.
     let ((trial, each), peak) = memory::peak(Duration::from_nanos(LOOK_INTERVAL[1]), || Ok(run(load, 1)))?;
     let first_errno = exhausted.map_or(trial.errno, |(first, _)| first);
     if each >= BUDGET {
@@ -62,9 +62,8 @@ fn measure_load(load: &mut Loading<'_>, limited: bool) -> Result<Attempts> {
     Ok(Attempts { first_errno, errno, user: user_time(load, attempts), peak_memory, ..measured })
 }
 
-/// Attempts the load `attempts` times. The attacker computes a while longer, so that he always could have the CPU: the
-/// time that he does not get is what others spent, on his behalf. Also returns how long the attempts took by the clock: not
-/// every machine can tell a little CPU time.
+/// Attempts the load `attempts` times, and computes a while longer. So the attacker always wants the CPU, and the kernel spends the
+/// time that he doesn't get on his behalf. Also returns the time by the clock: some machines can't count little CPU time.
 fn run(load: &mut Loading<'_>, attempts: u64) -> (Attempts, u64) {
     let (start, thread, process) = (clock::now(), clock::thread_cpu(), clock::process_cpu());
     let errno = (0..attempts).fold(0, |_, _| load.attempt());
@@ -78,7 +77,7 @@ fn run(load: &mut Loading<'_>, attempts: u64) -> (Attempts, u64) {
     (Attempts { first_errno: errno, errno, attempts, attacker, user: 0, deferred, peak_memory: 0 }, elapsed)
 }
 
-/// The time of so many attempts without the system call, by the clock: nobody else has anything to do.
+/// The time of so many attempts without the system call. The machine is idle otherwise, so the clock tells it.
 fn user_time(load: &mut Loading<'_>, attempts: u64) -> u64 {
     let start = clock::now();
     for _ in 0..attempts {

@@ -1,10 +1,10 @@
-//! What the figures of an attack come to.
+//! The results of an attack, from its samples.
 
 use super::arsenal::Attack;
 use super::job::{Attempts, Measured};
 use crate::results::{AttackResult, AttemptCost, Harm};
 
-/// The result of an attack; `none` is what victims had without an attacker under the same policy.
+/// The result of an attack; `none` is the harm without an attacker, under the same policy.
 pub fn figures(attack: &Attack, measured: &Measured, none: &Harm, window: u64) -> AttackResult {
     let harm = &measured.harm;
     let of_periodic = |part| quantile(&harm.periodic.latencies, part);

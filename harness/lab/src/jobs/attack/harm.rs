@@ -1,4 +1,4 @@
-//! What others have of the machine while it is attacked.
+//! The harm of an attack to others on the machine.
 
 use std::thread;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::results::Harm;
 pub(super) const ATTACKER: u32 = 1001;
 const VICTIMS: [u32; 3] = [2001, 2002, 2003];
 
-/// Until all are ready for the start.
+/// Time for all to get ready.
 const LEAD: u64 = 10_000_000;
 
-/// For what attackers leave behind to be freed.
+/// Time to free the memory that attackers leave behind.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Has the attackers attack, and the victims work, for the job's window. All have the same priority.
+/// Lets attackers attack and victims work during the job's window, all at the same priority.
 ///
 /// # Errors
-/// Somebody can't do what he should.
+/// An attacker or a victim fails.
 pub(super) fn measure(job: &AttackJob, attack: &PlannedAttack, limited: bool) -> Result<Harm> {
     let mut attackers = Vec::new();
     if !matches!(attack.action, Action::Nothing) {

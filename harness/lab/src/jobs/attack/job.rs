@@ -1,4 +1,4 @@
-//! What host and guest say to each other.
+//! The messages between host and guest.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::measure::AttestedFacts;
 use crate::results::{AttackKey, Harm, Policy};
 
-/// What the guest is to do.
+/// The guest's task.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct AttackJob {
     /// Certificates (DER) for the secondary trusted keyring.
@@ -23,18 +23,18 @@ pub struct AttackJob {
     pub attacks: Vec<PlannedAttack>,
     /// The load of the victim that loads programs.
     pub legitimate: Attempt,
-    /// For how long the victims are watched.
+    /// The time for which the victims are watched.
     pub window: Duration,
 }
 
 /// One attack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlannedAttack {
-    /// What to call it in messages.
+    /// Its name in messages.
     pub name: String,
-    /// What the attackers do.
+    /// The action of the attackers.
     pub action: Action,
-    /// Whether a limit on failures concerns it.
+    /// Whether a limit on failures stops it.
     pub is_limited: bool,
     /// How many users attack.
     pub users: u32,
@@ -42,7 +42,7 @@ pub struct PlannedAttack {
     pub threads: u32,
 }
 
-/// What an attacker does.
+/// The action of an attacker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Action {
     /// There is no attacker.
@@ -60,15 +60,15 @@ pub enum Action {
 pub struct Attempt {
     /// Index into [`AttackJob::programs`].
     pub program: usize,
-    /// A CMS message; none: an unsigned load.
+    /// A CMS message; none for an unsigned load.
     pub signature: Option<Vec<u8>>,
-    /// What is attested of the program; none: the kernel verifies it.
+    /// Attested facts; none if the kernel verifies the program.
     pub attested: Option<AttestedFacts>,
     /// Whether the verifier is told to log each instruction and state.
     pub trace: bool,
 }
 
-/// What the guest found.
+/// The guest's findings.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// Release and version of the running kernel.
@@ -77,32 +77,32 @@ pub struct Outcome {
     pub attacks: Vec<Measured>,
 }
 
-/// What came of one attack. Nanoseconds of the guest's clock; with the TCG engine that is instructions.
+/// The samples of one attack, in nanoseconds of the guest's clock; with the TCG engine these are instructions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measured {
-    /// What it is of.
+    /// The attack and the policy.
     pub key: AttackKey,
-    /// What one attempt costs; none if there is more than one kind of attempt, or none.
+    /// The cost of an attempt; none unless there is exactly one kind of attempt.
     pub cost: Option<Attempts>,
-    /// What the victims had.
+    /// The harm to the victims.
     pub harm: Harm,
 }
 
-/// What attempts cost, when nobody else is there.
+/// The cost of attempts on a machine that is idle otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempts {
-    /// What the kernel answered to the first attempt of all: 0 or an errno.
+    /// The kernel's answer to the first attempt: 0 or an errno.
     pub first_errno: i32,
-    /// What it answered in the end, when a limit had taken effect.
+    /// Its answer to the last attempts, after a limit has taken effect.
     pub errno: i32,
-    /// How many attempts have been measured, one after the other.
+    /// Number of measured attempts.
     pub attempts: u64,
-    /// CPU time of the attacker for all of them.
+    /// CPU time of the attacker during all of them.
     pub attacker: u64,
-    /// Of it, what the attacker spent outside of the kernel.
+    /// The part of it outside of the kernel.
     pub user: u64,
-    /// CPU time that others spent meanwhile and shortly after: what the kernel puts off.
+    /// CPU time of deferred work in the kernel, meanwhile and shortly after.
     pub deferred: u64,
-    /// Bytes of memory that were in use at the same time, beyond what was before.
+    /// Bytes by which memory use grew at most.
     pub peak_memory: u64,
 }

@@ -1,4 +1,4 @@
-//! How much memory an attempt takes while it lasts.
+//! The peak memory of an attempt.
 
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +9,9 @@ use anyhow::{Result, anyhow};
 
 use super::super::guest::schedule;
 
-/// Runs `task` and says by how many bytes free memory shrank at most while it ran, looking every `interval`.
+/// Runs `task`, and returns by how many bytes free memory shrank at most meanwhile, read every `interval`.
 ///
-/// Pages that the kernel keeps at hand for the CPU count as used, some hundred KiB.
+/// Pages in the CPU's free lists count as used: some hundred KiB.
 ///
 /// # Errors
 /// The task fails.
@@ -19,7 +19,7 @@ pub(super) fn peak<T>(interval: Duration, task: impl FnOnce() -> Result<T>) -> R
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let sampler = scope.spawn(|| -> Result<u64> {
-            // There is one CPU: it comes in between whatever the kernel does there.
+            // There is one CPU, and this thread has to interrupt the kernel's work on it.
             schedule(libc::SCHED_FIFO, 2)?;
             let mut least = u64::MAX;
             while !over.load(Ordering::Relaxed) {
@@ -28,7 +28,7 @@ pub(super) fn peak<T>(interval: Duration, task: impl FnOnce() -> Result<T>) -> R
             }
             Ok(least.min(free()))
         });
-        // The sampler has its stack now, and has looked once.
+        // By now the sampler has a stack, and the first figure.
         thread::sleep(interval);
         let before = free();
         let result = task();

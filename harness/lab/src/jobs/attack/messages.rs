@@ -1,4 +1,4 @@
-//! CMS messages made to keep the kernel busy.
+//! CMS messages that keep the kernel busy.
 
 use anyhow::{Context, Result};
 use bpfsig_signing::Digest;
@@ -17,7 +17,7 @@ const SET: u8 = 0x31;
 const CONTEXT_0_PRIMITIVE: u8 = 0x80;
 const CONTEXT_0: u8 = 0xa0;
 
-/// A length that the end of contents (two zero bytes) tells.
+/// An indefinite length: two zero bytes end the contents.
 const INDEFINITE: u8 = 0x80;
 const END_OF_CONTENTS: [u8; 2] = [0, 0];
 
@@ -30,13 +30,13 @@ const SHA256: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
 /// Bytes of an RSA-2048 signature.
 const SIGNATURE_SIZE: usize = 256;
 
-/// As many bytes as the kernel takes, that look like none in particular and are always the same.
+/// Pseudo-random bytes, the same in each run, and as many as the kernel takes.
 pub(super) fn random_bytes() -> Vec<u8> {
     let digest = |index: u64| Digest::of(index.to_le_bytes()).0;
     (0..).flat_map(digest).take(MAX_SIZE).collect()
 }
 
-/// A statement signed by `signer` with as many entries as fit, none of which is of a program that there is.
+/// A statement signed by `signer` with as many entries as fit, none of them of an existing program.
 pub(super) fn most_entries(signer: &Signer) -> Result<Vec<u8>> {
     let entry = |index: u64| Entry { kind: Kind::PROGRAM, digest: Digest::of(index.to_le_bytes()) };
     let signed =
@@ -44,7 +44,7 @@ pub(super) fn most_entries(signer: &Signer) -> Result<Vec<u8>> {
     (1..=MAX_SIZE as u64 / 36).rev().find_map(|count| signed(count).ok()).context("not even one entry fits")
 }
 
-/// A message with as many signers as fit, whose last is `signer`, and the signatures of all are wrong.
+/// A message with as many signers as fit, `signer` last, and wrong signatures by all of them.
 pub(super) fn most_signers(signer: &Signer) -> Vec<u8> {
     let known = signer_info(&signer.certificate().subject_key_id().0, &[0x5a; SIGNATURE_SIZE]);
     let message = |others: usize| {
@@ -59,8 +59,8 @@ pub(super) fn most_signers(signer: &Signer) -> Vec<u8> {
     message(most)
 }
 
-/// A message by `signer` whose content is a sequence in a sequence in a sequence, as deep as fits, all of indefinite
-/// length: a parser has to count where they end. The signature is wrong.
+/// A message by `signer` with a wrong signature. Its content is sequences within sequences, as deep as fits, all of indefinite
+/// length: a parser has to search for their ends.
 pub(super) fn deep_asn1(signer: &Signer) -> Vec<u8> {
     let known = signer_info(&signer.certificate().subject_key_id().0, &[0x5a; SIGNATURE_SIZE]);
     let message = |depth: usize| signed_data(&nested(depth), &known);
@@ -127,7 +127,7 @@ mod tests {
         Signer::new(key, certificate).unwrap()
     }
 
-    /// The value of the element that `bytes` begins with, and what follows it.
+    /// The value of the first element of `bytes`, and the rest.
     fn element(bytes: &[u8], tag: u8) -> (&[u8], &[u8]) {
         assert_eq!(bytes[0], tag);
         let (length, rest) = match bytes[1] {

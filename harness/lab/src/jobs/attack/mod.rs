@@ -1,14 +1,13 @@
-//! Attacks the kernel by `BPF_PROG_LOAD`, and watches what becomes of others on the machine.
+//! Attacks on the kernel by `BPF_PROG_LOAD`, and their effect on others on the machine.
 //!
-//! A user who may call bpf() may also just compute: of two users who compute, each has half of a CPU, and that is the
-//! scheduler's business. What an attack adds is what the kernel does for one cheap request. So each attack is measured
-//! twice:
+//! A user who may call bpf() may also just compute, and then the scheduler shares the CPU between users. An attack is worse if
+//! the kernel works a lot for one cheap request. So each attack is measured twice:
 //!
-//! * its cost (`cost.rs`): one attacker alone, attempt after attempt. What does the kernel burn for each, and for each
+//! * its cost (`cost.rs`): one attacker alone, attempt after attempt. How much does the kernel burn for each attempt, and for each
 //!   instruction of the attacker's own?
-//! * its harm (`harm.rs`): an attacker who asks for a fixed number of attempts in a second. If they are cheap, he sleeps nearly
-//!   all the time, and his neighbours don't notice him. If the kernel takes longer over them than he waits, he takes
-//!   what the scheduler gives him, and more where the kernel does not look whether somebody else is due.
+//! * its harm (`harm.rs`): an attacker who makes a fixed number of attempts in a second. If they are cheap, he mostly sleeps, and
+//!   his neighbours don't notice him. If they are dearer than his pauses, he takes his share from the scheduler, and more where
+//!   the kernel doesn't check for other work.
 //!
 //! ```text
 //! arsenal (signs) ──> job ──guest: cost, harm──> outcome ── verdict, figures ──> results
@@ -37,7 +36,7 @@ use super::guest::{kernel_version, prepare_machine, trust};
 use super::{Job, announce};
 use crate::results::{AttackKey, Policy};
 
-pub use arsenal::{ALGORITHMS, Arsenal, Attack};
+pub use arsenal::{ALGORITHMS, Arsenal, Attack, count};
 pub use attacker::ATTEMPTS_PER_SECOND;
 pub use figures::figures;
 pub use job::{Action, AttackJob, Attempt, Attempts, Measured, Outcome, PlannedAttack};
@@ -77,7 +76,7 @@ fn measure(job: &AttackJob, attack: &PlannedAttack, policy: Policy) -> Result<Me
     Ok(Measured { key: AttackKey { attack: attack.name.clone(), policy }, cost, harm })
 }
 
-/// How much the kernel lets a user spend on failed checks by default; empty if it has no limit.
+/// The kernel's default limit on the cost of a user's failed checks; empty if it has none.
 fn default_limit() -> Result<String> {
     if fs::exists(FAILURES)? { fs::read_to_string(FAILURES).context(FAILURES) } else { Ok(String::new()) }
 }

@@ -23,8 +23,8 @@ pub(super) struct Process<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Process<T> {
-    /// Has `user` run `task` in a process of its own: with root's capabilities, at the usual priority, and first to be
-    /// killed where memory is short.
+    /// Lets `user` run `task` in a new process: with root's capabilities, at the usual priority, and as the first victim of the
+    /// OOM killer.
     ///
     /// # Errors
     /// There is no such process.
@@ -39,7 +39,7 @@ impl<T: Serialize + DeserializeOwned> Process<T> {
                 drop(read);
                 let answer = become_user(user).and_then(|()| task()).map_err(|error| format!("{error:#}"));
                 let sent = serde_json::to_vec(&answer).map(|bytes| File::from(write).write_all(&bytes));
-                // Nothing of the parent's may run again here.
+                // No code of the parent may run here.
                 process::exit(i32::from(!matches!(sent, Ok(Ok(())))));
             }
         }
@@ -59,15 +59,15 @@ impl<T: Serialize + DeserializeOwned> Process<T> {
         }
     }
 
-    /// Lets a process go on that has stopped itself.
+    /// Continues a stopped process.
     ///
     /// # Errors
-    /// There is no such process any more.
+    /// The process has ended.
     pub(super) fn go_on(&self) -> Result<()> {
         kill(self.pid, Signal::SIGCONT).context("letting an attacker go on")
     }
 
-    /// Waits for the end of the process and for what it has found.
+    /// Waits for the end of the process, and returns its findings.
     ///
     /// # Errors
     /// The task failed, or something killed it.
@@ -90,14 +90,14 @@ impl<T: Serialize + DeserializeOwned> Process<T> {
 impl<T> Drop for Process<T> {
     fn drop(&mut self) {
         if !self.ended {
-            // It is our child, and nobody has waited for it yet: the number is still its own.
+            // Nobody has waited for this child yet, so its number is not reused.
             let _ = kill(self.pid, Signal::SIGKILL);
             let _ = waitpid(self.pid, None);
         }
     }
 }
 
-/// Stops the calling process until its parent lets it go on.
+/// Stops the calling process until its parent continues it.
 pub(super) fn stop() -> Result<()> {
     nix::sys::signal::raise(Signal::SIGSTOP).context("stopping")
 }

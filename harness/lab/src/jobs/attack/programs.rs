@@ -1,7 +1,6 @@
-//! Programs that make the verifier work or take memory as hard as they can.
+//! Programs that take as much of the verifier's time or memory as they can.
 //!
-//! The verifier gives up after 1,000,000 instructions (`BPF_COMPLEXITY_LIMIT_INSNS`). What it does for each of them is
-//! not limited.
+//! The verifier gives up after 1,000,000 instructions (`BPF_COMPLEXITY_LIMIT_INSNS`). Its work for each of them has no limit.
 
 use std::sync::Arc;
 
@@ -31,19 +30,18 @@ pub(super) fn endless() -> Program {
 
 /// Adds the same number to a pointer again and again: `steps` times two instructions.
 ///
-/// Each time, the verifier goes back to where the number comes from, instruction by instruction, to mark it as one
-/// whose value matters. Without a jump there is no earlier state to stop at, so the effort grows with the square.
+/// For each, the verifier walks back to the origin of the number, instruction by instruction, to mark it as precise. Without a
+/// jump it has no earlier state to stop at, so the effort grows with the square.
 pub(super) fn quadratic(steps: usize) -> Program {
     let step = [Insn::alu64_reg(AluOp::Mov, 3, 10), Insn::alu64_reg(AluOp::Add, 3, 6)].into_iter().cycle();
     let begin = [Insn::alu64_imm(AluOp::Mov, 0, 0), Insn::alu64_imm(AluOp::Mov, 6, -8)];
     program("quadratic", begin.into_iter().chain(step.take(2 * steps)).chain([Insn::exit()]))
 }
 
-/// `depth` functions that call each other, the last of which loops for about `effort` instructions. All fill their
-/// stacks first.
+/// A chain of `depth` functions. All fill their stacks, and the last one loops for about `effort` instructions.
 ///
-/// Each state that the verifier keeps has a copy of all stacks, 15 bytes for each byte. It refuses the program for its
-/// stacks' common size, but only in the end.
+/// Each of the verifier's states has a copy of all stacks, with 15 bytes for each byte. It refuses the program because of their
+/// common size, but only at the end.
 pub(super) fn deep(depth: usize, effort: i32) -> Program {
     let mut insns = Vec::new();
     for level in 1..=depth {

@@ -1,4 +1,4 @@
-//! Who works while the machine is attacked.
+//! The victims, who work while the machine is attacked.
 
 use std::hint::black_box;
 use std::io;
@@ -10,17 +10,16 @@ use super::clock;
 use super::job::AttackJob;
 use crate::results::Victim;
 
-/// When the periodic victim is due, and what it does then, in nanoseconds of CPU time: so often that a single event does
-/// not decide on the p99.
+/// The period of the periodic victim, and its work in nanoseconds of CPU time. The period is short, so that no single event
+/// decides on the p99.
 const PERIOD: u64 = 2_000_000;
 const WORK: u64 = 100_000;
 
-/// When the loading victim is due; never together with the periodic one, and time enough before it.
+/// The period of the loading victim: never due together with the periodic one, and well before it.
 const LOAD_PERIOD: u64 = 50_000_000;
 const LOAD_OFFSET: u64 = 1_500_000;
 
-/// How much CPU time the victims with deadlines ask for at a time. The scheduler prefers who asks for little, and what
-/// keeps them waiting then is the kernel.
+/// The time slice of the victims with deadlines. The scheduler prefers short slices, so only the kernel keeps them waiting.
 const SLICE: u64 = 200_000;
 
 /// Computes from `start` to `end`; returns its CPU time.
@@ -33,7 +32,7 @@ pub(super) fn batch(start: u64, end: u64) -> Result<u64> {
     Ok(clock::thread_cpu() - before)
 }
 
-/// Does a little every now and then.
+/// Works a little in each period.
 pub(super) fn periodic(start: u64, end: u64) -> Result<Victim> {
     repeat(start, end, PERIOD, || {
         compute(WORK);
@@ -41,7 +40,7 @@ pub(super) fn periodic(start: u64, end: u64) -> Result<Victim> {
     })
 }
 
-/// Loads a program every now and then.
+/// Loads a program in each period.
 pub(super) fn loader(job: &AttackJob, start: u64, end: u64) -> Result<Victim> {
     let mut load = Loading::new(job, &job.legitimate)?;
     repeat(start + LOAD_OFFSET, end, LOAD_PERIOD, || match load.attempt() {
@@ -50,7 +49,7 @@ pub(super) fn loader(job: &AttackJob, start: u64, end: u64) -> Result<Victim> {
     })
 }
 
-/// Does something every `period`, from `start` to `end`; what could not be done in time is done late.
+/// Does something every `period`, from `start` to `end`, if need be late.
 fn repeat(start: u64, end: u64, period: u64, mut act: impl FnMut() -> Result<()>) -> Result<Victim> {
     ask_for_slices()?;
     let mut victim = Victim::default();

@@ -1,4 +1,4 @@
-//! What each approach can and can't do.
+//! The capabilities of each approach.
 
 use std::collections::HashSet;
 
@@ -6,60 +6,87 @@ use super::super::collection::Named;
 use super::super::document::{Block, Column, Table, Text};
 use super::claims::{APPROACHES, Answer, CLAIMS};
 use super::of;
-use crate::analysis::{self, Run};
+use crate::analysis::Run;
+use crate::scenario::{Scenario, ScenarioName};
 
 /// Where tests of the kernel are, from a directory of the checkout, such as `results` or `kernel-patch`.
 const TESTS: &str = "../harness/lab/tests/vm";
 
 pub(super) fn blocks(runs: &[Named<Run>]) -> Vec<Block> {
-    let mut blocks = vec![Block::Heading("What each approach can and can't do".to_owned())];
+    let mut blocks = vec![Block::Heading("Capabilities".to_owned())];
     for named in runs {
-        let what = "How many programs, and objects with several, are loaded each way. What can't be was found by trying; \
-                    without a reason, it was not tried.";
+        let what = "The outcome of each way to load: programs, and objects with several programs.";
         blocks.push(Block::Paragraph(of(runs, named, what).into()));
-        blocks.push(Block::Table(carried(&named.result)));
+        blocks.push(Block::Table(outcomes(&named.result)));
+        let reasons = reasons(&named.result);
+        if !reasons.rows.is_empty() {
+            let summary = of(runs, named, "The reasons, in the words of libbpf and the kernel");
+            blocks.push(Block::Details { summary, blocks: vec![Block::Table(reasons)] });
+        }
     }
     blocks.push(Block::Paragraph(
-        "What is carried and stopped, each shown by the test that the link leads to.".into(),
+        "What is carried and stopped. Each link leads to the test that shows it.".into(),
     ));
     blocks.push(Block::Table(claims()));
     blocks
 }
 
-/// What each way carries, and what not: a reason a row.
-fn carried(run: &Run) -> Table {
+/// A way to load a row, an outcome a column.
+fn outcomes(run: &Run) -> Table {
     let mut table = Table::new(&[
         Column::text("way"),
-        Column::number("carried"),
-        Column::number("not"),
-        Column::text("because"),
-        Column::text("programs"),
+        Column::number("loaded"),
+        Column::number("refused, rightly"),
+        Column::number("impossible"),
+        Column::text("what it is"),
     ]);
-    for scenario in analysis::measured(run) {
-        let carried: HashSet<&str> = run
-            .loads()
-            .iter()
-            .filter(|load| load.key.scenario == scenario && load.is_accepted())
-            .map(|load| &*load.key.program)
-            .collect();
-        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-        for row in run.results.figures.unsupported.iter().filter(|row| row.scenario == scenario) {
-            match reasons.iter_mut().find(|(reason, _)| *reason == row.reason) {
-                Some((_, programs)) => programs.push(&row.program),
-                None => reasons.push((&row.reason, vec![&row.program])),
-            }
-        }
-        let way = |is_first: bool| match is_first {
-            true => [format!("`{}`", scenario.as_str()), carried.len().to_string()],
-            false => [String::new(), String::new()],
+    for scenario in Scenario::ALL.iter().copied().map(ScenarioName::from) {
+        let count = |is_accepted: bool| {
+            let loads = run.loads().iter().filter(|load| load.key.scenario == scenario);
+            let programs =
+                loads.filter(|load| load.is_accepted() == is_accepted).map(|load| &*load.key.program);
+            programs.collect::<HashSet<_>>().len()
         };
-        if reasons.is_empty() {
-            table.push(way(true).into_iter().chain(["-"; 3].map(str::to_owned)));
+        let unsupported =
+            run.results.figures.unsupported.iter().filter(|row| row.scenario == scenario).count();
+        let outcomes = [count(true), count(false), unsupported];
+        if outcomes.iter().sum::<usize>() == 0 {
+            continue;
         }
-        for (index, (reason, programs)) in reasons.into_iter().enumerate() {
-            let rest = [programs.len().to_string(), reason.to_owned(), programs.join(", ")];
-            table.push(way(index == 0).into_iter().chain(rest));
+        let show = |count: usize| if count == 0 { "-".to_owned() } else { count.to_string() };
+        let [loaded, refused, impossible] = outcomes.map(show);
+        table.push([
+            format!("`{}`", scenario.as_str()),
+            loaded,
+            refused,
+            impossible,
+            scenario.words().to_owned(),
+        ]);
+    }
+    table
+}
+
+/// Why something is impossible: a reason a row.
+fn reasons(run: &Run) -> Table {
+    let mut table = Table::new(&[
+        Column::text("way"),
+        Column::text("reason"),
+        Column::number("programs"),
+        Column::text("which"),
+    ]);
+    let mut reasons: Vec<(&ScenarioName, &str, Vec<&str>)> = Vec::new();
+    for row in &run.results.figures.unsupported {
+        let same = |(scenario, reason, _): &&mut (&ScenarioName, &str, _)| {
+            **scenario == row.scenario && *reason == row.reason
+        };
+        match reasons.iter_mut().find(same) {
+            Some((.., programs)) => programs.push(&row.program),
+            None => reasons.push((&row.scenario, &row.reason, vec![&row.program])),
         }
+    }
+    for (scenario, reason, programs) in reasons {
+        let count = programs.len().to_string();
+        table.push([format!("`{}`", scenario.as_str()), reason.to_owned(), count, programs.join(", ")]);
     }
     table
 }
@@ -89,11 +116,13 @@ mod tests {
     use super::*;
     use crate::analysis::fixture::{self, load};
     use crate::results::Unsupported;
-    use crate::scenario::Scenario;
 
     #[test]
-    fn reasons_are_given_once() {
-        let mut run = fixture::run("tcg", vec![load("one", "unsigned", 5), load("one", "mainline", 9)]);
+    fn outcomes_are_counted_and_reasons_given_once() {
+        let mut forged = load("one", "forged", 3);
+        forged.errno = libc::EKEYREJECTED;
+        let mut run =
+            fixture::run("tcg", vec![load("one", "unsigned", 5), load("one", "mainline", 9), forged]);
         let row = |program: &str, reason: &str| Unsupported {
             program: program.to_owned(),
             scenario: Scenario::Mainline.into(),
@@ -101,13 +130,15 @@ mod tests {
         };
         run.results.figures.unsupported =
             vec![row("two", "shared map"), row("three", "struct_ops"), row("four", "shared map")];
-        let rows: Vec<Vec<String>> =
-            carried(&run).rows.iter().map(|row| row.iter().map(Text::words).collect()).collect();
-        let expected = [
-            ["unsigned", "1", "-", "-", "-"],
-            ["mainline", "1", "2", "shared map", "two, four"],
-            ["", "", "1", "struct_ops", "three"],
-        ];
-        assert_eq!(rows, expected);
+        let words = |table: Table| -> Vec<Vec<String>> {
+            table.rows.iter().map(|row| row.iter().take(4).map(Text::words).collect()).collect()
+        };
+        assert_eq!(
+            words(outcomes(&run)),
+            [["unsigned", "1", "-", "-"], ["forged", "-", "1", "-"], ["mainline", "1", "-", "3"]]
+        );
+        let expected =
+            [["mainline", "shared map", "2", "two, four"], ["mainline", "struct_ops", "1", "three"]];
+        assert_eq!(words(reasons(&run)), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! When a check is cheaper than verification.
+//! The size from which on a check is cheaper than verification.
 
 use anyhow::Result;
 
@@ -13,11 +13,11 @@ use crate::scenario::Scenario;
 const ALGORITHMS: [Colour; 5] =
     [Colour::Green, Colour::Sky, Colour::Blue, Colour::Orange, Colour::Vermillion];
 
-/// One way to look at it.
+/// One view of it.
 struct View {
     title: &'static str,
     axis: &'static str,
-    /// The programs that differ in nothing else begin with this.
+    /// The prefix of the generated programs that differ in nothing else.
     ladder: &'static str,
     x: fn(&Load) -> Option<u64>,
     break_even: fn(&Finding) -> BreakEven,
@@ -25,15 +25,15 @@ struct View {
 
 const VIEWS: [View; 2] = [
     View {
-        title: "by size",
+        title: "By size",
         axis: "size of the program, instructions",
         ladder: "straight-",
         x: |load| Some(load.insns.into()),
         break_even: |finding| finding.break_even_insns,
     },
     View {
-        title: "by the verifier's effort",
-        axis: "instructions that the verifier processes",
+        title: "By the verifier's effort",
+        axis: "instructions processed by the verifier",
         ladder: "loop-",
         x: |load| Some(load.verifier_stats?.total_insns),
         break_even: |finding| finding.break_even_processed,
@@ -46,7 +46,7 @@ pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
     for run in runs {
         for view in &VIEWS {
             if let Some(svg) = plot(&run.result, view)? {
-                figures.push(Figure { title: of(runs, run, &format!("Cost {}", view.title)), svg });
+                figures.push(Figure { title: of(runs, run, view.title), svg });
             }
         }
         for algorithm in run.result.findings.iter().map(|finding| finding.algorithm) {
@@ -61,18 +61,26 @@ pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
     let checks =
         algorithms.iter().zip(ALGORITHMS).map(|(algorithm, colour)| (colour, format!("check, {algorithm}")));
     let legend = [(Colour::Ink, "verification".to_owned())].into_iter().chain(checks);
-    let legend = legend.chain([(Colour::Grey, "verification of real programs".to_owned())]).collect();
+    let legend = legend.chain([(Colour::Grey, "verification, real programs".to_owned())]).collect();
     Ok(vec![
-        Block::Heading("When a check is cheaper than verification".to_owned()),
+        Block::Heading("Check and verification".to_owned()),
         Block::Paragraph(
-            "What the verifier takes for generated programs (by size: straight-line code of more and more instructions; by \
-             effort: a loop of four instructions that it follows for longer and longer), and what the whole check of the \
-             same programs takes with each algorithm. A circle is where the check becomes cheaper. A dot is the verification \
-             of one real program. Both scales are logarithmic."
+            "The cost of verifying a program, and of checking its signature. A circle marks where the check becomes cheaper. A \
+             dot is one real program. Both scales are logarithmic."
                 .into(),
         ),
         Block::Figures(Figures { legend, figures }),
-        Block::Table(table(runs)),
+        Block::Details {
+            summary: "The algorithms in figures".to_owned(),
+            blocks: vec![
+                Block::Paragraph(
+                    "By size: straight-line programs. By effort: a loop of four instructions, which the verifier follows more \
+                     and more often."
+                        .into(),
+                ),
+                Block::Table(table(runs).compact()),
+            ],
+        },
     ])
 }
 
@@ -111,7 +119,7 @@ fn plot(run: &Run, view: &View) -> Result<Option<String>> {
     curves(&axes, &lines, &cloud).map(Some)
 }
 
-/// What was found of each algorithm, by run.
+/// The finding of each algorithm, by run.
 fn table(runs: &[Named<Run>]) -> Table {
     let mut table = Table::new(&[
         Column::text("algorithm"),

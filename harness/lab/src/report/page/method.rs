@@ -1,4 +1,4 @@
-//! How it was measured, and how to do it again.
+//! The method, and how to measure again.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::warnings::warnings;
 use crate::results::{Environment, KernelIdentity, Unit};
 
 pub(super) fn blocks(results: &Collection) -> Vec<Block> {
-    let mut blocks = vec![Block::Heading("How it was measured".to_owned())];
+    let mut blocks = vec![Block::Heading("Method".to_owned())];
     let warnings = warnings(results);
     if !warnings.is_empty() {
-        blocks.push(Block::Paragraph("Mind that".into()));
+        blocks.push(Block::Paragraph("Warnings:".into()));
         blocks.push(Block::List(warnings.into_iter().map(Text::from).collect()));
     }
     let environments: Vec<(&Path, &Environment)> = results.environments().collect();
@@ -30,7 +30,7 @@ pub(super) fn blocks(results: &Collection) -> Vec<Block> {
         }
     }
     if !commands.is_empty() {
-        blocks.push(Block::Paragraph("To repeat it, on Debian 12 or 13 with a Rust toolchain:".into()));
+        blocks.push(Block::Paragraph("To measure again, on Debian 12 or 13 with a Rust toolchain:".into()));
         commands.insert(0, "scripts/setup.sh".to_owned());
         blocks.push(Block::Commands(commands.join("\n")));
     }

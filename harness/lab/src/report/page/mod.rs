@@ -1,9 +1,11 @@
-//! What a report says, and in what order.
+//! The parts of a report, in their order.
 
 mod approaches;
 mod attacks;
 mod break_even;
 mod claims;
+mod fleet;
+mod mainline;
 mod method;
 mod parts;
 mod summary;
@@ -14,24 +16,21 @@ use anyhow::Result;
 use super::collection::{Collection, Named};
 use super::document::{Block, Document, Text};
 
-/// The report of these results, which the command `bpfsig COMMAND` has asked for.
+/// The report of these results; `command` is the command `bpfsig COMMAND` that has asked for it.
 ///
 /// # Errors
 /// A figure can't be plotted.
 pub(super) fn document(results: &Collection, command: &str) -> Result<Document> {
-    let mut blocks = vec![Block::Paragraph(made_by(command))];
-    let partial = results.partial();
-    if !partial.is_empty() {
-        blocks.push(Block::Heading("These results are not whole".to_owned()));
-        blocks.push(Block::List(partial.into_iter().map(Text::from).collect()));
-    }
-    blocks.extend(summary::blocks(results));
+    let mut blocks = summary::blocks(results);
     blocks.extend(break_even::blocks(&results.runs)?);
-    blocks.extend(parts::blocks(&results.runs)?);
     blocks.extend(attacks::blocks(&results.attacks)?);
+    blocks.extend(mainline::blocks(&results.runs));
+    blocks.extend(fleet::blocks(&results.runs));
+    blocks.extend(parts::blocks(&results.runs)?);
     blocks.extend(approaches::blocks(&results.runs));
     blocks.extend(method::blocks(results));
-    Ok(Document { title: "What it costs to check the signature of eBPF programs".to_owned(), blocks })
+    blocks.push(Block::Paragraph(made_by(command)));
+    Ok(Document { title: "The cost of signed eBPF programs".to_owned(), blocks })
 }
 
 /// How this project's commands are typed.
@@ -43,7 +42,7 @@ fn made_by(command: &str) -> Text {
     format!("Made by `{}`.", cargo(&command.replace('`', "'"))).into()
 }
 
-/// What is said of one result of several: its name first.
+/// A sentence on one result of several: its name first.
 fn of<T>(results: &[Named<T>], result: &Named<T>, what: &str) -> String {
     if results.len() > 1 { format!("{}: {what}", result.name) } else { what.to_owned() }
 }

@@ -1,25 +1,24 @@
-//! What each program costs, and what of.
+//! The cost of each program, and its parts.
 
 use anyhow::Result;
 
 use super::super::collection::Named;
 use super::super::document::{Block, Column, Figure, Figures, Table, Text};
 use super::super::plot::{Bar, Colour, Group, bars};
-use super::super::{side_by_side, table};
+use super::super::{side_by_side, table, ways};
 use super::of;
-use super::summary::times;
-use crate::analysis::{self, Run, added, ratio};
+use crate::analysis::{self, Run};
 use crate::results::{Load, answer, median};
 use crate::scenario::ScenarioName;
 
-/// What a load is made of, from the left.
+/// The parts of a load, from the left.
 const PARTS: [(Colour, &str); 7] = [
     (Colour::Purple, "signature: message, signer's key"),
     (Colour::Vermillion, "signature: public-key operation"),
     (Colour::Orange, "signature: manifest and hash"),
     (Colour::Blue, "verifier"),
     (Colour::Sky, "JIT and rest of BPF_PROG_LOAD"),
-    (Colour::Green, "not told apart by the kernel: signature, loader, JIT"),
+    (Colour::Green, "signature, loader and JIT together"),
     (Colour::Grey, "other system calls"),
 ];
 
@@ -27,7 +26,7 @@ pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
     if runs.is_empty() {
         return Ok(Vec::new());
     }
-    let mut blocks = vec![Block::Heading("What each program costs".to_owned())];
+    let mut blocks = vec![Block::Heading("Cost of a load".to_owned())];
     for run in runs {
         blocks.extend(of_run(runs, run)?);
     }
@@ -44,25 +43,25 @@ pub(super) fn blocks(runs: &[Named<Run>]) -> Result<Vec<Block>> {
 fn of_run(runs: &[Named<Run>], named: &Named<Run>) -> Result<Vec<Block>> {
     let run = &named.result;
     let scenarios = analysis::measured(run);
+    let mut blocks = pictures(runs, named, &scenarios)?;
     let caption = format!(
-        "Whole loads, one way and another, in {}: all system calls. Medians of all programs; each is compared with itself (how \
-         many times what it takes, and how much more). Of the algorithms that a program was signed with, the first.",
+        "All system calls of a load, in {}: medians of all programs. `times`, `at most` and `more` compare each program with \
+         itself. Where a program was signed with several algorithms, the first counts.",
         run.unit().plural()
     );
-    let mut blocks = vec![
-        Block::Paragraph(of(runs, named, &caption).into()),
-        Block::Table(ways(run, &scenarios)),
-        Block::Table(refusals(run)),
-    ];
-    blocks.extend(pictures(runs, named, &scenarios)?);
     let words = run.overhead.in_words(run.unit());
     blocks.push(Block::Details {
-        summary: of(runs, named, "All programs and objects in figures"),
+        summary: of(runs, named, "The ways to load in figures"),
         blocks: vec![
-            Block::Paragraph(table::caption(run).into()),
-            Block::Table(table::table(run)),
+            Block::Paragraph(caption.into()),
+            Block::Table(ways::table(run)),
+            Block::Table(refusals(run)),
             Block::List(words.into_iter().map(Text::from).collect()),
         ],
+    });
+    blocks.push(Block::Details {
+        summary: of(runs, named, "All programs and objects in figures"),
+        blocks: vec![Block::Paragraph(table::caption(run).into()), Block::Table(table::table(run).compact())],
     });
     Ok(blocks)
 }
@@ -87,7 +86,7 @@ fn pictures(runs: &[Named<Run>], named: &Named<Run>, scenarios: &[ScenarioName])
         let mut bounds: Vec<String> =
             [class.first(), class.last()].into_iter().flatten().map(|(cost, _)| unit.short(*cost)).collect();
         bounds.dedup();
-        let title = format!("Programs that take {} unsigned", bounds.join(" to "));
+        let title = format!("Unsigned: {}", bounds.join(" to "));
         figure(title, &class.iter().map(group).collect::<Vec<_>>())
     };
     let examples = examples(&programs).into_iter().map(example).collect::<Result<_>>()?;
@@ -95,16 +94,15 @@ fn pictures(runs: &[Named<Run>], named: &Named<Run>, scenarios: &[ScenarioName])
     let all = classes.map(class).collect::<Result<_>>()?;
     let legend = legend(&programs.iter().map(group).collect::<Vec<_>>());
     let caption = format!(
-        "Some of the {} real programs: the cheapest to load unsigned, the dearest, and those at a quarter, half and three \
-         quarters of the way. Each bar is one way to load it; its length is the whole, its colours are what of. Each \
-         picture has a scale of its own, from 0.",
+        "Five of the {} real programs, from the cheapest to the dearest. A bar is a way to load the program; its colours are \
+         the parts of the cost. Each picture has its own scale.",
         programs.len()
     );
     Ok(vec![
         Block::Paragraph(of(runs, named, &caption).into()),
         Block::Figures(Figures { legend: legend.clone(), figures: examples }),
         Block::Details {
-            summary: of(runs, named, "All real programs, by what they take unsigned"),
+            summary: of(runs, named, "All real programs"),
             blocks: vec![Block::Figures(Figures { legend, figures: all })],
         },
     ])
@@ -120,44 +118,7 @@ fn legend(groups: &[Group]) -> Vec<(Colour, String)> {
     parts.map(|(colour, label)| (colour, label.to_owned())).collect()
 }
 
-/// Each way to load programs, next to the way without.
-fn ways(run: &Run, scenarios: &[ScenarioName]) -> Table {
-    let unit = run.unit();
-    let mut table = Table::new(&[
-        Column::text("way"),
-        Column::text("what it is"),
-        Column::number("programs"),
-        Column::number("a load"),
-        Column::text("next to"),
-        Column::number("times"),
-        Column::number("at most"),
-        Column::number("more"),
-        Column::number("bytes to send"),
-    ]);
-    let none = || "-".to_owned();
-    for scenario in scenarios {
-        let loads: Vec<&Load> =
-            run.results.figures.of_programs(scenario.clone()).filter(|load| load.is_accepted()).collect();
-        let middle =
-            |figures: Vec<f64>, show: &dyn Fn(f64) -> String| median(figures).map_or_else(none, show);
-        let other = scenario.listed().and_then(|scenario| scenario.row().compared_with);
-        let compared = other.and_then(|other| ratio(run, scenario, other));
-        table.push([
-            format!("`{}`", scenario.as_str()),
-            scenario.words().to_owned(),
-            loads.len().to_string(),
-            middle(loads.iter().filter_map(|load| load.cost()).collect(), &|cost| unit.short(cost)),
-            other.filter(|_| compared.is_some()).map_or_else(none, |other| format!("`{}`", other.name())),
-            compared.map_or_else(none, |compared| times(compared.median)),
-            compared.map_or_else(none, |compared| times(compared.most)),
-            added(run, scenario).map_or_else(none, |added| unit.short(added.median)),
-            middle(loads.iter().map(|load| load.sent_bytes as f64).collect(), &|bytes| format!("{bytes:.0}")),
-        ]);
-    }
-    table
-}
-
-/// What it takes to refuse.
+/// The cost of refusals.
 fn refusals(run: &Run) -> Table {
     let unit = run.unit();
     let mut table = Table::new(&[
@@ -190,7 +151,7 @@ fn refusals(run: &Run) -> Table {
     table
 }
 
-/// Programs that somebody wrote, with what they cost in the first scenario in which they were loaded.
+/// Programs that somebody wrote, with their cost in the first scenario that carries them.
 fn real_programs<'a>(run: &'a Run, scenarios: &[ScenarioName]) -> Vec<(f64, &'a str)> {
     let mut programs: Vec<(f64, &str)> = Vec::new();
     for scenario in scenarios {
@@ -229,7 +190,7 @@ fn group(run: &Run, scenarios: &[ScenarioName], program: &str) -> Group {
     Group { title: program.to_owned(), bars: scenarios.iter().filter_map(bar).collect() }
 }
 
-/// What of a load each of [`PARTS`] takes. Medians of parts may come to a little more than the median of the whole.
+/// The share of a load of each of [`PARTS`]. Medians of parts may come to a little more than the median of the whole.
 fn parts(load: &Load, cost: f64) -> [f64; PARTS.len()] {
     let [message, public_key, manifest] = load.check.as_ref().map_or([0.0; 3], |check| {
         [&check.message, &check.public_key, &check.manifest].map(|part| part.median)

@@ -1,4 +1,4 @@
-//! What a reader has to mind.
+//! Warnings for the reader.
 
 use super::super::collection::{Collection, Named};
 use crate::analysis::{self, Run};
@@ -21,14 +21,14 @@ pub(super) fn warnings(results: &Collection) -> Vec<String> {
     );
     for (file, environment) in results.environments() {
         if environment.command.contains("--quick") {
-            warnings.push(format!("{} is of a quick run: less was measured, in less time.", file.display()));
+            warnings.push(format!("{} is of a quick run, of fewer programs.", file.display()));
         }
     }
     if results.runs.is_empty() {
-        warnings.push("what loads cost is not among these results (`bench`).".to_owned());
+        warnings.push("no costs of loads are among these results (`bench`).".to_owned());
     }
     if results.attacks.is_empty() {
-        warnings.push("what attackers get is not among these results (`bench --dos`).".to_owned());
+        warnings.push("no attacks are among these results (`bench --dos`).".to_owned());
     }
     warnings
 }
@@ -59,7 +59,7 @@ fn samples(run: &Named<Run>) -> Option<String> {
     let cheapest = few().map(|(_, summary)| summary.median).min_by(f64::total_cmp)?;
     let unit = run.result.unit();
     Some(format!(
-        "{}: {} of {} figures, of loads that take {} or more, rest on fewer than {FEW} samples, at least {least}.",
+        "{}: {} of {} figures rest on fewer than {FEW} samples, at least {least}: those of loads that take {} or more.",
         run.file.display(),
         few().count(),
         summaries(&run.result).count(),
@@ -158,7 +158,7 @@ mod tests {
         assert!(said(&results, noise), "{:?}", warnings(&results));
         assert!(said(
             &results,
-            "1 of 2 figures, of loads that take 100 or more, rest on fewer than 5 samples, at least 3"
+            "1 of 2 figures rest on fewer than 5 samples, at least 3: those of loads that take 100 or more"
         ));
         assert!(said(&results, "not measured in this run: `baseline`"));
         assert!(said(&results, "`bench --dos`") && !said(&results, "no commit"));

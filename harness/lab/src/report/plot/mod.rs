@@ -16,7 +16,7 @@ pub(super) use curves::{Axes, Curve, curves};
 pub(super) use dots::{Dots, dots};
 
 /// All pictures are drawn as wide as this, and scaled. A phone shows them at 0.4, and still with 10 pixels for a line of text.
-const WIDTH: u32 = 880;
+pub(super) const WIDTH: u32 = 880;
 
 /// In the units of [`WIDTH`]. Plotters' sizes are 1.24 of SVG's.
 const TEXT_SIZE: f64 = 25.0 * 1.24;
@@ -96,6 +96,12 @@ fn picture(height: u32, paint: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<S
     Ok(svg)
 }
 
+/// The height of a picture.
+pub(super) fn height(svg: &str) -> Option<u32> {
+    let (_, rest) = svg.split_once(" height=\"")?;
+    rest.split_once('"')?.0.parse().ok()
+}
+
 fn text(colour: Colour) -> TextStyle<'static> {
     ("sans-serif", TEXT_SIZE).into_font().color(&colour.rgb())
 }
@@ -133,7 +139,7 @@ mod tests {
             Ok(())
         });
         let svg = svg.unwrap();
-        assert!(svg.contains(r#"viewBox="0 0 880 10""#), "{svg}");
+        assert!(svg.contains(r#"viewBox="0 0 880 10""#) && height(&svg) == Some(10), "{svg}");
         assert!(
             svg.contains(r#"fill="var(--ink)""#) && svg.contains("#0072B2") && !svg.contains("#000000"),
             "{svg}"
