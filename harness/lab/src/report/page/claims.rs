@@ -85,10 +85,6 @@ pub const CLAIMS: &[Claim] = &[
         answers: &[signed("loaded", "accepted.rs", "statement_about_many_programs_and_files")],
     },
     Claim {
-        what: "light skeletons, where signatures are required",
-        answers: &[signed("loaded", "policy_required.rs", "light_skeletons")],
-    },
-    Claim {
         what: "an instruction changed after signing",
         answers: &[
             signed("refused", "refused_program.rs", "changed_instruction"),
@@ -149,6 +145,14 @@ pub const CLAIMS: &[Claim] = &[
             mainline("loaded: nothing is required", "signatures_of_all_algorithms_and_none"),
             listed("refused, unless by a listed loader", "only_listed_loaders_load"),
         ],
+    },
+    Claim {
+        what: "what a verified loader program loads, where signatures are required",
+        answers: &[signed(
+            "refused: it has no statement",
+            "policy_required.rs",
+            "refuses_loads_by_verified_programs",
+        )],
     },
     Claim {
         what: "root, who does not want signatures to be required any more",
