@@ -235,7 +235,7 @@ int BPF_PROG(journal_umount, struct vfsmount *mount, int flags, int ret)
 }
 
 SEC("lsm/bpf")
-int BPF_PROG(journal_bpf, int command, void *attr, unsigned int size, int ret)
+int BPF_PROG(journal_bpf, int command, void *attr, unsigned int size, _Bool kernel, int ret)
 {
 	return record(BPF, command, ret);
 }

@@ -76,7 +76,7 @@ int BPF_PROG(trace_open, const struct path *path, struct file *file)
 	return 0;
 }
 
-SEC("kprobe/do_unlinkat")
+SEC("kprobe/filename_unlinkat")
 int BPF_KPROBE(trace_unlink, int dfd, struct filename *name)
 {
 	struct file_event *event = start(REMOVED);

@@ -5,19 +5,18 @@ cd "$(dirname "$0")/.."
 
 usage() {
 	cat >&2 <<-'END'
-		usage: scripts/series.sh tree RELEASE [--source TARBALL|DIRECTORY]
-		       scripts/series.sh export RELEASE [--signoff 'NAME <MAIL>']
-		       scripts/series.sh check RELEASE
+		usage: scripts/series.sh tree [--source TARBALL|DIRECTORY]
+		       scripts/series.sh export [--signoff 'NAME <MAIL>']
+		       scripts/series.sh check [SERIES...]
 
-		RELEASE is a folder of kernel-patch/ without its "linux-": 6.12 or 7.3.
-
-		tree    unpacks the kernel into target/linux-RELEASE and commits each patch there. Each series is a branch on top
+		tree    unpacks the kernel into target/linux-7.3 and commits each patch there. Each series is a branch on top
 		        of the one before; `git rebase -i base` moves them all.
-		export  writes the commits back into kernel-patch/linux-RELEASE. With --signoff, writes them for `git send-email`
-		        instead, with cover letters, to target/linux-RELEASE.mail: by NAME, who signs them off.
-		check   applies the patches of kernel-patch/linux-RELEASE one after the other to the same tree, compiles at each
+		export  writes the commits back into kernel-patch/linux-7.3. With --signoff, writes them for `git send-email`
+		        instead, with cover letters, to target/linux-7.3.mail: by NAME, who signs them off.
+		check   applies the patches of kernel-patch/linux-7.3 one after the other to the same tree, compiles at each
 		        one the directories that it touches, and runs checkpatch.pl --strict. What checkpatch.pl may say is listed, with
-		        the reason, in kernel-patch/linux-RELEASE/checkpatch.accepted.
+		        the reason, in kernel-patch/linux-7.3/checkpatch.accepted. With names, checks the patches of these series
+		        only, on top of the others.
 	END
 	exit 2
 }
@@ -27,19 +26,10 @@ fail() {
 	exit 1
 }
 
-# The series of the release, in order: its folders that begin with a number, or else the folder itself.
+# The series, in order.
 series() {
-	local folders=("$patches"/[0-9]*/)
-	if [[ -d ${folders[0]} ]]; then
-		for folder in "${folders[@]}"; do basename "$folder"; done
-	else
-		basename "$patches"
-	fi
-}
-
-# Where the patches of a series are.
-folder() {
-	if [[ -d $patches/$1 ]]; then echo "$patches/$1"; else echo "$patches"; fi
+	local folder
+	for folder in "$patches"/[0-9]*/ "$patches/libbpf/"; do basename "$folder"; done
 }
 
 in_tree() { git -C "$tree" "$@"; }
@@ -83,7 +73,7 @@ make_tree() {
 	in_tree tag base
 	for name in $(series); do
 		in_tree checkout --quiet -b "$name"
-		in_tree am --quiet "$(realpath "$(folder "$name")")"/*.patch ||
+		in_tree am --quiet "$(realpath "$patches/$name")"/*.patch ||
 			fail "a patch of $name does not apply, see above"
 	done
 	trap - EXIT
@@ -113,16 +103,16 @@ export_series() {
 		in_tree merge-base --is-ancestor "$from" "$name" ||
 			fail "the branch $name is not on top of $from: rebase it with \`git rebase --update-refs\`"
 		if [[ -z $signoff ]]; then
-			out=$PWD/$(folder "$name")
+			out=$PWD/$patches/$name
 			rm -f "$out"/*.patch
 			in_tree format-patch --quiet --no-numbered --zero-commit --no-signature --abbrev=9 \
 				--output-directory "$out" "$from..$name"
 		else
-			[[ -e $(folder "$name")/cover-letter.txt ]] || fail "there is no $(folder "$name")/cover-letter.txt"
+			[[ -e $patches/$name/cover-letter.txt ]] || fail "there is no $patches/$name/cover-letter.txt"
 			out=$mail/$name
 			rm -rf "$out"
 			in_tree branch --quiet --force outgoing "$(signed_off "$from..$name" "$signoff")"
-			in_tree config branch.outgoing.description "$(sed '1s/^Subject: \(\[[^]]*\] \)\?//' "$(folder "$name")/cover-letter.txt")"
+			in_tree config branch.outgoing.description "$(sed '1s/^Subject: \(\[[^]]*\] \)\?//' "$patches/$name/cover-letter.txt")"
 			GIT_COMMITTER_NAME=${signoff%% <*} GIT_COMMITTER_EMAIL=$(sed 's/.*<\(.*\)>/\1/' <<<"$signoff") \
 				git -C "$tree" format-patch --quiet --numbered --cover-letter --cover-from-description=subject \
 				--output-directory "$out" "$from..outgoing"
@@ -134,7 +124,7 @@ export_series() {
 }
 
 need_tree() {
-	[[ -d $tree/.git ]] || fail "there is no $tree: \`scripts/series.sh tree $release\` makes it"
+	[[ -d $tree/.git ]] || fail "there is no $tree: \`scripts/series.sh tree\` makes it"
 }
 
 # `make` of the tree, objects elsewhere, and every warning an error.
@@ -184,6 +174,9 @@ is_accepted() {
 check() {
 	local name patch branch bad=0 count=0 type file message
 	declare -A accepted=()
+	for name; do
+		[[ -d $patches/$name ]] || fail "there is no series $name: there are $(series | tr '\n' ' ')"
+	done
 	python3 -c 'import git, ply' || fail "checkpatch.pl needs the packages python3-git and python3-ply"
 	[[ -d $tree/.git ]] || make_tree ""
 	[[ -z $(in_tree status --porcelain) ]] || fail "$tree has changes that are not committed"
@@ -192,12 +185,16 @@ check() {
 	trap 'in_tree am --abort 2>/dev/null || true; in_tree checkout --quiet "$branch"' EXIT
 	in_tree checkout --quiet --detach base
 	kbuild tinyconfig
-	cat "$tree.build/.config" kernel-patch/config/*.config "${fragments[@]}" >"$tree.build/requested"
+	cat "$tree.build/.config" kernel-patch/config/*.config >"$tree.build/requested"
 	# The authority is made for each kernel; none is needed to compile.
 	echo 'CONFIG_SYSTEM_TRUSTED_KEYS=""' >>"$tree.build/requested"
 
 	for name in $(series); do
-		for patch in "$(folder "$name")"/*.patch; do
+		if [[ $# -gt 0 && " $* " != *" $name "* ]]; then
+			in_tree am --quiet "$(realpath "$patches/$name")"/*.patch || fail "a patch of $name does not apply, see above"
+			continue
+		fi
+		for patch in "$patches/$name"/*.patch; do
 			echo "== $name: $(basename "$patch")"
 			count=$((count + 1))
 			in_tree am --quiet "$(realpath "$patch")" || fail "$patch does not apply, see above"
@@ -217,21 +214,18 @@ check() {
 	echo "$count patches apply, compile one by one, and are clean"
 }
 
-[[ $# -ge 2 ]] || usage
-command=$1 release=$2
-shift 2
+[[ $# -ge 1 ]] || usage
+command=$1
+shift
+release=7.3
 patches=kernel-patch/linux-$release
 tree=target/linux-$release
-[[ -d $patches ]] || fail "there is no $patches"
-fragments=()
-# What a later release than 6.12 asks for differently.
-[[ $release == 6.12 ]] || fragments=(kernel-patch/config/mainline/*.config)
 
 case $command:${1-} in
 tree:) make_tree "" ;;
 tree:--source) make_tree "${2-}" ;;
 export:) export_series "" ;;
 export:--signoff) export_series "${2-}" ;;
-check:) check ;;
+check:*) check "$@" ;;
 *) usage ;;
 esac

@@ -5,7 +5,6 @@ set -euo pipefail
 # One package a line, and what it is for.
 packages() {
 	cat <<-'END'
-		linux-source-6.12 the kernel's source, which the patches apply to
 		gcc               compiles the kernel and links Rust programs
 		libc6-dev         C library headers, for what the kernel build runs on the host
 		binutils          links the kernel

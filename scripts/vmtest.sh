@@ -2,7 +2,7 @@
 # Runs tests:
 #
 #     scripts/vmtest.sh                   all: first those that need no kernel of ours, then those of our kernels
-#     scripts/vmtest.sh KERNEL...         those of these kernels: patched, unprotected, layout; mainline, which is not among all
+#     scripts/vmtest.sh KERNEL...         those of these kernels: patched, unprotected, layout; baseline, which is not among all
 #     scripts/vmtest.sh KERNEL TEST...    on this kernel, the tests whose names contain one of these words
 #
 # Tests of a kernel run as root of a virtual machine that boots it.
@@ -44,7 +44,7 @@ attest() {
 # Nothing leads out of required mode, so its tests have machines of their own.
 # So do those that are run for their output, or on another kernel.
 elsewhere=(--skip policy_latch --skip policy_required --skip unprotected --skip portable --skip identical
-	--skip mainline)
+	--skip not_for_this_kernel)
 
 test_patched() {
 	attest patched
@@ -79,9 +79,9 @@ test_layout() {
 	run_tests layout "" "${elsewhere[@]}" --skip xlated --skip command
 }
 
-# The way of Linux 7.3, which the benchmark compares ours with. Its kernel has no sysctl of ours, and says so.
-test_mainline() {
-	run_tests mainline "" mainline
+# What mainline does, which the patched kernel has to do as well. This one has no sysctl of ours, and says so.
+test_baseline() {
+	run_tests baseline "" mainline
 }
 
 # The tests that somebody is working on.
@@ -100,7 +100,7 @@ while [[ $# -gt 0 && $(type -t "test_$1") == function ]]; do
 done
 names=("$@")
 if [[ ${#names[@]} -gt 0 && ${#kernels[@]} -ne 1 ]]; then
-	fail "no tests of a kernel ${names[0]}: there are those of patched, unprotected, layout and mainline;" \
+	fail "no tests of a kernel ${names[0]}: there are those of patched, unprotected, layout and baseline;" \
 		"names of tests come after one kernel"
 fi
 if [[ ${#kernels[@]} -eq 0 ]]; then

@@ -175,8 +175,14 @@ impl Refused {
     /// The line of the log that says why: the one about the signature, or else the last one before the verifier's
     /// figures.
     pub fn reason(&self) -> Option<&str> {
-        const FIGURES: [&str; 5] =
-            ["processed ", "verification time ", "stack depth ", "signature check ", "insns processed "];
+        const FIGURES: [&str; 6] = [
+            "processed ",
+            "verification time ",
+            "stack depth ",
+            "subprog ",
+            "signature check ",
+            "insns processed ",
+        ];
         let lines = || self.log.lines().map(str::trim_end).filter(|line| !line.is_empty());
         lines()
             .find(|line| line.starts_with(SIGNATURE))

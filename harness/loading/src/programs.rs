@@ -65,7 +65,7 @@ pub struct ProgramInfo {
     pub origin: Option<Origin>,
 }
 
-/// What is known of where a program comes from (`enum bpf_sig_verdict`).
+/// What is known of where a program comes from (`sig_verdict` of `struct bpf_prog_info`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Origin {
@@ -73,10 +73,6 @@ pub enum Origin {
     Unsigned,
     /// Its signature is good.
     Verified(Signature),
-    /// A program that vouches for it has loaded it.
-    ByLoader,
-    /// The kernel itself has loaded it.
-    ByKernel,
     /// A verdict that a later kernel has.
     Unknown,
 }
@@ -89,10 +85,10 @@ pub struct Signature {
     pub signer: KeyId,
     /// Where the signer was found: the `keyring_id` of the load.
     pub keyring_id: i32,
-    /// Digest of the statement; `None` if the instructions alone are signed.
+    /// Digest of the statement; `None` if the signature is detached.
     #[serde(serialize_with = "optional_hex")]
     pub statement: Option<Digest>,
-    /// Digest of the manifest, or of the instructions if these alone are signed.
+    /// Digest of the manifest; zeros if the signature is detached.
     #[serde(serialize_with = "hex")]
     pub program: Digest,
     /// Whether attested facts took the place of the verifier's search.
@@ -221,8 +217,6 @@ impl Origin {
                 program: Digest(info.program),
                 attested: Attested::new(info),
             }),
-            2 => Origin::ByLoader,
-            3 => Origin::ByKernel,
             _ => Origin::Unknown,
         }
     }

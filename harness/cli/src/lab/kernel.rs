@@ -22,7 +22,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Variant::Patched)]
     variant: Variant,
 
-    /// Kernel source: a directory or a tarball [default: Debian's linux-source-6.12, for mainline linux-source-7.3]
+    /// Kernel source: a directory or a tarball [default: Debian's linux-source-7.3]
     #[arg(long, value_name = "DIR|TARBALL")]
     source: Option<PathBuf>,
 }

@@ -43,8 +43,6 @@ fn row(info: &ProgramInfo) -> [String; 9] {
         None => "-",
         Some(Origin::Unsigned) => "unsigned",
         Some(Origin::Verified(_)) => "verified",
-        Some(Origin::ByLoader) => "by loader",
-        Some(Origin::ByKernel) => "by kernel",
         Some(Origin::Unknown) => "unknown",
     };
     [

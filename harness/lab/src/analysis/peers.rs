@@ -71,11 +71,11 @@ mod tests {
         let loads = vec![
             load("one", "unsigned", 100),
             load("one", "signed", 150),
-            load("one", "mainline-unsigned", 200),
+            load("one", "baseline", 200),
             load("one", "mainline", 400),
             load("two", "unsigned", 1000),
             load("two", "signed", 1100),
-            load("two", "mainline-unsigned", 1000),
+            load("two", "baseline", 1000),
             load("two", "mainline", 1400),
             load("three", "signed", 9),
         ];

@@ -37,7 +37,7 @@ fn selection(only: &str) -> Selection {
         Scenario::Repeated,
         Scenario::UnknownSigner,
         Scenario::RequiredUnsigned,
-        Scenario::MainlineUnsigned,
+        Scenario::Mainline,
         Scenario::ApproveList,
         Scenario::ApproveListRefused,
     ];
@@ -100,7 +100,7 @@ fn a_run_measures_each_scenario_once() {
     let partial: Vec<_> = kept.iter().map(|kept| kept.partial.as_ref().map(|it| it.missing.len())).collect();
     assert_eq!(partial, [Some(6), Some(5), Some(4), Some(3), Some(2), Some(1), Some(0), None]);
     assert_eq!(kept.last(), Some(&results));
-    assert_eq!(results.environment.kernels.len(), 3);
+    assert_eq!(results.environment.kernels.len(), 2);
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub struct Kernel {
     pub ca_key: PathBuf,
     /// Its certificate: X.509, PEM.
     pub ca_certificate: PathBuf,
-    /// `uname -r`, such as `6.12.117`.
+    /// `uname -r`, such as `7.3.4`.
     pub version: String,
     /// SHA-256 of `.config`, in hex.
     pub config_sha256: String,
@@ -345,7 +345,7 @@ mod tests {
 
     fn entry(objects: u64) -> Entry {
         Entry {
-            version: "6.12.117".into(),
+            version: "7.3.4".into(),
             config_sha256: "c".into(),
             patches_sha256: Some("p".into()),
             objects,
@@ -371,7 +371,7 @@ mod tests {
 
         let kernel = cache.get(Variant::Patched, &key).unwrap().unwrap();
         assert_eq!(fs::read_to_string(kernel.image).unwrap(), "image");
-        assert_eq!((kernel.version.as_str(), kernel.patches_sha256.as_deref()), ("6.12.117", Some("p")));
+        assert_eq!((kernel.version.as_str(), kernel.patches_sha256.as_deref()), ("7.3.4", Some("p")));
         assert!(cache.get(Variant::Baseline, &key).unwrap().is_none());
         assert_eq!(cache.last_objects().unwrap(), Some(7));
         assert!(!cache.kernels().join("build").exists());
@@ -402,7 +402,7 @@ mod tests {
     fn only_the_last_source_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::at(directory.path().join("cache")).unwrap();
-        fs::write(cache.sources().join("linux-source-6.12.tar.xz"), "").unwrap();
+        fs::write(cache.sources().join("linux-source-7.3.tar.xz"), "").unwrap();
         let (lock, progress) = (cache.lock(&Progress::on_stderr()).unwrap(), Progress::on_stderr());
         let workspace = cache.workspace(&lock, 0, &progress).unwrap();
         for (digest, other) in [("a".repeat(64), "b".repeat(64)), ("b".repeat(64), "a".repeat(64))] {
@@ -412,7 +412,7 @@ mod tests {
             assert_eq!(cache.source_tree(&digest), Some(place));
             assert_eq!(cache.source_tree(&other), None);
         }
-        assert!(cache.sources().join("linux-source-6.12.tar.xz").exists());
+        assert!(cache.sources().join("linux-source-7.3.tar.xz").exists());
     }
 
     #[test]

@@ -29,11 +29,8 @@ use crate::progress::Progress;
 
 pub use self::cache::Kernel;
 
-/// The release that the patches are made for: a package of Debian 13, and, as an update, of Debian 12.
-const BASE: Release = Release { number: "6.12", suites: &["trixie", "trixie-updates"] };
-
-/// The release that signs programs in its own way.
-const MAINLINE: Release = Release { number: "7.3", suites: &["trixie-backports", "testing", "sid"] };
+/// The release that the patches are made for.
+const RELEASE: Release = Release { number: "7.3", suites: &["trixie-backports", "testing", "sid"] };
 
 /// A release of Linux, as Debian's package `linux-source-NUMBER`.
 #[derive(Clone, Copy)]
@@ -53,9 +50,9 @@ impl Release {
 /// Which kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Variant {
-    /// With the patches that check signatures.
+    /// With the series.
     Patched,
-    /// The same source and configuration without them.
+    /// The same source and configuration without it: mainline, which checks signatures of loader programs.
     Baseline,
     /// Patched, and configured so that the structures of the kernel are laid out differently.
     Layout,
@@ -65,18 +62,9 @@ pub enum Variant {
     Uml,
     /// As user-mode Linux, and it finds its own wrong uses of memory.
     Kasan,
-    /// Linux 7.3, which checks signatures of loader programs, without patches.
-    Mainline,
-    /// Linux 7.3 with the series for it.
-    #[value(name = "patched-7.3")]
-    Patched73,
 }
 
 impl Variant {
-    fn release(self) -> Release {
-        if matches!(self, Self::Mainline | Self::Patched73) { MAINLINE } else { BASE }
-    }
-
     /// Whether the kernel is a program of this machine.
     pub fn is_uml(self) -> bool {
         matches!(self, Self::Uml | Self::Kasan)
@@ -107,22 +95,20 @@ impl fmt::Display for Variant {
             Self::Unprotected => "unprotected",
             Self::Uml => "uml",
             Self::Kasan => "kasan",
-            Self::Mainline => "mainline",
-            Self::Patched73 => "patched-7.3",
         })
     }
 }
 
 /// The kernel of this variant: from the cache, otherwise built first, which takes minutes.
 ///
-/// `source` is a directory or a tarball; without it Debian's `linux-source-6.12` (or `-7.3`) is used: installed, downloaded
+/// `source` is a directory or a tarball; without it Debian's `linux-source-7.3` is used: installed, downloaded
 /// earlier, or downloaded from the first suite that has it. Fails without leaving anything in the cache if a tool is missing, a patch does not apply, a requested
 /// config symbol is lost, the compiler fails, the disk is full, or the user interrupts.
 pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Kernel> {
     let cache = Cache::open()?;
-    let source = match at_hand(variant, source, &cache)? {
+    let source = match at_hand(source, &cache)? {
         Some(source) => source,
-        None => download::download(variant.release(), &cache.sources(), &cache.lock(progress)?, progress)?,
+        None => download::download(RELEASE, &cache.sources(), &cache.lock(progress)?, progress)?,
     };
     let recipe = Recipe::new(variant, source, progress)?;
     if let Some(kernel) = cache.get(variant, &recipe.key)? {
@@ -139,15 +125,14 @@ pub fn obtain(variant: Variant, source: Option<&Path>, progress: &Progress) -> R
 /// The kernel of this variant if it is in the cache.
 pub fn cached(variant: Variant, source: Option<&Path>, progress: &Progress) -> Result<Option<Kernel>> {
     let cache = Cache::open()?;
-    let Some(source) = at_hand(variant, source, &cache)? else { return Ok(None) };
+    let Some(source) = at_hand(source, &cache)? else { return Ok(None) };
     let recipe = Recipe::new(variant, source, progress)?;
     cache.get(variant, &recipe.key)
 }
 
 /// The source that is given, installed, or has been downloaded.
-fn at_hand(variant: Variant, given: Option<&Path>, cache: &Cache) -> Result<Option<Source>> {
-    let release = variant.release();
-    Ok(Source::find(given, release)?.or_else(|| download::downloaded(release, &cache.sources())))
+fn at_hand(given: Option<&Path>, cache: &Cache) -> Result<Option<Source>> {
+    Ok(Source::find(given, RELEASE)?.or_else(|| download::downloaded(RELEASE, &cache.sources())))
 }
 
 /// Everything that decides what the built kernel is.
@@ -163,11 +148,11 @@ struct Recipe {
 impl Recipe {
     fn new(variant: Variant, source: Source, progress: &Progress) -> Result<Self> {
         let kernel_patch = kernel_patch();
-        let patches = kernel_patch.join(format!("linux-{}", variant.release().number));
+        let patches = kernel_patch.join(format!("linux-{}", RELEASE.number));
         let config = kernel_patch.join("config");
         let mut fragments = config::read(&config)?;
         let mut series = Series::default();
-        if matches!(variant, Variant::Baseline | Variant::Mainline) {
+        if variant == Variant::Baseline {
             fragments.retain(|fragment| fragment.name != config::PATCHED_ONLY);
         } else {
             series = Series::read(&patches)?;
@@ -180,17 +165,9 @@ impl Recipe {
         }
         match variant {
             Variant::Patched | Variant::Baseline => {}
-            Variant::Mainline => fragments.extend(config::read(&config.join("mainline"))?),
-            Variant::Patched73 => {
-                fragments.extend(config::read(&config.join("mainline"))?);
-                fragments.extend(config::read(&config.join("patched-7.3"))?);
-            }
             Variant::Layout => fragments.extend(config::read(&config.join("layout"))?),
             Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
-            Variant::Uml | Variant::Kasan => {
-                fragments.extend(config::read(&config.join("uml"))?);
-                series.append(Series::read(&patches.join("uml"))?);
-            }
+            Variant::Uml | Variant::Kasan => fragments.extend(config::read(&config.join("uml"))?),
         }
         if variant == Variant::Kasan {
             fragments.extend(config::read(&config.join("kasan"))?);

@@ -108,7 +108,7 @@ scenarios! {
     Baseline {
         name: "baseline",
         words: "unsigned, on the kernel without the patches",
-        setup: Setup::Baseline,
+        setup: Setup::Baseline, objects: true,
     }
     Unsigned {
         name: "unsigned",
@@ -163,16 +163,11 @@ scenarios! {
         setup: Setup::Signed, form: Form::Instructions, signature: Signature::Repeated,
         compared_with: Some(Scenario::Unsigned), carried_if: Some(Scenario::Detached),
     }
-    MainlineUnsigned {
-        name: "mainline-unsigned",
-        words: "unsigned, on mainline",
-        setup: Setup::Mainline, objects: true, carried_if: Some(Scenario::MainlineUnsigned),
-    }
     Mainline {
         name: "mainline",
         words: "a signed loader program, on mainline",
         setup: Setup::Mainline, form: Form::Loader, signature: Signature::Repeated, objects: true,
-        compared_with: Some(Scenario::MainlineUnsigned), carried_if: Some(Scenario::Mainline),
+        compared_with: Some(Scenario::Baseline), carried_if: Some(Scenario::Mainline),
     }
     MainlineForged {
         name: "mainline-forged",
@@ -190,7 +185,7 @@ scenarios! {
         name: "mainline-detached",
         words: "a signature over the instructions, on mainline",
         setup: Setup::Mainline, form: Form::Instructions, signature: Signature::Repeated,
-        compared_with: Some(Scenario::MainlineUnsigned), carried_if: Some(Scenario::MainlineDetached),
+        compared_with: Some(Scenario::Baseline), carried_if: Some(Scenario::MainlineDetached),
     }
     ApproveList {
         name: "approve-list",

@@ -15,7 +15,7 @@ pub enum Setup {
     Signed,
     /// The patched kernel, which requires signatures.
     Required,
-    /// Linux 7.3 without the patches.
+    /// The kernel without the patches, for all loads with a signature.
     Mainline,
     /// The kernel without the patches, where only listed loaders may load, and a listed loader.
     Listed,
@@ -52,8 +52,7 @@ impl Setup {
     /// The kernel. The engine has its own form of the patched one.
     pub fn variant(self) -> Variant {
         match self {
-            Setup::Baseline | Setup::Listed | Setup::Unlisted => Variant::Baseline,
-            Setup::Mainline => Variant::Mainline,
+            Setup::Baseline | Setup::Mainline | Setup::Listed | Setup::Unlisted => Variant::Baseline,
             Setup::Unsigned | Setup::Signed | Setup::Required => Variant::Patched,
         }
     }

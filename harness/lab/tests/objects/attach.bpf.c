@@ -16,7 +16,7 @@ int raw_exec(void *ctx)
 	return 0;
 }
 
-SEC("kretprobe/do_unlinkat")
+SEC("kretprobe/filename_unlinkat")
 int unlinked(void *ctx)
 {
 	__sync_fetch_and_add(&removed, 1);

@@ -19,14 +19,14 @@ unsigned long long calls[8];
 
 #define COUNT(kind) __sync_fetch_and_add(&calls[kind], 1)
 
-SEC("kprobe.multi/do_unlink[a]t*")
+SEC("kprobe.multi/filename_unlink[a]t*")
 int kernel_functions_by_pattern(void *ctx)
 {
 	COUNT(0);
 	return 0;
 }
 
-SEC("kprobe.session/do_unlinkat")
+SEC("kprobe.session/filename_unlinkat")
 int kernel_function_in_session(void *ctx)
 {
 	COUNT(1);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{LazyLock, Once};
 
 use bpfsig_loading::keyring;
-use bpfsig_signing::certificate::{Certificate, Role, Signer};
+use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer, Usage};
 use bpfsig_signing::key::{Algorithm, PrivateKey};
 
 /// `KEY_SPEC_PROCESS_KEYRING`, and an option of `keyctl(2)`.
@@ -41,17 +41,28 @@ pub fn signer() -> &'static Signer {
     &SIGNER
 }
 
-/// A signer whom nobody trusts.
+/// A signer whom nobody trusts, whatever the certificate says.
 pub fn stranger() -> Signer {
     let key = PrivateKey::generate(Algorithm::P256).unwrap();
-    let certificate = Certificate::self_signed(Role::Signer, "stranger", &key, 1).unwrap();
+    let usage = Role::Signer.limited_to(&[Purpose::Program, Purpose::Attestation], DOCUMENTATION_PEN);
+    let certificate = Certificate::self_signed(usage, "stranger", &key, 1).unwrap();
     Signer::new(key, certificate).unwrap()
 }
 
-/// A signer with a certificate that the CA has issued, whom the kernel has not heard of.
+/// A signer with a certificate for signing programs that the CA has issued, whom the kernel has not heard of.
 pub fn issued(name: &str) -> Signer {
+    issued_for(name, Role::Signer.limited_to(&[Purpose::Program], DOCUMENTATION_PEN))
+}
+
+/// An attester with a certificate that the CA has issued, whom the kernel has not heard of.
+pub fn issued_attester(name: &str) -> Signer {
+    issued_for(name, Role::Signer.limited_to(&[Purpose::Attestation], DOCUMENTATION_PEN))
+}
+
+/// Somebody with a certificate that the CA has issued.
+pub fn issued_for(name: &str, usage: impl Into<Usage>) -> Signer {
     let key = PrivateKey::generate(Algorithm::P256).unwrap();
-    let certificate = Certificate::issued_by(&ca(), Role::Signer, name, &key.public_key(), 1).unwrap();
+    let certificate = Certificate::issued_by(&ca(), usage, name, &key.public_key(), 1).unwrap();
     Signer::new(key, certificate).unwrap()
 }
 

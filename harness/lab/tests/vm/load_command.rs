@@ -263,7 +263,7 @@ fn attached_by_section() {
     assert!(matches!(place.link("trace_open"), LinkTypeInfo::Tracing(_)));
     match perf_event(place.link("trace_unlink")) {
         PerfEventType::Kprobe { func_name, is_retprobe, .. } => {
-            assert_eq!((func_name, is_retprobe), (Some("do_unlinkat".into()), false));
+            assert_eq!((func_name, is_retprobe), (Some("filename_unlinkat".into()), false));
         }
         other => panic!("{other:?}"),
     }
@@ -273,7 +273,10 @@ fn attached_by_section() {
     }
     let attached = |index: usize| report["programs"][index]["attached"].as_str().unwrap();
     let places = [attached(0), attached(1), attached(2)];
-    assert_eq!(places, ["fentry/vfs_open", "kprobe/do_unlinkat", "tracepoint/sched/sched_process_exec"]);
+    assert_eq!(
+        places,
+        ["fentry/vfs_open", "kprobe/filename_unlinkat", "tracepoint/sched/sched_process_exec"]
+    );
     place.clear();
 
     place.load("tp_exec_guard", ["--attach"]);
@@ -637,7 +640,7 @@ fn attached_to_functions_and_events() {
     // On entry and on return.
     assert!(counters(&place)[1] >= 2, "{:?}", counters(&place));
     for (link, is_kind) in [
-        ("kernel_functions_by_pattern", "kprobe.multi/do_unlink[a]t*"),
+        ("kernel_functions_by_pattern", "kprobe.multi/filename_unlink[a]t*"),
         ("counter", "cpu-clock:1000"),
         ("filter", "ip/input/-100"),
         ("elements", "map=listed"),

@@ -11,6 +11,7 @@ mod approve_list_machine;
 mod attested;
 mod audit;
 mod behaviour;
+mod bound;
 mod embedded;
 mod jited;
 mod keys;

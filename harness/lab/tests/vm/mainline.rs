@@ -1,4 +1,5 @@
-//! Linux 7.3 and its way to sign: what our loads in that way are compared with has to be the real thing.
+//! Mainline's way to sign, on a kernel without the patches and with them: what our loads in that way are compared with has to be
+//! the real thing, and has to stay what it is.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -38,7 +39,7 @@ fn load_loader(loader: &Loader, owner: &Loader, signature: Option<&[u8]>) -> Out
 }
 
 #[test]
-#[ignore = "needs the kernel variant `mainline`"]
+#[ignore = "needs the kernel variant `baseline` or `patched`"]
 fn programs_do_what_they_do_unsigned() {
     let frames = [
         arp(),
@@ -67,7 +68,7 @@ fn programs_do_what_they_do_unsigned() {
 }
 
 #[test]
-#[ignore = "needs the kernel variant `mainline`"]
+#[ignore = "needs the kernel variant `baseline` or `patched`"]
 fn signatures_of_all_algorithms_and_none() {
     let loader = loader_of("xdp_acl");
     for algorithm in Algorithm::ALL {
@@ -79,7 +80,7 @@ fn signatures_of_all_algorithms_and_none() {
 }
 
 #[test]
-#[ignore = "needs the kernel variant `mainline`"]
+#[ignore = "needs the kernel variant `baseline` or `patched`"]
 fn wrong_signatures() {
     let loader = loader_of("xdp_acl");
     let signature = sign(&loader, signer());
@@ -105,7 +106,7 @@ fn wrong_signatures() {
 }
 
 #[test]
-#[ignore = "needs the kernel variant `mainline`"]
+#[ignore = "needs the kernel variant `baseline` or `patched`"]
 fn detached_signatures() {
     let detached =
         |program: &bpfsig_signing::program::Program| cms::sign_detached(&program.insns, signer()).unwrap();
@@ -122,7 +123,7 @@ fn detached_signatures() {
 }
 
 #[test]
-#[ignore = "needs the kernel variant `mainline`"]
+#[ignore = "needs the kernel variant `baseline`"]
 fn load_is_not_for_this_kernel() {
     let directory = TempDir::new().unwrap();
     let object = directory.path().join("object.o");

@@ -257,11 +257,12 @@ fn other_slots() {
     let [first, second] = maps;
     refused(&[second.clone(), first.clone()]);
     refused(&[first.clone(), second.clone(), hash("third")]);
-    refused(std::slice::from_ref(&first));
     refused(&[first.clone(), first.clone()]);
-    refused(&[]);
+    for maps in [std::slice::from_ref(&first), &[]] {
+        load(&using(&[0, 1], maps), Some(&signature)).refused(EINVAL, "refers to no slot of fd_array");
+    }
     load_with(&program, Some(&signature), |attr| attr.fd_array_cnt = 1)
-        .refused(EKEYREJECTED, "statement does not list program");
+        .refused(EINVAL, "refers to no slot of fd_array");
 }
 
 /// References that are signed, but not to a map that the signature covers.
@@ -270,16 +271,14 @@ fn other_slots() {
 fn references_beyond_the_slots() {
     for index in [1, 63, 64, -1, i32::MAX] {
         let program = using(&[0, index], &[hash("map")]);
-        load(&program, Some(&sign(&program, signer())))
-            .refused(EINVAL, &format!("signature does not cover map slot {index}"));
+        load(&program, Some(&sign(&program, signer()))).refused(EINVAL, "refers to no slot of fd_array");
     }
     let map = bpf::raw::create_map(&hash("map"), None).unwrap();
     for source in [1, 2] {
         let mut program = using(&[0], &[hash("map")]);
-        let fd = map.as_raw_fd();
-        program.insns.splice(0..0, insn::encode(map_address(source, fd)));
+        program.insns.splice(0..0, insn::encode(map_address(source, map.as_raw_fd())));
         load(&program, Some(&sign(&program, signer())))
-            .refused(EINVAL, &format!("signature does not cover map fd {fd}"));
+            .refused(EINVAL, "insn 0 refers to no slot of fd_array");
     }
 }
 
@@ -292,12 +291,19 @@ fn slots_that_are_no_maps() {
     for (fd, errno) in [(-1, EBADF), (file.as_raw_fd(), EINVAL)] {
         let fds = [fd];
         load_with(&program, Some(&signature), |attr| attr.fd_array = fds.as_ptr() as u64)
-            .refused(errno, "of slot 0 is not a map");
+            .refused(errno, &format!("fd {fd} is not pointing to valid bpf_map or btf"));
     }
+    let btf = load_btf(&crate::load::program("xdp_lb")).unwrap();
+    let fds = [btf.as_raw_fd()];
+    load_with(&program, Some(&signature), |attr| attr.fd_array = fds.as_ptr() as u64)
+        .refused(EINVAL, "slot 0 is not a map");
     load_with(&program, Some(&signature), |attr| attr.fd_array = 8).refused(libc::EFAULT, "");
-    load_with(&program, Some(&signature), |attr| attr.fd_array_cnt = 65)
-        .refused(libc::E2BIG, "more than 64 maps");
-    load_with(&program, None, |attr| attr.fd_array_cnt = 1).refused(EINVAL, "");
+    let map = bpf::raw::create_map(&hash("map"), None).unwrap();
+    let fds = [map.as_raw_fd(); 65];
+    load_with(&program, Some(&signature), |attr| {
+        (attr.fd_array, attr.fd_array_cnt) = (fds.as_ptr() as u64, 65);
+    })
+    .refused(libc::E2BIG, "more than 64 maps");
 }
 
 /// As many as a program may use.

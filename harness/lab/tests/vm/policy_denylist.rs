@@ -6,7 +6,6 @@ use bpfsig_loading::{self as bpf, ProgramInfo, keyring};
 use bpfsig_signing::Digest;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
-use bpfsig_signing::insn::{self, AluOp, Insn};
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::Program;
 use libc::EKEYREJECTED;
@@ -46,22 +45,6 @@ fn one_program_of_a_signer() {
     // What is loaded stays, and is listed.
     let info = ProgramInfo::of(loaded.as_fd()).unwrap();
     assert!(bpf::programs().unwrap().contains(&info));
-}
-
-#[test]
-#[ignore = "needs the patched kernel"]
-fn instructions_that_are_signed_alone() {
-    let program = Program {
-        insns: insn::encode([Insn::alu64_imm(AluOp::Mov, 0, 7), Insn::exit()]),
-        ..named("detached")
-    };
-    let signature = cms::sign_detached(&program.insns, signer()).unwrap();
-    load(&program, Some(&signature)).accepted();
-    deny(Digest::of(&program.insns), &keys::ca()).unwrap();
-    load(&program, Some(&signature)).refused(EKEYREJECTED, "is blacklisted");
-    // Another name makes no other program of it.
-    let renamed = Program { name: "renamed".into(), ..program };
-    load(&renamed, Some(&signature)).refused(EKEYREJECTED, "is blacklisted");
 }
 
 #[test]

@@ -3,11 +3,14 @@
 use std::thread;
 use std::time::Duration;
 
-use libc::{EBADMSG, EDQUOT, EKEYREJECTED, ENOKEY};
+use bpfsig_loading::raw::ProgLoad;
+use bpfsig_signing::insn::{self, Insn};
+use bpfsig_signing::program::Program;
+use libc::{EACCES, EBADMSG, EDQUOT, EFAULT, EINVAL, EKEYREJECTED, ENOKEY};
 
 use crate::audit::Audit;
 use crate::keys::{self, signer};
-use crate::load::{load, program, sign, small};
+use crate::load::{load, load_with, program, sign, small};
 use crate::machine::{as_user, set_sysctl, sysctl};
 
 const LIMIT: &str = "bpf_signature_failures_us";
@@ -88,6 +91,55 @@ fn of_all_kinds_are_counted() {
             load(&small, Some(&good)).refused(EDQUOT, "");
         });
     }
+}
+
+/// The message is good, but the load fails later, wherever that is: no way out of a signed load is free.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn of_good_messages_are_counted() {
+    let small = small();
+    let good = sign(&small, signer());
+    let invalid = Program { insns: insn::encode([Insn::exit()]), ..small.clone() };
+    let valid_message = sign(&invalid, signer());
+    let _limit = Limit::new("1");
+    type Change = fn(&mut ProgLoad);
+    let cases: [(&str, &Program, &[u8], Change, i32); 6] = [
+        ("the instructions can't be read", &small, &good, |attr| attr.insns = 8, EFAULT),
+        ("nor the license", &small, &good, |attr| attr.license = 8, EFAULT),
+        ("nor the maps", &small, &good, |attr| (attr.fd_array, attr.fd_array_cnt) = (8, 1), EFAULT),
+        (
+            "there is no such BTF",
+            &small,
+            &good,
+            |attr| (attr.prog_btf_fd, attr.func_info_cnt) = (9999, 1),
+            EINVAL,
+        ),
+        ("there is no such target", &small, &good, |attr| attr.attach_btf_id = 1, EINVAL),
+        ("the verifier refuses it", &invalid, &valid_message, |_| (), EACCES),
+    ];
+    for (user, (what, program, signature, change, errno)) in (2100..).zip(cases) {
+        as_user(user, || {
+            let found = load_with(program, Some(signature), change).result.unwrap_err();
+            assert_eq!(found, errno, "{what}");
+            let then = load(&small, Some(&good)).result.err();
+            assert_eq!(then, Some(EDQUOT), "{what}");
+        });
+    }
+}
+
+/// libbpf loads without a log first, and with one to hear why that has failed. That is one failure.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn of_a_second_attempt_with_a_log_are_not_counted_again() {
+    let _limit = Limit::new("1");
+    let forged = forged();
+    as_user(2200, || {
+        let silent = |attr: &mut ProgLoad| (attr.log_level, attr.log_size, attr.log_buf) = (0, 0, 0);
+        // The same message at the same address.
+        load_with(&small(), Some(&forged), silent).refused(EKEYREJECTED, "");
+        load(&small(), Some(&forged)).refused(EKEYREJECTED, "not made by the signer's key");
+        load(&small(), Some(&forged)).refused(EDQUOT, "");
+    });
 }
 
 #[test]

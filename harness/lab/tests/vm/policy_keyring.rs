@@ -4,14 +4,13 @@ use std::os::fd::AsFd;
 
 use bpfsig_loading::ProgramInfo;
 use bpfsig_loading::keyring::{self, Keyring};
-use bpfsig_signing::certificate::Signer;
-use libc::{EKEYEXPIRED, EKEYREVOKED, ENOENT, ENOKEY, EOPNOTSUPP};
+use bpfsig_signing::certificate::{DOCUMENTATION_PEN, Purpose, Role, Signer};
+use libc::{EKEYEXPIRED, EKEYREJECTED, EKEYREVOKED, ENOENT, ENOKEY, EOPNOTSUPP};
 
 use crate::keys;
 use crate::load::{Outcome, load_with, sign, small};
 
-/// The keyring, without what other tests have left there. For as long as it has a revoked or expired key, the kernel
-/// says so of other keys that it does not find, too.
+/// The keyring, without what other tests have left there.
 pub fn bpf_keyring() -> i32 {
     let keyring = keyring::find(".bpf").unwrap().expect("there is no keyring .bpf");
     for key in keyring::serials(keyring).unwrap() {
@@ -58,6 +57,27 @@ fn takes_nobody_else() {
     load_by(&stranger).refused(ENOKEY, "signer is not in the keyring");
 }
 
+/// A key of the kernel's has issued the certificate, but not for signing programs.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn takes_certificates_for_this_purpose_only() {
+    let keyring = bpf_keyring();
+    let attester_too = Role::Signer.limited_to(&[Purpose::Attestation, Purpose::Program], DOCUMENTATION_PEN);
+    keys::add(&keys::issued_for("both", attester_too), keyring);
+    let other_pen = Role::Signer.limited_to(&[Purpose::Program], DOCUMENTATION_PEN + 1);
+    let issuer = Role::Ca.limited_to(&[Purpose::Program], DOCUMENTATION_PEN);
+    for other in [
+        keys::ca(),
+        keys::issued_attester("attester"),
+        keys::issued_for("anything", Role::Signer),
+        keys::issued_for("of another number", other_pen),
+        keys::issued_for("issuer", issuer),
+    ] {
+        let add = keyring::add_key(c"asymmetric", other.certificate().to_der(), keyring);
+        assert!([EKEYREJECTED, ENOKEY].contains(&add.unwrap_err().raw_os_error().unwrap()));
+    }
+}
+
 /// The new key comes in, the old one goes out, without a reboot.
 #[test]
 #[ignore = "needs the patched kernel"]
@@ -93,6 +113,8 @@ fn revoked_and_expired_keys() {
 
     keys::revoke(revoked_key);
     load_by(&revoked).refused(EKEYREVOKED, "signer's key is revoked");
+    // That says nothing about anybody else.
+    load_by(&keys::issued("unknown")).refused(ENOKEY, "signer is not in the keyring");
     keyring::unlink(revoked_key, keyring).unwrap();
     keys::expire_in(expired_key, 1);
     std::thread::sleep(std::time::Duration::from_secs(2));

@@ -3,9 +3,10 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use bpfsig_lab::loader::Loader;
+use bpfsig_loading::Attested;
 use bpfsig_loading::keyring::{self, Keyring};
 use bpfsig_loading::raw::Log;
-use bpfsig_loading::{Attested, Origin, ProgramInfo};
+use bpfsig_signing::cms;
 use libc::{EINVAL, EKEYREJECTED, EPERM};
 
 use crate::attested::{Subject, SwitchedOn, attested};
@@ -18,7 +19,7 @@ use crate::machine::{as_user, set_sysctl, sysctl};
 use crate::policy_commands::json;
 use crate::token;
 
-const NONE: &str = "signature: required, and there is none";
+const REASON: &str = "a statement is required, and there is none";
 
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
@@ -26,7 +27,7 @@ fn from_the_beginning() {
     assert_eq!(sysctl("bpf_signature"), "1");
     assert_eq!(set_sysctl("bpf_signature", "0").unwrap_err().raw_os_error(), Some(EINVAL));
     assert_eq!(sysctl("bpf_signature"), "1");
-    load(&small(), None).refused(EKEYREJECTED, NONE);
+    load(&small(), None).refused(EKEYREJECTED, REASON);
     for command in ["show", "require"] {
         assert_eq!(json(&["policy", command, "--json"])["mode"], "required");
     }
@@ -45,7 +46,7 @@ fn takes_attested_facts() {
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
 fn refuses_before_the_program_is_copied() {
-    load_with(&small(), None, |attr| attr.insns = 8).refused(EKEYREJECTED, NONE);
+    load_with(&small(), None, |attr| attr.insns = 8).refused(EKEYREJECTED, REASON);
 }
 
 /// Extensions (`BPF_PROG_TYPE_EXT`) and loader programs among them.
@@ -54,28 +55,28 @@ fn refuses_before_the_program_is_copied() {
 fn refuses_each_type_of_program() {
     let other = load(&small(), Some(&sign(&small(), signer()))).accepted();
     for prog_type in 1..33 {
-        load_with(&small(), None, |attr| attr.prog_type = prog_type).refused(EKEYREJECTED, NONE);
+        load_with(&small(), None, |attr| attr.prog_type = prog_type).refused(EKEYREJECTED, REASON);
         load_with(&small(), None, |attr| {
             attr.prog_type = prog_type;
             attr.attach_object_fd = other.as_raw_fd() as u32;
             attr.attach_btf_id = 1;
         })
-        .refused(EKEYREJECTED, NONE);
+        .refused(EKEYREJECTED, REASON);
     }
 }
 
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
 fn refuses_each_user() {
-    load(&small(), None).refused(EKEYREJECTED, NONE);
+    load(&small(), None).refused(EKEYREJECTED, REASON);
     std::thread::scope(|scope| {
-        scope.spawn(|| load(&small(), None).refused(EKEYREJECTED, NONE));
+        scope.spawn(|| load(&small(), None).refused(EKEYREJECTED, REASON));
     });
     let audit = Audit::listen();
-    as_user(1000, || load(&small(), None).refused(EKEYREJECTED, NONE));
-    audit.expect(&["op=REFUSE_LOAD", "err=-129 ", "reason=\"required, and there is none\""]);
+    as_user(1000, || load(&small(), None).refused(EKEYREJECTED, REASON));
+    audit.expect(&["op=REFUSE_LOAD", "err=-129 ", &format!("reason=\"{REASON}\"")]);
     assert_eq!(token::load_unsigned(), EKEYREJECTED);
-    audit.expect(&["op=REFUSE_LOAD", "err=-129 ", "reason=\"required, and there is none\""]);
+    audit.expect(&["op=REFUSE_LOAD", "err=-129 ", &format!("reason=\"{REASON}\"")]);
 }
 
 /// An attribute that has to do with signatures is none.
@@ -92,7 +93,7 @@ fn refuses_what_only_looks_signed() {
 
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
-fn accepts_system_keyrings_only() {
+fn accepts_system_keyrings_but_the_platform_s() {
     let by_ca = sign(&small(), &keys::ca());
     for keyring in [Keyring::BUILTIN, Keyring::SECONDARY] {
         load_with(&small(), Some(&by_ca), |attr| attr.keyring_id = keyring.0).accepted();
@@ -105,40 +106,39 @@ fn accepts_system_keyrings_only() {
     let own = keys::keyring(c"required");
     let key = keys::add(&keys::ca(), own);
     let audit = Audit::listen();
-    for serial in [own, key, -1, -2, i32::MAX] {
-        let reason = format!("keyring {serial} is none of the system's, which are required");
+    for serial in [own, key, -1, -2, i32::MAX, Keyring::PLATFORM.0] {
+        let reason = format!("keyring {serial} does not count, as signatures are required");
         load_with(&small(), Some(&by_ca), |attr| attr.keyring_id = serial).refused(EPERM, &reason);
         audit.expect(&["op=REFUSE_LOAD", "err=-1 ", &reason]);
     }
 }
 
+/// Mainline's signatures bind neither the type of a program nor what it attaches to.
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
-fn loads_by_a_verified_program() {
-    let verified = load(&loader(true), Some(&sign(&loader(true), signer()))).accepted();
-    let target = run(verified.as_fd()).unwrap();
-    assert_eq!(ProgramInfo::of(target.as_fd()).unwrap().origin, Some(Origin::ByLoader));
-
-    // What is in the map is root's word.
-    let open = load(&loader(false), Some(&sign(&loader(false), signer()))).accepted();
-    assert_eq!(run(open.as_fd()).unwrap_err(), EKEYREJECTED);
-    load(&loader(true), None).refused(EKEYREJECTED, NONE);
+fn refuses_detached_signatures() {
+    let signature = cms::sign_detached(&small().insns, &keys::ca()).unwrap();
+    load(&small(), Some(&signature)).refused(EKEYREJECTED, REASON);
 }
 
-/// As libbpf makes it, and as a loader has to prepare it here: its map is frozen, and that is signed.
+/// Whoever makes a load, it needs a statement: a verified program can be made to load something else than it was made for.
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
-fn light_skeletons() {
-    let made = Loader::of(bytes("xdp_icmp_echo"), &["xdp_icmp_echo"]).unwrap();
-    let run = |frozen| {
-        let loader = light_skeleton(&made, frozen);
-        let loader = load(&loader, Some(&sign(&loader, signer()))).accepted();
-        made.run(loader.as_fd(), &mut Log::default())
-    };
-    let target = run(true).unwrap().programs.remove(0);
-    let info = ProgramInfo::of(target.as_fd()).unwrap();
-    assert_eq!((&info.prog_type[..], info.origin), ("xdp", Some(Origin::ByLoader)));
+fn refuses_loads_by_verified_programs() {
+    for frozen in [true, false] {
+        let verified = load(&loader(frozen), Some(&sign(&loader(frozen), signer()))).accepted();
+        assert_eq!(run(verified.as_fd()).unwrap_err(), EKEYREJECTED);
+    }
+    load(&loader(true), None).refused(EKEYREJECTED, REASON);
+}
 
-    assert_eq!(run(false).unwrap_err().raw_os_error(), Some(EKEYREJECTED));
-    load(&light_skeleton(&made, true), None).refused(EKEYREJECTED, NONE);
+/// As libbpf makes it.
+#[test]
+#[ignore = "needs the patched kernel, booted with bpf_signature=required"]
+fn refuses_light_skeletons() {
+    let made = Loader::of(bytes("xdp_icmp_echo"), &["xdp_icmp_echo"]).unwrap();
+    let skeleton = light_skeleton(&made, true);
+    let loader = load(&skeleton, Some(&sign(&skeleton, signer()))).accepted();
+    let error = made.run(loader.as_fd(), &mut Log::default()).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(EKEYREJECTED));
 }

@@ -63,7 +63,7 @@ fn of_a_signature_over_instructions() {
         panic!("not verified")
     };
     assert_eq!(signature.statement, None);
-    assert_eq!(signature.program, Digest::of(&small().insns));
+    assert_eq!(signature.program, Digest([0; Digest::SIZE]));
 }
 
 /// `guarded` is not valid: a program that the verifier has looked at fails with `EACCES`.
@@ -87,11 +87,15 @@ fn decides_in_a_security_module_before_the_verifier() {
 /// A program for the LSM hook `bpf_prog_load` that refuses programs called `guarded` that are not verified.
 fn guard() -> Program {
     let btf = Btf::parse(std::fs::read("/sys/kernel/btf/vmlinux").unwrap()).unwrap();
-    let offset = |object, member: &str| {
-        let (_, members) = btf.structure(btf.find(kind::STRUCT, object).unwrap()).unwrap();
-        let member = members.iter().find(|found| found.name == member).unwrap();
-        i16::try_from(member.offset).unwrap()
+    let member = |type_id, name: &str| {
+        let (_, members) = btf.structure(type_id).unwrap();
+        let member = members.iter().find(|member| member.name == name).unwrap();
+        (member.type_id, i16::try_from(member.offset).unwrap())
     };
+    let find = |name| btf.find(kind::STRUCT, name).unwrap();
+    let offset = |object, name| member(find(object), name).1;
+    let (sig_type, sig) = member(find("bpf_prog_aux"), "sig");
+    let verdict = sig + member(sig_type, "verdict").1;
     let name = u64::from_le_bytes(*b"guarded\0");
     let insns = [
         // The program that is being loaded, and what the kernel keeps about it.
@@ -101,10 +105,8 @@ fn guard() -> Program {
         Insn { code: insn::LD_IMM64, dst: 3, imm: name as i32, ..Insn::default() },
         Insn { imm: (name >> 32) as i32, ..Insn::default() },
         // if r2 != r3 goto allow
-        Insn { code: 0x5d, dst: 2, src: 3, off: 5, ..Insn::default() },
-        Insn::load(Width::DW, 6, 6, offset("bpf_prog_aux", "sig_info")),
-        // 0 if there is nothing.
-        Insn::load(Width::W, 2, 6, offset("bpf_sig_info", "verdict")),
+        Insn { code: 0x5d, dst: 2, src: 3, off: 4, ..Insn::default() },
+        Insn::load(Width::B, 2, 6, verdict),
         Insn::jump_imm(JumpOp::Eq, 2, 1, 2),
         Insn::alu64_imm(AluOp::Mov, 0, -EPERM),
         Insn::exit(),

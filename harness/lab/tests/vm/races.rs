@@ -50,6 +50,8 @@ enum Change {
     FuncInfo,
     /// The statement in the message: it lists the program only then.
     Statement,
+    /// The map of constants, which was signed as one that can change, is frozen.
+    Freeze,
 }
 
 const CHANGES: [Change; 8] = [
@@ -110,7 +112,11 @@ struct Scene {
 
 impl Scene {
     fn new(change: Change) -> Self {
-        let (program, other) = programs();
+        let (mut program, other) = programs();
+        let constants = program.slots.iter().position(|map| map.frozen).unwrap();
+        if change == Change::Freeze {
+            Arc::make_mut(&mut program.slots[constants]).frozen = false;
+        }
         let signature = sign(&program, signer());
         let btf = load_btf(&program).unwrap();
         let create = |map: &MapDefinition| bpf::raw::create_map(map, Some(btf.as_fd())).unwrap();
@@ -124,7 +130,6 @@ impl Scene {
             .collect();
         let other_map = create(&other.slots[0]);
         let other_btf = load_btf(&other).unwrap();
-        let constants = program.slots.iter().position(|map| map.frozen).unwrap();
         Self { change, program, other, signature, maps, other_map, btf, other_btf, constants }
     }
 
@@ -177,6 +182,7 @@ impl Scene {
             Change::Btf => replace(btf.as_ref().unwrap(), &self.other_btf),
             Change::FuncInfo => func_info.write(&other.func_info.bytes),
             Change::Statement => signature.write(&self.with_other_statement()),
+            Change::Freeze => bpf::raw::map_freeze(self.maps[self.constants].as_fd()).unwrap(),
         };
         let (outcome, was_held) =
             if place.is_some() { window.try_during(call, make_change) } else { (call(), false) };
@@ -311,6 +317,24 @@ fn no_change_gets_past_the_signature() {
             assert!(!scene.is_fooled_at(place), "{change:?} at {place:?}");
         }
     }
+}
+
+/// Whether the contents of a map are constants is decided once, when the signature is found to cover them or not.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn freezing_a_map_makes_no_constants_of_what_is_in_it() {
+    let scene = Scene::new(Change::Freeze);
+    let with_variables = scene.load(None).unwrap();
+    assert_eq!(scene.load(Some(Place::LineInfo)).unwrap(), with_variables);
+    // It is frozen now, and as a frozen one it would be another program.
+    assert_eq!(scene.load(None), Err(EKEYREJECTED));
+    let mut constant = scene.program.clone();
+    Arc::make_mut(&mut constant.slots[scene.constants]).frozen = true;
+    let btf = Some(scene.btf.try_clone().unwrap());
+    let loaded = load_onto(&constant, &btf, &scene.maps, Some(&sign(&constant, signer())), |_| ()).accepted();
+    assert_ne!(look_at(loaded.as_fd()).xlated, with_variables.xlated);
+
+    assert_eq!(Scene::new(Change::Freeze).load(Some(Place::CoreRelos)), Err(EKEYREJECTED));
 }
 
 /// Each change gets past the signature if the kernel fetches again what it has checked.

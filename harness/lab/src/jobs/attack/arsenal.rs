@@ -55,6 +55,8 @@ enum Load {
     Branching,
     /// Instructions that the kernel replaces after verification.
     Rewritten,
+    /// As many instructions, records and constants as a signature can cover, all of which the kernel hashes.
+    Laden,
 }
 
 /// What attackers load it with.
@@ -103,6 +105,7 @@ const ROWS: &[Row] = &[
     invalid("forged-p-384", Load::Small, Message::Forged(Algorithm::P384), libc::EKEYREJECTED),
     invalid("forged-rsa-2048-large", Load::Million, Message::Forged(Algorithm::Rsa2048), libc::EKEYREJECTED),
     invalid("foreign-insns", Load::Million, Message::Foreign, libc::EKEYREJECTED),
+    invalid("foreign-laden", Load::Laden, Message::Foreign, libc::EKEYREJECTED),
     invalid("most-signers", Load::Small, Message::MostSigners, libc::EBADMSG),
     invalid("deep-asn1", Load::Small, Message::DeepAsn1, libc::EBADMSG),
     invalid("most-entries-forged", Load::Small, Message::MostEntriesForged, libc::EKEYREJECTED),
@@ -156,6 +159,7 @@ impl Load {
             Load::Deep => Ok(programs::deep(DEEP_LEVELS, DEEP_EFFORT)),
             Load::Branching => from_corpus("branch-983040"),
             Load::Rewritten => from_corpus("rewrite-4096"),
+            Load::Laden => Ok(programs::laden(from_corpus("straight-1000000")?, &from_corpus("xdp_acl")?)),
         }
     }
 }

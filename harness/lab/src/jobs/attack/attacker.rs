@@ -1,6 +1,7 @@
 //! Who attacks.
 
 use std::hint::black_box;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::thread;
 
 use anyhow::Result;
@@ -27,13 +28,17 @@ pub(super) struct Loading<'a> {
     attr: ProgLoad,
     log: Vec<u8>,
     _prepared: PreparedLoad<'a>,
+    // What the attributes refer to.
+    _btf: Option<OwnedFd>,
+    _maps: Vec<OwnedFd>,
+    _fd_array: Vec<RawFd>,
 }
 
 impl<'a> Loading<'a> {
-    /// Fills in the attributes.
+    /// Creates what the program uses, and fills in the attributes.
     ///
     /// # Errors
-    /// The program's license has a zero byte.
+    /// The program's license has a zero byte, or the kernel refuses its BTF or a map.
     pub(super) fn new(job: &'a AttackJob, attempt: &'a Attempt) -> Result<Loading<'a>> {
         let attest = match &attempt.attested {
             Some(attested) => Attest::Facts { message: &attested.messages[0], facts: &attested.facts[0] },
@@ -41,13 +46,19 @@ impl<'a> Loading<'a> {
         };
         let signature = attempt.signature.as_deref();
         let context = LoadContext { signature, attest, ..LoadContext::default() };
-        let mut prepared = PreparedLoad::new(&job.programs[attempt.program], context)?;
+        let program = &job.programs[attempt.program];
+        let btf = program.btf.as_deref().map(raw::load_btf).transpose()?;
+        let maps = raw::create_maps(program, btf.as_ref().map(AsFd::as_fd))?;
+        let fd_array: Vec<RawFd> = maps.iter().map(AsRawFd::as_raw_fd).collect();
+        let mut prepared = PreparedLoad::new(program, context)?;
         let mut attr = prepared.attr();
+        attr.prog_btf_fd = btf.as_ref().map_or(0, |btf| btf.as_raw_fd() as u32);
+        (attr.fd_array, attr.fd_array_cnt) = (fd_array.as_ptr() as u64, fd_array.len() as u32);
         let mut log = vec![0; if attempt.trace { LOG_SIZE } else { 0 }];
         attr.log_level = if attempt.trace { LOG_ALL } else { 0 };
         attr.log_size = log.len() as u32;
         attr.log_buf = if attempt.trace { log.as_mut_ptr() as u64 } else { 0 };
-        Ok(Loading { attr, log, _prepared: prepared })
+        Ok(Loading { attr, log, _prepared: prepared, _btf: btf, _maps: maps, _fd_array: fd_array })
     }
 
     /// Attempts the load; 0 if the kernel accepts the program, which is dropped at once, or an errno.

@@ -136,7 +136,7 @@ fn load_that_fails() {
 fn trust_and_ps() {
     let _on = SwitchedOn::new();
     let directory = TempDir::new().unwrap();
-    let newcomer = keys::issued("newcomer");
+    let newcomer = keys::issued_attester("newcomer");
     let key_id = newcomer.certificate().subject_key_id().to_string();
     let subject = Subject::new(small());
     let facts = subject.facts().encode();
@@ -163,7 +163,6 @@ fn trust_and_ps() {
     let said = says(&["trust", "revoke", &key_id]);
     assert!(said.contains("Still loaded:") && said.contains(&format!("  {id} ")), "{said}");
     subject.load_with(&facts, &message).refused(EKEYREVOKED, "attestation: ");
-    // For as long as it is there, the kernel says of all others that they are revoked.
     keyring::unlink(serial, attest_keyring()).unwrap();
     let error = complains(&["trust", "add", "--attester", &certificate(&directory, &keys::stranger())]);
     assert!(error.contains("no builtin or secondary key has issued"), "{error}");

@@ -15,7 +15,6 @@ use bpfsig_signing::attestation::Attestation;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::cms;
 use bpfsig_signing::facts::Facts;
-use bpfsig_signing::key::Algorithm;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::Program;
 use bpfsig_signing::statement::Statement;
@@ -52,7 +51,7 @@ pub fn attest_keyring() -> i32 {
 /// An attester whom the kernel trusts.
 pub fn attester() -> &'static Signer {
     static ATTESTER: LazyLock<Signer> = LazyLock::new(|| {
-        let attester = keys::signer_of(Algorithm::Rsa3072);
+        let attester = keys::issued_attester("attester");
         keys::add(&attester, attest_keyring());
         attester
     });

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bpfsig_loading::keyring::Keyring;
 use bpfsig_loading::{self as bpf, Attested};
-use bpfsig_signing::certificate::Signer;
+use bpfsig_signing::certificate::{Role, Signer};
 use bpfsig_signing::cms;
 use bpfsig_signing::facts::{Fact, Facts, Kind};
 use bpfsig_signing::map::MapDefinition;
@@ -221,7 +221,7 @@ fn by_those_who_may_do_something_else() {
     keys::add(&of_programs, crate::policy_keyring::bpf_keyring());
     load(&of_programs).refused(ENOKEY, "attestation: signer is not in the keyring");
 
-    let of_facts = keys::issued("of facts");
+    let of_facts = keys::issued_attester("of facts");
     keys::add(&of_facts, super::attest_keyring());
     let taken = load(&of_facts).accepted();
     let id = of_facts.certificate().subject_key_id().clone();
@@ -243,6 +243,10 @@ fn takes_only_whom_the_ca_vouches_for() {
         bpf::keyring::add_key(c"asymmetric", signer.certificate().to_der(), super::attest_keyring())
     };
     assert_eq!(add(&keys::stranger()).unwrap_err().raw_os_error(), Some(ENOKEY));
+    // Not for this.
+    for other in [keys::ca(), keys::issued("of programs"), keys::issued_for("of nothing", Role::Signer)] {
+        assert_eq!(add(&other).unwrap_err().raw_os_error(), Some(EKEYREJECTED));
+    }
 }
 
 #[test]
