@@ -210,6 +210,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_a_policy() {
+        let policy = Policy::parse(include_str!("../debian-13.toml")).unwrap();
+        assert_eq!(decompile(&compile(&policy).unwrap()).unwrap().classes.len(), policy.classes.len());
+    }
+
+    #[test]
     fn another_object_is_none_of_a_policy() {
         assert!(decompile(b"ELF").is_err());
     }
