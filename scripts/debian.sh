@@ -5,13 +5,14 @@
 #     scripts/debian.sh [--kernel IMAGE] [STATE...]
 #
 # A STATE is what the machine demands of programs: `off` nothing, `required` signatures from boot on, `switched` signatures
-# from after boot on; all of them by default. Prints a table: what was tried, and what a user sees in each state. What it
+# from after boot on, `policy` signatures from boot on, and what a policy grants that is made of a report of the state
+# `off`; all of them by default. Prints a table: what was tried, and what a user sees in each state. What it
 # is made of is in target/debian/STATE/table.tsv. IMAGE is a kernel of `bpfsig kernel build`, by default the one that has
 # what a distribution needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-profile=(--release)
+profile=()
 source scripts/common.sh
 
 # Makes the machine's disk out of Debian's archive, unless there is one that was made of the same files.
@@ -49,7 +50,9 @@ objects() {
 		clang --target=bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
 			-c "progs/$source.bpf.c" -o "target/debian/guest/objects/$source.bpf.o"
 	done
-	cp scripts/debian/guest/*.sh target/debian/guest/
+	cp --remove-destination scripts/debian/guest/*.sh target/debian/guest/
+	cargo build --quiet "${profile[@]}"
+	cp --remove-destination target/debug/bpfsig target/debian/guest/
 }
 
 share() {
@@ -64,13 +67,25 @@ boot() {
 	echo "== Debian 13, signatures $state" >&2
 	# shellcheck disable=SC2046
 	timeout 3600 qemu-system-x86_64 -machine accel=tcg -cpu max -m 2G -smp 2 -nographic -no-reboot \
-		-kernel "$kernel" -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 $append" \
+		-kernel "$kernel" -append "root=/dev/vda rw init=/usr/local/sbin/first console=ttyS0 quiet panic=-1 $append" \
 		-drive "file=$image,format=raw,if=virtio,snapshot=on" \
 		$(share modules "$(dirname "$kernel")/lib/modules" ,readonly=on) \
 		$(share guest "$PWD/target/debian/guest" ,readonly=on) \
 		$(share results "$PWD/$results") </dev/null >"$results/console.txt" ||
 		fail "the machine did not switch itself off, see $results/console.txt"
 	[[ -e $results/complete ]] || fail "the checks have not come to their end, see $results/console.txt"
+}
+
+# Grants what the machine loads when nobody demands signatures.
+policy() {
+	local guest=target/debian/guest
+	[[ -s target/debian/off/report.json ]] || fail "the state off has left no report: see target/debian/off/first.txt"
+	bpfsig policy init target/debian/off/report.json >$guest/policy.toml
+	rm -f $guest/policy.{key,pem}
+	signer $guest/policy p-256 --purpose program --purpose policy \
+		--ca-key "$(dirname "$kernel")/ca.key" --ca-cert "$(dirname "$kernel")/ca.pem"
+	bpfsig policy sign --key $guest/policy.key --cert $guest/policy.pem $guest/policy.toml
+	rm $guest/policy.key
 }
 
 # A row for each thing that was tried in any of the states.
@@ -98,11 +113,11 @@ if [[ ${1-} == --kernel ]]; then
 	shift 2
 fi
 states=("$@")
-if [[ ${#states[@]} -eq 0 ]]; then states=(off required switched); fi
+if [[ ${#states[@]} -eq 0 ]]; then states=(off required switched policy); fi
 for state in "${states[@]}"; do
 	case $state in
-	off | required | switched) ;;
-	*) fail "no state $state: there are off, required and switched" ;;
+	off | required | switched | policy) ;;
+	*) fail "no state $state: there are off, required, switched and policy" ;;
 	esac
 done
 for tool in mmdebstrap qemu-system-x86_64 clang; do
@@ -117,9 +132,13 @@ image=$(disk)
 objects
 for state in "${states[@]}"; do
 	case $state in
-	off) boot off "" ;;
+	off) boot off checks.report ;;
 	required) boot required bpf_signature=required ;;
 	switched) boot switched checks.switch ;;
+	policy)
+		policy
+		boot policy checks.policy
+		;;
 	esac
 done
 table $(printf 'target/debian/%s/table.tsv ' "${states[@]}")

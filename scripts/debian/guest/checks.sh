@@ -22,6 +22,8 @@ check_containers
 check_network
 check_tracing
 
+# The report ends, and is written.
+[[ -e /srv/results/report.pid ]] && kill -INT "$(cat /srv/results/report.pid)" && sleep 5
 {
 	systemctl --failed --no-legend --plain
 	systemd-analyze time

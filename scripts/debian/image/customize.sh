@@ -14,6 +14,8 @@ cat >"$root/etc/fstab" <<-'END'
 END
 mkdir -p "$root"/srv/{guest,results} "$root/usr/lib/modules"
 
+install -D "$here/first.sh" "$root/usr/local/sbin/first"
+
 # Nobody logs in, and nothing waits for a network.
 systemctl --root "$root" mask --quiet serial-getty@ttyS0.service getty@tty1.service systemd-networkd-wait-online.service
 

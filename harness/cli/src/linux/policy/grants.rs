@@ -69,7 +69,6 @@ impl Options {
         }
         pins.keep();
         links.into_iter().for_each(Link::disconnect);
-        println!("policy      version {version}");
         Ok(())
     }
 }

@@ -77,7 +77,7 @@ pub fn run(options: Options) -> Result<()> {
         #[cfg(feature = "policy")]
         Some(Command::Sign(sign)) => return file::sign(sign),
         Some(Command::Require(require)) => {
-            require::run(require, Policy::read()?.mode == Mode::Required)?;
+            require::run(require, Policy::read()?.mode == Mode::Required, options.json)?;
         }
         Some(Command::Attest { switch }) => {
             ensure!(

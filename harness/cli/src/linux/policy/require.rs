@@ -26,14 +26,16 @@ pub struct Options {
     yes: bool,
 }
 
-/// `is_required`: signatures are required already, and only the policy is new.
-pub fn run(options: &Options, is_required: bool) -> Result<()> {
-    ps::print_loaded(
-        "Loaded without a signature; stays, and is loaded again only if it is granted:",
-        |program| program.origin == Some(Origin::Unsigned),
-    )?;
-    #[cfg(feature = "policy")]
-    options.grants.say_what_breaks()?;
+/// `is_required`: signatures are required already, and only the policy is new. `is_silent`: says nothing of what that means.
+pub fn run(options: &Options, is_required: bool, is_silent: bool) -> Result<()> {
+    if !is_silent {
+        ps::print_loaded(
+            "Loaded without a signature; stays, and is loaded again only if it is granted:",
+            |program| program.origin == Some(Origin::Unsigned),
+        )?;
+        #[cfg(feature = "policy")]
+        options.grants.say_what_breaks()?;
+    }
     if !options.yes && !is_required {
         confirm()?;
     }
