@@ -90,7 +90,7 @@ policy() {
 
 # A row for each thing that was tried in any of the states.
 table() {
-	awk --field-separator '\t' '
+	awk -F '\t' '
 		FNR == 1 { depth = split(FILENAME, folders, "/"); states[++count] = folders[depth - 1] }
 		!($1 in seen) { seen[$1]; rows[++size] = $1 }
 		{ cell[$1, count] = $3 == "" ? $2 : $2 ": " $3 }
@@ -105,6 +105,16 @@ table() {
 			}
 			printf "\n"
 		}' "$@"
+}
+
+# What works when nobody demands signatures has to work with a policy.
+compare() {
+	local worse
+	[[ -e target/debian/off/table.tsv && -e target/debian/policy/table.tsv ]] || return 0
+	worse=$(awk -F '\t' '
+		FNR == NR { if ($2 == "works") works[$1]; next }
+		$1 in works && $2 != "works" { print $1 }' target/debian/{off,policy}/table.tsv)
+	[[ -z $worse ]] || fail "with the policy, these don't work any more:"$'\n'"$worse"
 }
 
 kernel=
@@ -142,3 +152,4 @@ for state in "${states[@]}"; do
 	esac
 done
 table $(printf 'target/debian/%s/table.tsv ' "${states[@]}")
+compare

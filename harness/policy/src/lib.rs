@@ -11,6 +11,7 @@
 
 mod error;
 mod load;
+mod names;
 mod object;
 mod policy;
 mod report;

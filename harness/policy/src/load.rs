@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use bpfsig_signing::Digest;
-use bpfsig_signing::uapi::{attach_type, helper, map_type, prog_type};
+use bpfsig_signing::uapi::{helper, map_type, prog_type};
 use serde::{Deserialize, Serialize};
+
+use crate::names::attach_type_name;
 
 /// What a program is able to do: all that a class of programs is defined by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,7 +15,7 @@ pub struct Capabilities {
     /// `enum bpf_prog_type`, by name.
     #[serde(rename = "type")]
     pub prog_type: String,
-    /// `enum bpf_attach_type`, by name.
+    /// `enum bpf_attach_type`, by name; `default` if the program does not say.
     pub attach_type: String,
     /// The kernel's type, or the function of another program, that it attaches to; empty if it attaches to none.
     pub attach_to: String,
@@ -23,6 +25,16 @@ pub struct Capabilities {
     pub maps: BTreeSet<String>,
     /// Calls of kernel functions, and references to kernel variables.
     pub kernel_symbols: u32,
+}
+
+/// Stands for helpers that have no bit in what the kernel tells.
+const OTHERS: &str = "others";
+
+impl Capabilities {
+    /// Whether the type, the helpers and the maps say all that a program is able to do.
+    pub fn are_all(&self) -> bool {
+        self.kernel_symbols == 0 && !self.helpers.contains(OTHERS)
+    }
 }
 
 /// A load, and who makes it.
@@ -86,8 +98,7 @@ impl Load {
 
         let helpers = (0..256)
             .filter(|number| u64_at(HELPERS + 8 * (number / 64)) >> (number % 64) & 1 != 0)
-            // Bit 0 is for helpers that have no bit.
-            .map(|number| if number == 0 { "others".into() } else { helper::name(number as u32) });
+            .map(|number| if number == 0 { OTHERS.into() } else { helper::name(number as u32) });
         let maps = (0..64).filter(|number| u64_at(MAP_TYPES) >> number & 1 != 0).map(map_type::name);
         let cgroups = (0..CGROUP_COUNT).map(|i| text(CGROUPS + i * CGROUP_SIZE, CGROUP_SIZE));
         let cgroups: Vec<_> = cgroups.filter(|name| !name.is_empty() && name != "/").collect();
@@ -96,7 +107,7 @@ impl Load {
             name: text(NAME, 16),
             capabilities: Capabilities {
                 prog_type: prog_type::name(prog_type).into_owned(),
-                attach_type: attach_type::name(attach_type).into_owned(),
+                attach_type: attach_type_name(prog_type, attach_type).into_owned(),
                 attach_to: text(ATTACH_TO, 64),
                 helpers: helpers.map(Into::into).collect(),
                 maps: maps.map(Into::into).collect(),

@@ -1,10 +1,11 @@
 //! A policy as the constants of its program: `policy` in `bpf/policy.bpf.c`.
 
 use bpfsig_signing::Digest;
-use bpfsig_signing::uapi::{attach_type, helper, map_type, prog_type};
+use bpfsig_signing::uapi::{helper, map_type, prog_type};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 use crate::error::{Error, Result};
+use crate::names::{attach_type_name, attach_type_number};
 use crate::policy::{Class, Policy, Program};
 
 /// `bpf/policy.bpf.c`, with a policy that grants nothing.
@@ -119,7 +120,7 @@ fn class_bytes(class: &Class) -> Result<Vec<u8>> {
     }
     let attach_type = match &class.attach_type {
         None => ANY,
-        Some(name) => number(name, attach_type::number(name), ANY)?,
+        Some(name) => number(name, attach_type_number(name), ANY)?,
     };
     let mut bytes = Vec::with_capacity(CLASS_SIZE);
     helpers.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
@@ -142,7 +143,7 @@ fn class_of(index: usize, bytes: &[u8]) -> Class {
     Class {
         name: format!("{}", index + 1),
         prog_type: prog_type::name(u32_at(40)).into_owned(),
-        attach_type: (u32_at(44) != ANY).then(|| attach_type::name(u32_at(44)).into_owned()),
+        attach_type: (u32_at(44) != ANY).then(|| attach_type_name(u32_at(40), u32_at(44)).into_owned()),
         attach_to: String::from_utf8_lossy(&attach_to[..end]).into_owned(),
         helpers: (0..256).filter(is_set).map(|number| helper::name(number).into_owned()).collect(),
         maps: (0..64)

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use bpfsig_signing::Digest;
-use bpfsig_signing::uapi::{attach_type, helper, map_type, prog_type};
+use bpfsig_signing::uapi::{helper, map_type, prog_type};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::names::attach_type_number;
 use crate::report::{Entry, Report};
 
 /// What a machine that requires signatures grants without one, as its file says it.
@@ -91,7 +92,7 @@ impl Policy {
                     let name = toml::Value::from(entry.name.as_str());
                     write!(file, "\n[[program]]\nname = {name}\ndigest = \"{digest}\"\n")?;
                 }
-                None if entry.capabilities.kernel_symbols != 0 => {
+                None if !entry.capabilities.are_all() => {
                     write!(
                         file,
                         "\n# Not granted: no class has programs that use kernel functions or variables.\n"
@@ -140,7 +141,7 @@ impl Class {
             && self.attach_to == able.attach_to
             && able.helpers.is_subset(&self.helpers)
             && able.maps.is_subset(&self.maps)
-            && able.kernel_symbols == 0
+            && able.are_all()
             && entry.instructions <= self.max_instructions
     }
 
@@ -152,7 +153,7 @@ impl Class {
         };
         known("program type", &self.prog_type, prog_type::number(&self.prog_type), u32::MAX)?;
         if let Some(name) = &self.attach_type {
-            known("attach type", name, attach_type::number(name), u32::MAX)?;
+            known("attach type", name, attach_type_number(name), u32::MAX)?;
         }
         for name in &self.helpers {
             known("helper", name, helper::number(name).filter(|number| *number != 0), 256)?;

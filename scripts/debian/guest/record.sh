@@ -2,7 +2,7 @@
 # (works, fails, or open: a confinement that does not confine), and what was said.
 
 record() {
-	printf '%s\t%s\t%s\n' "$1" "$2" "$(tr '\t\n' '  ' <<<"$3" | cut --characters=1-160)" | tee --append /srv/results/table.tsv
+	printf '%s\t%s\t%s\n' "$1" "$2" "$(tr '\t\n|' '  /' <<<"$3" | cut --characters=1-160)" | tee --append /srv/results/table.tsv
 }
 
 # The line of a program's output that tells best why it failed.
@@ -15,7 +15,7 @@ reason() {
 try() {
 	local name=$1 output status=0
 	shift
-	output=$(timeout --kill-after=10 180 "$@" 2>&1 </dev/null) || status=$?
+	output=$(timeout --kill-after=10 900 "$@" 2>&1 </dev/null) || status=$?
 	if [[ $status -eq 0 ]]; then
 		record "$name" works ""
 	else
@@ -28,7 +28,7 @@ try() {
 confine() {
 	local name=$1 output status=0
 	shift
-	output=$(timeout --kill-after=10 180 "$@" 2>&1 </dev/null) || status=$?
+	output=$(timeout --kill-after=10 900 "$@" 2>&1 </dev/null) || status=$?
 	case $status in
 	0) record "$name" open "got through" ;;
 	1) record "$name" works "" ;;

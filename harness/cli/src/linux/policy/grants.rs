@@ -1,5 +1,6 @@
 //! The policy that `bpfsig policy require` is given.
 
+use std::fs;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,9 @@ use clap::Args;
 use super::file;
 use crate::files;
 
-/// Where policies are pinned, by version. Without a link that is pinned, nothing is granted.
+/// Where policies are pinned, as [`PREFIX`] and their version. Without a link that is pinned, nothing is granted.
 const PINS: &str = "/sys/fs/bpf";
+const PREFIX: &str = "bpfsig-policy-";
 
 #[derive(Args)]
 pub struct Options {
@@ -56,6 +58,13 @@ impl Options {
         let context = || path.display().to_string();
         let bytes = files::read(path)?;
         let version = decompile(&bytes).with_context(context)?.version;
+        let before = pinned()?;
+        if let Some((there, _)) = before.iter().find(|(there, _)| *there >= version) {
+            bail!(
+                "{}: version {version} does not replace version {there}, which is in force",
+                path.display()
+            );
+        }
         let mut object = OpenObject::open_memory(&bytes).with_context(context)?;
         if object.signature().is_none() {
             bail!("{}: not signed: `policy sign` makes and signs it", path.display());
@@ -65,10 +74,22 @@ impl Options {
         let links = loaded.attach(&Hooks::new().by_section()).with_context(context)?;
         let mut pins = Pins::new(Path::new(PINS))?;
         for link in &links {
-            pins.pin(&format!("bpfsig-policy-{version}"), link.as_fd())?;
+            pins.pin(&format!("{PREFIX}{version}"), link.as_fd())?;
         }
         pins.keep();
         links.into_iter().for_each(Link::disconnect);
-        Ok(())
+        // They grant nothing any more.
+        before.iter().try_for_each(|(_, path)| fs::remove_file(path)).context("removing the policy before")
     }
+}
+
+/// The versions of the policies that are pinned, with where they are.
+fn pinned() -> Result<Vec<(u64, PathBuf)>> {
+    let mut pinned = Vec::new();
+    for entry in fs::read_dir(PINS).context(PINS)? {
+        let name = entry?.file_name();
+        let version = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
+        pinned.extend(version.map(|version| (version, Path::new(PINS).join(name))));
+    }
+    Ok(pinned)
 }

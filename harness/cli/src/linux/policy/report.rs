@@ -38,6 +38,10 @@ pub fn run(options: &Options, json: bool) -> Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
+    match watch.lost()? {
+        0 => (),
+        lost => eprintln!("bpfsig: warning: {lost} loads came too fast to be reported"),
+    }
     // The watch itself.
     let own = std::process::id();
     loads.retain(|load| load.pid != own);
