@@ -2,13 +2,17 @@
 
 properties=(devices addresses interfaces binds filesystems)
 
-# Asks a confined service to try what it is denied. 0: it got through; 1: it was denied.
+# Asks a confined service to try what it is denied. 0: it got through; 7: it was denied.
 ask() {
 	local answer
 	cd "/run/confined/$1" || return 2
 	echo >ask
 	answer=$(cat answer)
-	[[ $answer == "got through" ]]
+	case $answer in
+	"got through") return 0 ;;
+	denied) return 7 ;;
+	*) return 1 ;;
+	esac
 }
 export -f ask
 
@@ -30,7 +34,7 @@ check_systemd_later() {
 	# Nothing is tested where a service without confinement can't get through either.
 	try "systemd: no confinement, a new service" systemd-run --quiet --wait head --bytes=1 /dev/vda
 	confine "systemd: devices, a new service" systemd-run --quiet --wait --property DevicePolicy=closed \
-		head --bytes=1 /dev/vda
+		bash -c 'head --bytes=1 /dev/vda || exit 7'
 	try "systemd: BPFProgram=" bash -c 'set -e
 		bpftool prog load /srv/guest/objects/cgroup_egress_filter.bpf.o /sys/fs/bpf/egress type cgroup/skb
 		systemd-run --quiet --unit program --property BPFProgram=egress:/sys/fs/bpf/egress sleep infinity
