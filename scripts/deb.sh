@@ -8,7 +8,7 @@ command -v cargo-deb >/dev/null || {
 	echo "deb.sh: error: cargo-deb is not installed: cargo install cargo-deb" >&2
 	exit 1
 }
-cargo build --quiet --release --package bpfsig --no-default-features
+cargo build --quiet --release --package bpfsig --no-default-features --features policy
 rm -rf target/deb
 mkdir -p target/deb/completions
 target/release/bpfsig man target/deb/man

@@ -36,6 +36,8 @@ packages() {
 		python3-ply       checkpatch.pl looks at licences with it
 		iproute2          networks for the programs that the tests provoke
 		e2fsprogs         a file system whose files the kernel knows by their digests
+		mmdebstrap        the machine with Debian 13 of scripts/debian.sh
+		libbpf-dev        headers for the eBPF programs that this machine loads
 		qemu-system-x86   the machine that the kernel boots on
 		qemu-guest-agent  runs commands in that machine, for vmtest
 	END

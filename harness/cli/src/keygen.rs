@@ -18,7 +18,7 @@ pub enum Command {
         #[command(flatten)]
         subject: SubjectOptions,
 
-        /// What the authority is limited to: program, attestation, package, code [default: not limited]
+        /// What the authority is limited to: program, attestation, package, policy, code [default: not limited]
         #[arg(long = "purpose", value_name = "PURPOSE")]
         purposes: Vec<Purpose>,
 
@@ -128,7 +128,7 @@ pub struct PenOptions {
 
 #[derive(Args)]
 pub struct PurposeOptions {
-    /// What the signer may sign: program, attestation, package, code (PE images)
+    /// What the signer may sign: program, attestation, package, policy, code (PE images)
     #[arg(long = "purpose", value_name = "PURPOSE", default_values_t = [Purpose::Program])]
     purposes: Vec<Purpose>,
 

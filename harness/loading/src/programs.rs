@@ -73,6 +73,9 @@ pub enum Origin {
     Unsigned,
     /// Its signature is good.
     Verified(Signature),
+    /// It has none, but a policy has granted it. Signer and statement are the policy's, and the digest is zero if the
+    /// policy did not ask for it.
+    Granted(Signature),
     /// A verdict that a later kernel has.
     Unknown,
 }
@@ -208,15 +211,17 @@ impl ProgramInfo {
 
 impl Origin {
     fn new(info: &SignatureInfo) -> Origin {
+        let signature = || Signature {
+            signer: key_id(&info.signer, info.signer_size),
+            keyring_id: info.keyring_id,
+            statement: Some(Digest(info.statement)).filter(|digest| digest.0 != [0; Digest::SIZE]),
+            program: Digest(info.program),
+            attested: Attested::new(info),
+        };
         match info.verdict {
             0 => Origin::Unsigned,
-            1 => Origin::Verified(Signature {
-                signer: key_id(&info.signer, info.signer_size),
-                keyring_id: info.keyring_id,
-                statement: Some(Digest(info.statement)).filter(|digest| digest.0 != [0; Digest::SIZE]),
-                program: Digest(info.program),
-                attested: Attested::new(info),
-            }),
+            1 => Origin::Verified(signature()),
+            2 => Origin::Granted(signature()),
             _ => Origin::Unknown,
         }
     }
@@ -341,6 +346,14 @@ mod tests {
             panic!()
         };
         assert_eq!(signature.statement, None);
+    }
+
+    #[test]
+    fn of_a_granted_program() {
+        let mut info = verified();
+        info.signature.verdict = 2;
+        let json = serde_json::to_value(ProgramInfo::new(&info, size_of::<Info>())).unwrap();
+        assert_eq!((&json["verdict"], &json["signer"]), (&"granted".into(), &"abcd".into()));
     }
 
     #[test]

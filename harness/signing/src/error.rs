@@ -214,7 +214,7 @@ pub enum Error {
     #[error("a certificate can't be valid for {0} days")]
     Validity(u32),
     /// No such purpose.
-    #[error("unknown purpose `{0}`; there are program, attestation and package")]
+    #[error("unknown purpose `{0}`; there are program, attestation, package, policy and code")]
     UnknownPurpose(String),
     /// Something that is no certificate request.
     #[error("not a PKCS#10 certificate request in PEM or DER: {0}")]

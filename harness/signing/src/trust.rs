@@ -99,6 +99,7 @@ impl ExpectedUsage {
             Purpose::Program => "signing programs",
             Purpose::Attestation => "attesting",
             Purpose::Package => "signing packages",
+            Purpose::Policy => "signing policies",
             Purpose::Code => "signing code",
         };
         Self { name, usages }

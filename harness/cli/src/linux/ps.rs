@@ -30,7 +30,7 @@ pub fn run(options: Options) -> Result<()> {
 
 fn row(info: &ProgramInfo) -> [String; 9] {
     let [signer, keyring, statement, program, facts] = match &info.origin {
-        Some(Origin::Verified(signature)) => [
+        Some(Origin::Verified(signature) | Origin::Granted(signature)) => [
             signature.signer.to_string(),
             Keyring(signature.keyring_id).to_string(),
             signature.statement.as_ref().map_or_else(dash, |digest| abbreviated(digest.to_string())),
@@ -43,6 +43,7 @@ fn row(info: &ProgramInfo) -> [String; 9] {
         None => "-",
         Some(Origin::Unsigned) => "unsigned",
         Some(Origin::Verified(_)) => "verified",
+        Some(Origin::Granted(_)) => "granted",
         Some(Origin::Unknown) => "unknown",
     };
     [

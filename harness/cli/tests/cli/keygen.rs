@@ -42,7 +42,7 @@ fn purposes_are_below_the_number_of_an_enterprise() {
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
-        error.contains("unknown purpose `cooking`; there are program, attestation and package"),
+        error.contains("unknown purpose `cooking`; there are program, attestation, package, policy and code"),
         "{error}"
     );
 }

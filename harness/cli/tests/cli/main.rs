@@ -5,6 +5,8 @@ mod generate;
 mod keygen;
 mod keys;
 mod package;
+#[cfg(feature = "policy")]
+mod policy;
 mod report;
 mod scratch;
 mod sign;

@@ -57,6 +57,8 @@ pub enum Variant {
     Baseline,
     /// Patched, and configured so that the structures of the kernel are laid out differently.
     Layout,
+    /// Patched, and configured for what a distribution starts: systemd, containers, lockdown.
+    Distribution,
     /// Patched, but the verifier fetches again what the signature has covered: races against a load must show on it.
     Unprotected,
     /// Patched, and built as user-mode Linux: a program of this machine.
@@ -93,6 +95,7 @@ impl fmt::Display for Variant {
             Self::Patched => "patched",
             Self::Baseline => "baseline",
             Self::Layout => "layout",
+            Self::Distribution => "distribution",
             Self::Unprotected => "unprotected",
             Self::Uml => "uml",
             Self::Kasan => "kasan",
@@ -167,6 +170,7 @@ impl Recipe {
         match variant {
             Variant::Patched | Variant::Baseline => {}
             Variant::Layout => fragments.extend(config::read(&config.join("layout"))?),
+            Variant::Distribution => fragments.extend(config::read(&config.join("distribution"))?),
             Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
             Variant::Uml | Variant::Kasan => fragments.extend(config::read(&config.join("uml"))?),
         }

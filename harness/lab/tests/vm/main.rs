@@ -30,6 +30,7 @@ mod packet;
 mod policy_commands;
 mod policy_denylist;
 mod policy_failures;
+mod policy_granted;
 mod policy_keyring;
 mod policy_latch;
 mod policy_record;

@@ -29,13 +29,16 @@ pub enum Purpose {
     Attestation,
     /// Packages: `1.3.6.1.4.1.PEN.3`.
     Package,
+    /// Policies of which unsigned programs are granted: `1.3.6.1.4.1.PEN.4`. A policy is a program as well.
+    Policy,
     /// PE images, by Authenticode: code signing, which RFC 5280 has a number for.
     Code,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Purpose; 4] = [Purpose::Program, Purpose::Attestation, Purpose::Package, Purpose::Code];
+    pub const ALL: [Purpose; 5] =
+        [Purpose::Program, Purpose::Attestation, Purpose::Package, Purpose::Policy, Purpose::Code];
 
     /// The object identifier; our own are below a private enterprise number.
     pub fn oid(self, pen: u32) -> ObjectIdentifier {
@@ -44,6 +47,7 @@ impl Purpose {
             Purpose::Program => 1,
             Purpose::Attestation => 2,
             Purpose::Package => 3,
+            Purpose::Policy => 4,
             Purpose::Code => return ID_KP_CODE_SIGNING,
         };
         PRIVATE_ENTERPRISES.push_arc(pen).and_then(|oid| oid.push_arc(number)).expect("eight arcs fit")
@@ -54,6 +58,7 @@ impl Purpose {
             Purpose::Program => "program",
             Purpose::Attestation => "attestation",
             Purpose::Package => "package",
+            Purpose::Policy => "policy",
             Purpose::Code => "code",
         }
     }

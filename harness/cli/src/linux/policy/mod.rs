@@ -1,15 +1,20 @@
 //! `bpfsig policy`.
 
+#[cfg(feature = "policy")]
+mod file;
+#[cfg(feature = "policy")]
+mod grants;
+#[cfg(feature = "policy")]
+mod report;
+mod require;
+
 use std::fs;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result, ensure};
-use bpfsig_loading::Origin;
 use bpfsig_loading::sysctl::{ATTESTATION, FAILURES, SIGNATURE};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
-
-use super::ps;
 
 /// Show or change what the kernel demands of programs
 #[derive(Args)]
@@ -22,12 +27,17 @@ pub struct Options {
     json: bool,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Show the policy
     Show,
-    /// Require that every program is signed, until the next boot: there is no way back
-    Require,
+    #[cfg(feature = "policy")]
+    Report(report::Options),
+    #[cfg(feature = "policy")]
+    Init(file::InitOptions),
+    #[cfg(feature = "policy")]
+    Sign(file::SignOptions),
+    Require(require::Options),
     /// Let facts that are attested take the place of verification, or not
     Attest {
         /// Whether to
@@ -58,15 +68,20 @@ enum Mode {
 }
 
 pub fn run(options: Options) -> Result<()> {
-    let policy = Policy::read()?;
-    let policy = match options.command {
-        Some(Command::Require) if policy.mode == Mode::Optional => {
-            fs::write(SIGNATURE, "1").context("requiring signatures, which takes root")?;
-            Policy::read()?
+    match &options.command {
+        None | Some(Command::Show) => (),
+        #[cfg(feature = "policy")]
+        Some(Command::Report(report)) => return report::run(report, options.json),
+        #[cfg(feature = "policy")]
+        Some(Command::Init(init)) => return file::init(init),
+        #[cfg(feature = "policy")]
+        Some(Command::Sign(sign)) => return file::sign(sign),
+        Some(Command::Require(require)) => {
+            require::run(require, Policy::read()?.mode == Mode::Required, options.json)?;
         }
         Some(Command::Attest { switch }) => {
             ensure!(
-                policy.attestation.is_some(),
+                fs::exists(ATTESTATION)?,
                 "this kernel takes no attested facts: {ATTESTATION} is missing"
             );
             let value = match switch {
@@ -74,10 +89,9 @@ pub fn run(options: Options) -> Result<()> {
                 Switch::Off => "0",
             };
             fs::write(ATTESTATION, value).context("switching attestation, which takes root")?;
-            Policy::read()?
         }
-        _ => policy,
-    };
+    }
+    let policy = Policy::read()?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&policy)?);
         return Ok(());
@@ -94,11 +108,6 @@ pub fn run(options: Options) -> Result<()> {
         None => (),
         Some(true) => println!("attestation on: attested facts take the place of verification"),
         Some(false) => println!("attestation off"),
-    }
-    if matches!(options.command, Some(Command::Require)) {
-        ps::print_loaded("Loaded before, without a signature:", |program| {
-            program.origin == Some(Origin::Unsigned)
-        })?;
     }
     Ok(())
 }

@@ -1,0 +1,164 @@
+//! What loads programs on a machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bpfsig_loading::ProgramInfo;
+use bpfsig_signing::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::load::{Capabilities, Load};
+
+/// What loads programs on a machine.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// What has been loaded while this was made, most often loaded first.
+    pub loads: Vec<Entry>,
+    /// The names of unsigned programs that had been loaded before, with their types.
+    pub before: Vec<(String, String)>,
+}
+
+/// Loads that differ in nothing but in what was loaded exactly.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Who loads.
+    #[serde(flatten)]
+    pub loader: Loader,
+    /// The program's name.
+    pub name: String,
+    /// What the program is able to do.
+    #[serde(flatten)]
+    pub capabilities: Capabilities,
+    /// Number of instructions of the largest.
+    pub instructions: u32,
+    /// Whether CO-RE makes other instructions of it on another kernel.
+    pub core: bool,
+    /// The digests of all that was loaded, which are one if it is the same each time.
+    pub digests: BTreeSet<Digest>,
+    /// How often.
+    pub count: u32,
+    /// It comes with a signature that is good.
+    pub signed: bool,
+}
+
+/// Who loads programs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Loader {
+    /// The executable.
+    pub executable: String,
+    /// The unit of systemd, or else the control group.
+    pub unit: String,
+    /// The container that it is in, by the start of its id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub container: Option<String>,
+    /// The user.
+    pub uid: u32,
+}
+
+impl Loader {
+    fn of(load: &Load) -> Self {
+        let names: Vec<_> = load.cgroup.split('/').filter(|name| !name.is_empty()).collect();
+        let is_unit = |name: &&&str| [".service", ".scope"].iter().any(|kind| name.ends_with(kind));
+        let unit = names.iter().rev().find(is_unit).map_or(load.cgroup.clone(), |unit| (*unit).to_owned());
+        let container = names.iter().rev().find_map(|name| container(name));
+        Self { executable: load.executable.clone(), unit, container, uid: load.uid }
+    }
+}
+
+/// The start of a container's id, which runtimes give the control group: 64 hexadecimal digits.
+fn container(cgroup: &str) -> Option<String> {
+    let id = cgroup.strip_suffix(".scope").unwrap_or(cgroup);
+    let id = id.rsplit('-').next().unwrap_or(id);
+    (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id[..12].to_owned())
+}
+
+impl Report {
+    /// Sums up.
+    pub fn new(loads: &[Load], before: &[ProgramInfo]) -> Self {
+        let mut entries = BTreeMap::<_, Entry>::new();
+        for load in loads {
+            let loader = Loader::of(load);
+            let key = (loader.clone(), load.name.clone(), load.capabilities.clone(), load.is_signed);
+            let entry = entries.entry(key).or_insert_with(|| Entry {
+                loader,
+                name: load.name.clone(),
+                capabilities: load.capabilities.clone(),
+                instructions: 0,
+                core: false,
+                digests: BTreeSet::new(),
+                count: 0,
+                signed: load.is_signed,
+            });
+            entry.instructions = entry.instructions.max(load.instructions);
+            entry.core |= load.core_relocations != 0;
+            entry.digests.extend(load.digest);
+            entry.count += 1;
+        }
+        let mut loads: Vec<_> = entries.into_values().collect();
+        loads.sort_by_key(|entry| std::cmp::Reverse(entry.count));
+        let before = before.iter().map(|program| (program.name.clone(), program.prog_type.clone())).collect();
+        Self { loads, before }
+    }
+}
+
+impl Entry {
+    /// The digest, if it was the same each time.
+    pub fn only_digest(&self) -> Option<Digest> {
+        self.digests.first().copied().filter(|_| self.digests.len() == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(cgroup: &str, digest: u8) -> Load {
+        Load {
+            name: "sd_devices".into(),
+            capabilities: Capabilities {
+                prog_type: "cgroup_device".into(),
+                attach_type: "cgroup_inet_ingress".into(),
+                attach_to: String::new(),
+                helpers: BTreeSet::new(),
+                maps: BTreeSet::new(),
+                kernel_symbols: 0,
+            },
+            instructions: u32::from(digest),
+            core_relocations: 0,
+            digest: Some(Digest([digest; 32])),
+            is_signed: false,
+            pid: 1,
+            uid: 0,
+            command: "systemd".into(),
+            executable: "/usr/lib/systemd/systemd".into(),
+            cgroup: cgroup.into(),
+        }
+    }
+
+    #[test]
+    fn loads_of_a_kind_are_one_entry() {
+        let loads = [load("/init.scope", 1), load("/init.scope", 2), load("/init.scope", 2)];
+        let report = Report::new(&loads, &[]);
+        let [entry] = &report.loads[..] else { panic!("{report:?}") };
+        assert_eq!((entry.count, entry.instructions, entry.digests.len()), (3, 2, 2));
+        assert_eq!(entry.only_digest(), None);
+        assert_eq!(entry.loader.unit, "init.scope");
+    }
+
+    #[test]
+    fn containers_are_told_by_their_control_group() {
+        let id = "0123456789abcdef".repeat(4);
+        let loader = |cgroup: &str| Loader::of(&load(cgroup, 1));
+        assert_eq!(loader(&format!("/machine.slice/libpod-{id}.scope")).container.unwrap(), "0123456789ab");
+        assert_eq!(loader("/system.slice/ssh.service").container, None);
+        assert_eq!(loader("/system.slice/ssh.service").unit, "ssh.service");
+        assert_eq!(loader("/mine").unit, "/mine");
+    }
+
+    #[test]
+    fn a_report_survives_json() {
+        let report = Report::new(&[load("/init.scope", 1)], &[]);
+        let json = serde_json::to_string(&report).unwrap();
+        let again: Report = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&again).unwrap(), json);
+    }
+}

@@ -1,0 +1,155 @@
+#!/bin/bash
+# Boots Debian 13, with systemd as the first process, in a virtual machine, and tries everything there that loads eBPF
+# programs:
+#
+#     scripts/debian.sh [--kernel IMAGE] [STATE...]
+#
+# A STATE is what the machine demands of programs: `off` nothing, `required` signatures from boot on, `switched` signatures
+# from after boot on, `policy` signatures from boot on, and what a policy grants that is made of a report of the state
+# `off`; all of them by default. Prints a table: what was tried, and what a user sees in each state. What it
+# is made of is in target/debian/STATE/table.tsv. IMAGE is a kernel of `bpfsig kernel build`, by default the one that has
+# what a distribution needs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+profile=()
+source scripts/common.sh
+
+# Makes the machine's disk out of Debian's archive, unless there is one that was made of the same files.
+disk() {
+	local key image
+	key=$(cd scripts/debian && find image -type f -print0 | sort --zero-terminated | xargs --null sha256sum | sha256sum | cut --characters=1-16)
+	image=${BPFSIG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bpfsig}/debian/$key.ext4
+	if [[ ! -e $image ]]; then
+		echo "making a disk with Debian 13 in $image; this takes minutes" >&2
+		mkdir -p "$(dirname "$image")"
+		make_disk "$image" >&2
+	fi
+	echo "$image"
+}
+
+make_disk() {
+	local tree=$work/tree packages
+	[[ $EUID -eq 0 ]] || fail "making the disk takes root, as its files belong to root"
+	packages=$(cut --delimiter=' ' --fields=1 scripts/debian/image/packages | paste --serial --delimiters=,)
+	# Nobody reads manuals there, and nothing is lost if the machine that packs it crashes.
+	mmdebstrap --quiet --variant=minbase --include="$packages" \
+		--dpkgopt=force-unsafe-io --dpkgopt=path-exclude='/usr/share/doc/*' --dpkgopt=path-exclude='/usr/share/man/*' \
+		--customize-hook='scripts/debian/image/customize.sh "$1"' \
+		trixie "$tree"
+	truncate --size=3G "$1.new"
+	mke2fs -q -t ext4 -O verity -d "$tree" "$1.new"
+	mv "$1.new" "$1"
+}
+
+# What the machine is given to load.
+objects() {
+	local source
+	mkdir -p target/debian/guest/objects
+	for source in cgroup_bind_ports cgroup_egress_filter tc_dscp_mark trace_files xdp_drop_fragments; do
+		clang --target=bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+			-c "progs/$source.bpf.c" -o "target/debian/guest/objects/$source.bpf.o"
+	done
+	cp --remove-destination scripts/debian/guest/*.sh target/debian/guest/
+	cargo build --quiet "${profile[@]}"
+	cp --remove-destination target/debug/bpfsig target/debian/guest/
+}
+
+share() {
+	echo -virtfs "local,path=$2,mount_tag=$1,security_model=none,multidevs=remap${3:-}"
+}
+
+# Boots the machine in a state (without a check of the timer, which fails where the host is busy), and waits until it has tried everything and switched itself off.
+boot() {
+	local state=$1 append=$2 results=target/debian/$1
+	rm -rf "$results"
+	mkdir -p "$results"
+	echo "== Debian 13, signatures $state" >&2
+	# shellcheck disable=SC2046
+	timeout 3600 qemu-system-x86_64 -machine accel=tcg -cpu max -m 2G -smp 2 -nographic -no-reboot \
+		-kernel "$kernel" -append "root=/dev/vda rw init=/usr/local/sbin/first console=ttyS0 quiet panic=-1 no_timer_check $append" \
+		-drive "file=$image,format=raw,if=virtio,snapshot=on" \
+		$(share modules "$(dirname "$kernel")/lib/modules" ,readonly=on) \
+		$(share guest "$PWD/target/debian/guest" ,readonly=on) \
+		$(share results "$PWD/$results") </dev/null >"$results/console.txt" ||
+		fail "the machine did not switch itself off, see $results/console.txt"
+	[[ -e $results/complete ]] || fail "the checks have not come to their end, see $results/console.txt"
+}
+
+# Grants what the machine loads when nobody demands signatures.
+policy() {
+	local guest=target/debian/guest
+	[[ -s target/debian/off/report.json ]] || fail "the state off has left no report: see target/debian/off/first.txt"
+	bpfsig policy init target/debian/off/report.json >$guest/policy.toml
+	rm -f $guest/policy.{key,pem}
+	signer $guest/policy p-256 --purpose program --purpose policy \
+		--ca-key "$(dirname "$kernel")/ca.key" --ca-cert "$(dirname "$kernel")/ca.pem"
+	bpfsig policy sign --key $guest/policy.key --cert $guest/policy.pem $guest/policy.toml
+	rm $guest/policy.key
+}
+
+# A row for each thing that was tried in any of the states.
+table() {
+	awk -F '\t' '
+		FNR == 1 { depth = split(FILENAME, folders, "/"); states[++count] = folders[depth - 1] }
+		!($1 in seen) { seen[$1]; rows[++size] = $1 }
+		{ cell[$1, count] = $3 == "" ? $2 : $2 ": " $3 }
+		END {
+			printf "| |"
+			for (i = 1; i <= count; i++) printf " %s |", states[i]
+			printf "\n| --- |"
+			for (i = 1; i <= count; i++) printf " --- |"
+			for (row = 1; row <= size; row++) {
+				printf "\n| %s |", rows[row]
+				for (i = 1; i <= count; i++) printf " %s |", cell[rows[row], i]
+			}
+			printf "\n"
+		}' "$@"
+}
+
+# What works when nobody demands signatures has to work with a policy.
+compare() {
+	local worse
+	[[ -e target/debian/off/table.tsv && -e target/debian/policy/table.tsv ]] || return 0
+	worse=$(awk -F '\t' '
+		FNR == NR { if ($2 == "works") works[$1]; next }
+		$1 in works && $2 != "works" { print $1 }' target/debian/{off,policy}/table.tsv)
+	[[ -z $worse ]] || fail "with the policy, these don't work any more:"$'\n'"$worse"
+}
+
+kernel=
+if [[ ${1-} == --kernel ]]; then
+	kernel=$(realpath "${2?which kernel?}")
+	shift 2
+fi
+states=("$@")
+if [[ ${#states[@]} -eq 0 ]]; then states=(off required switched policy); fi
+for state in "${states[@]}"; do
+	case $state in
+	off | required | switched | policy) ;;
+	*) fail "no state $state: there are off, required, switched and policy" ;;
+	esac
+done
+for tool in mmdebstrap qemu-system-x86_64 clang; do
+	command -v "$tool" >/dev/null || fail "$tool is not installed: scripts/setup.sh installs it"
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+: "${kernel:=$(bpfsig kernel build --variant distribution)}"
+image=$(disk)
+objects
+for state in "${states[@]}"; do
+	case $state in
+	off) boot off checks.report ;;
+	required) boot required bpf_signature=required ;;
+	switched) boot switched checks.switch ;;
+	policy)
+		policy
+		boot policy checks.policy
+		;;
+	esac
+done
+table $(printf 'target/debian/%s/table.tsv ' "${states[@]}")
+compare

@@ -1,0 +1,33 @@
+#!/bin/bash
+# Runs all checks, in the state that the kernel's command line names: with `checks.switch`, signatures become required
+# while the services run.
+set -uo pipefail
+cd "$(dirname "$0")"
+export HOME=/root
+source record.sh
+source systemd.sh
+source containers.sh
+source network.sh
+source tracing.sh
+
+check_systemd_at_boot
+if grep --quiet checks.switch /proc/cmdline; then
+	echo 1 >/proc/sys/kernel/bpf_signature
+	check_confined "after the switch"
+fi
+systemctl daemon-reload
+check_confined "after daemon-reload"
+check_systemd_later
+check_containers
+check_network
+check_tracing
+
+# The report ends, and is written.
+[[ -e /srv/results/report.pid ]] && kill -INT "$(cat /srv/results/report.pid)" && sleep 5
+{
+	systemctl --failed --no-legend --plain
+	systemd-analyze time
+	bpftool prog show 2>&1
+	dmesg
+} >/srv/results/machine.txt
+echo complete >/srv/results/complete
