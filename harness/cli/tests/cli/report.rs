@@ -74,7 +74,7 @@ fn loads_and_attacks_come_to_one_report() {
     scratch.bpfsig("report dos.json --output attacks.md");
     let markdown = text(&scratch, "attacks.md");
     assert!(
-        !markdown.contains("acl") && markdown.contains("what loads cost is not among these results"),
+        !markdown.contains("acl") && markdown.contains("no costs of loads are among these results"),
         "{markdown}"
     );
     assert!(!scratch.path("attacks.md/report.md").exists());

@@ -8,10 +8,11 @@ use crate::analysis::{Headline, headlines};
 pub(super) fn blocks(results: &Collection) -> Vec<Block> {
     let (run, attacks) = (results.runs.first(), results.attacks.first());
     let sentences = headlines(run.map(|run| &run.result), attacks.map(|attacks| &attacks.result));
-    let mut blocks = vec![
-        Block::Heading("The finding".to_owned()),
-        Block::List(sentences.iter().map(emphasized).collect()),
-    ];
+    let finding = match &sentences[..] {
+        [] => Block::Paragraph("Too little was measured.".into()),
+        sentences => Block::List(sentences.iter().map(emphasized).collect()),
+    };
+    let mut blocks = vec![Block::Heading("The finding".to_owned()), finding];
     blocks.extend(results.partial().into_iter().map(|line| Block::Paragraph(line.into())));
     match warnings(results).len() {
         0 => {}
