@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use bpfsig_signing::certificate::{Certificate, Role, Signer};
+use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer};
 use bpfsig_signing::key::{Algorithm, PrivateKey};
 use tempfile::NamedTempFile;
 
@@ -58,19 +58,27 @@ impl Signers {
     /// # Errors
     /// The kernel's authority can't be read, or the cache can't be written.
     pub fn obtain(kernel: &Kernel, algorithm: Algorithm) -> Result<Signers> {
+        // The kernel looks at what certificates are for.
+        let usage = |purpose| Role::Signer.limited_to(&[purpose], DOCUMENTATION_PEN);
         let authority = read(&kernel.ca_key, &kernel.ca_certificate)?;
         let directory = kernel.ca_certificate.with_file_name("signers");
         fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
         let known = obtain(&directory.join(format!("{algorithm}-known")), algorithm, |key| {
-            Certificate::issued_by(&authority, Role::Signer, "bpfsig bench", &key.public_key(), DAYS)
+            Certificate::issued_by(
+                &authority,
+                usage(Purpose::Program),
+                "bpfsig bench",
+                &key.public_key(),
+                DAYS,
+            )
         })?;
         let unknown = obtain(&directory.join(format!("{algorithm}-unknown")), algorithm, |key| {
-            Certificate::self_signed(Role::Signer, "bpfsig bench, unknown", key, DAYS)
+            Certificate::self_signed(usage(Purpose::Program), "bpfsig bench, unknown", key, DAYS)
         })?;
         let attester = obtain(&directory.join(format!("{algorithm}-attester")), algorithm, |key| {
             Certificate::issued_by(
                 &authority,
-                Role::Signer,
+                usage(Purpose::Attestation),
                 "bpfsig bench, attester",
                 &key.public_key(),
                 DAYS,
