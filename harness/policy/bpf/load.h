@@ -52,11 +52,14 @@ struct file {
 	struct path f_path;
 };
 
-struct task_struct;
+/* Not only declared: else the prototypes below are not the kernel's */
+struct bpf_prog {
+	__u16 pages;
+};
 
 #pragma clang attribute pop
 
-struct bpf_prog;
+struct task_struct;
 
 int bpf_prog_load_describe(struct bpf_prog *prog, void *description, __u32 description__sz) __ksym;
 struct file *bpf_get_task_exe_file(struct task_struct *task) __ksym;

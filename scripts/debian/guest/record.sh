@@ -2,7 +2,9 @@
 # (works, fails, or open: a confinement that does not confine), and what was said.
 
 record() {
-	printf '%s\t%s\t%s\n' "$1" "$2" "$(tr '\t\n|' '  /' <<<"$3" | cut --characters=1-160)" | tee --append /srv/results/table.tsv
+	local said
+	said=$(printf '%s' "$3" | tr '\t\n|' '  /' | cut --characters=1-160)
+	printf '%s\t%s\t%s\n' "$1" "$2" "$said" | tee --append /srv/results/table.tsv
 }
 
 # The line of a program's output that tells best why it failed.
