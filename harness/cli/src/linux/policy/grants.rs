@@ -18,7 +18,7 @@ const PINS: &str = "/sys/fs/bpf";
 const PREFIX: &str = "bpfsig-policy-";
 
 #[derive(Args)]
-pub struct Options {
+pub struct GrantOptions {
     /// What `policy sign` has made; replaces one with a lower version [default: grant nothing]
     #[arg(value_name = "POLICY")]
     policy: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub struct Options {
     keyring: Keyring,
 }
 
-impl Options {
+impl GrantOptions {
     /// Names the loads of the report that will be refused.
     pub fn say_what_breaks(&self) -> Result<()> {
         let Some(path) = &self.report else { return Ok(()) };

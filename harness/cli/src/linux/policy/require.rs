@@ -19,7 +19,7 @@ use crate::linux::ps;
 pub struct Options {
     #[cfg(feature = "policy")]
     #[command(flatten)]
-    grants: grants::Options,
+    grants: grants::GrantOptions,
 
     /// Do not ask
     #[arg(long)]
