@@ -59,6 +59,7 @@ struct bpf_prog {
 
 #pragma clang attribute pop
 
+/* For each program to define, with what it reads of it */
 struct task_struct;
 
 int bpf_prog_load_describe(struct bpf_prog *prog, void *description, __u32 description__sz) __ksym;

@@ -5,6 +5,10 @@
  */
 #include "load.h"
 
+struct task_struct {
+	int tgid;
+} __attribute__((preserve_access_index));
+
 #define MAX_PROGRAMS 4096
 #define MAX_CLASSES 64
 
