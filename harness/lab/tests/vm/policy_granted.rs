@@ -60,12 +60,12 @@ fn report_sees_what_is_gone_again() {
 }
 
 /// Somebody whose certificate is for these purposes, and the files that the command wants.
-struct PolicySigner {
+pub struct PolicySigner {
     folder: TempDir,
 }
 
 impl PolicySigner {
-    fn new(purposes: &[Purpose]) -> Self {
+    pub fn new(purposes: &[Purpose]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [key, certificate] =
             ["key", "pem"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
@@ -92,7 +92,7 @@ impl PolicySigner {
     }
 
     /// Signs a policy that grants one program.
-    fn sign(&self, version: u64, digest: &str) -> String {
+    pub fn sign(&self, version: u64, digest: &str) -> String {
         let policy = format!("version = {version}\n[[program]]\nname = 'small'\ndigest = '{digest}'\n");
         fs::write(self.path("policy.toml"), policy).unwrap();
         says(&[
@@ -109,10 +109,10 @@ impl PolicySigner {
 }
 
 /// Has a policy attached until it is dropped.
-struct Attached(Child);
+pub struct Attached(Child);
 
 impl Attached {
-    fn new(policy: &str) -> Self {
+    pub fn new(policy: &str) -> Self {
         let child = machine::bpfsig().args(["load", "--keyring", "bpf", "--attach", policy]).spawn().unwrap();
         wait_for("decide_load");
         // It is attached right after.

@@ -5,16 +5,21 @@ use std::os::fd::{AsFd, AsRawFd};
 use bpfsig_lab::loader::Loader;
 use bpfsig_loading::keyring::{self, Keyring};
 use bpfsig_loading::raw::Log;
+use bpfsig_loading::{Origin, ProgramInfo};
+use bpfsig_signing::certificate::Purpose;
 use bpfsig_signing::cms;
+use bpfsig_signing::manifest::Manifest;
+use bpfsig_signing::program::Program;
 use libc::{EBADMSG, EINVAL, EKEYREJECTED, EPERM};
 
 use crate::audit::Audit;
 use crate::keys::{self, signer};
-use crate::load::{load, load_with, sign, small};
+use crate::load::{load, load_with, program, sign, small};
 use crate::loaded_object::bytes;
 use crate::loader::{light_skeleton, loader, run};
 use crate::machine::{as_user, set_sysctl, sysctl};
 use crate::policy_commands::json;
+use crate::policy_granted::{Attached, PolicySigner};
 use crate::token;
 
 const REASON: &str = "a statement is required, and there is none";
@@ -127,6 +132,25 @@ fn refuses_loads_by_verified_programs() {
         assert_eq!(run(verified.as_fd()).unwrap_err(), EKEYREJECTED);
     }
     load(&loader(true), None).refused(EKEYREJECTED, REASON);
+}
+
+/// Fails closed: what the policy does not name is refused, and so is everything once it is detached.
+#[test]
+#[ignore = "needs the patched kernel, booted with bpf_signature=required"]
+fn accepts_what_a_policy_grants() {
+    let signer = PolicySigner::new(&[Purpose::Program, Purpose::Policy]);
+    let digest = Manifest::of(&small()).unwrap().digest().to_string();
+    load(&small(), None).refused(EKEYREJECTED, REASON);
+    {
+        let _policy = Attached::new(&signer.sign(1, &digest));
+        let granted = load(&small(), None).accepted();
+        let origin = ProgramInfo::of(granted.as_fd()).unwrap().origin;
+        assert!(matches!(origin, Some(Origin::Granted(_))), "{origin:?}");
+        load(&program("straight-64"), None).refused(EKEYREJECTED, "no policy grants it");
+        let renamed = Program { name: "another".into(), ..small() };
+        load(&renamed, None).refused(EKEYREJECTED, "no policy grants it");
+    }
+    load(&small(), None).refused(EKEYREJECTED, REASON);
 }
 
 /// As libbpf makes it.
