@@ -58,14 +58,14 @@ fn cannot_be_taken_back() {
         })
     };
     let mut said = None;
-    let raise = || said = Some(bpfsig(&["policy", "require"]));
+    let raise = || said = Some(bpfsig(&["policy", "require", "--yes"]));
     let mut other_outcome = None;
     let outcome = window.during(unsigned, || other_outcome = Some(other_window.during(by_stranger, raise)));
     outcome.refused(EKEYREJECTED, "");
     other_outcome.unwrap().refused(EKEYREJECTED, "");
     let said = String::from_utf8(said.unwrap().stdout).unwrap();
-    assert!(said.starts_with("signatures  required, until the next boot\n"), "{said}");
-    assert!(said.contains("Loaded before, without a signature:\n"), "{said}");
+    assert!(said.starts_with("Loaded without a signature; stays, and is loaded again only if"), "{said}");
+    assert!(said.contains("signatures  required, until the next boot\n"), "{said}");
 
     assert_eq!(sysctl(MODE), "1");
     for value in ["0", "2", "-1", "00"] {
