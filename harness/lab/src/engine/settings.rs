@@ -47,7 +47,11 @@ impl Settings {
     /// They can't be read.
     pub fn wanted() -> Result<Settings> {
         let Settings(present) = Settings::read()?;
-        let wanted = WANTED.into_iter().filter(|(path, _)| present.iter().any(|(other, _)| other == path));
+        // Where signatures are required, nobody can switch attestation on any more.
+        let is_required = fs::read_to_string(sysctl::SIGNATURE).is_ok_and(|value| value.trim() == "1");
+        let wanted = WANTED.into_iter().filter(|(path, _)| {
+            present.iter().any(|(other, _)| other == path) && !(is_required && *path == sysctl::ATTESTATION)
+        });
         Ok(Settings(wanted.map(|(path, value)| (path, value.to_owned())).collect()))
     }
 

@@ -18,6 +18,7 @@ use super::{Subject, SwitchedOn, attest, attest_keyring, attester};
 use crate::keys;
 use crate::load::small;
 use crate::loaded_object::{self, bytes};
+use crate::machine::Mount;
 use crate::policy_commands::{bpfsig, certificate, complains, json, says, text};
 
 /// What an attester vouches for about an object on the running kernel.
@@ -217,8 +218,12 @@ fn attested_elsewhere() {
     let parsed = Object::parse(&fs::read(&object).unwrap()).unwrap();
     fs::write(directory.path().join("object.o.p7s"), loaded_object::sign(&parsed)).unwrap();
     says(&["trust", "add", "--attester", keys.join("attester.pem").to_str().unwrap()]);
-    let report = text(&bpfsig(&["load", object.to_str().unwrap(), "--json"])).0;
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    // Its maps are pinned by name.
+    let bpffs = Mount::new(c"bpf");
+    let pins = bpffs.path().to_str().unwrap();
+    let output = bpfsig(&["load", object.to_str().unwrap(), "--json", "--pin-path", pins]);
+    assert!(output.status.success(), "{}", text(&output).1);
+    let report: serde_json::Value = serde_json::from_str(&text(&output).0).unwrap();
     for program in report["programs"].as_array().unwrap() {
         assert_eq!(program["facts"], "attested", "{program}");
     }
