@@ -48,6 +48,15 @@ impl Watch {
         Ok(Self { ring, lost, seen, _links: links, _object: object })
     }
 
+    /// The loads since the last call.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn rest(&self) -> Result<Vec<Load>> {
+        self.ring.consume().map_err(Error::Ring)?;
+        Ok(self.seen.take())
+    }
+
     /// The loads since the last call, for which this waits as long as told if there is none yet.
     ///
     /// # Errors
@@ -56,6 +65,7 @@ impl Watch {
         self.ring.poll(timeout).map_err(Error::Ring)?;
         Ok(self.seen.take())
     }
+
     /// How many loads there was no room to tell of, as they came faster than they were asked for.
     ///
     /// # Errors

@@ -2,14 +2,15 @@
 //! grants is on record all the same.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::fd::AsFd;
-use std::process::{Child, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
 
-use bpfsig_loading::{Origin, ProgramInfo, programs};
+use bpfsig_loading::{Origin, ProgramInfo};
 use bpfsig_signing::certificate::Purpose;
 use bpfsig_signing::manifest::Manifest;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -17,28 +18,22 @@ use crate::load::{load, small};
 use crate::machine;
 use crate::policy_commands::{bpfsig, says, text};
 
-/// Waits until a program of this name is loaded.
-fn wait_for(name: &str) {
-    for _ in 0..100 {
-        if programs().unwrap().iter().any(|program| program.name == name) {
-            return;
-        }
-        sleep(Duration::from_millis(100));
-    }
-    panic!("no program `{name}` is loaded");
-}
-
-fn report(duration: &str) -> Child {
-    let child = machine::bpfsig()
-        .args(["policy", "report", "--for", duration, "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_for("report_load");
+/// Starts a command and waits until it says this. Not for a time: while a machine that counts instructions waits for its
+/// host, its clock goes from one timer to the next.
+fn start(command: &mut Command, says: &str) -> Child {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said.trim_end(), says);
     child
 }
 
+fn end(child: &Child) {
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+}
+
 fn finished(child: Child) -> Value {
+    end(&child);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     serde_json::from_slice(&output.stdout).unwrap()
@@ -47,7 +42,10 @@ fn finished(child: Child) -> Value {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn report_sees_what_is_gone_again() {
-    let child = report("3s");
+    let child = start(
+        machine::bpfsig().args(["policy", "report", "--json"]).stdout(Stdio::piped()),
+        "bpfsig: watching what is loaded; Ctrl-C ends it",
+    );
     drop(load(&small(), None).accepted());
     drop(load(&small(), None).accepted());
     let report = finished(child);
@@ -113,17 +111,17 @@ pub struct Attached(Child);
 
 impl Attached {
     pub fn new(policy: &str) -> Self {
-        let child = machine::bpfsig().args(["load", "--keyring", "bpf", "--attach", policy]).spawn().unwrap();
-        wait_for("decide_load");
-        // It is attached right after.
-        sleep(Duration::from_secs(1));
-        Self(child)
+        let mut command = machine::bpfsig();
+        Self(start(
+            command.args(["load", "--keyring", "bpf", "--attach", policy]).stdout(Stdio::null()),
+            "bpfsig: attached until Ctrl-C",
+        ))
     }
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        self.0.kill().unwrap();
+        end(&self.0);
         self.0.wait().unwrap();
     }
 }

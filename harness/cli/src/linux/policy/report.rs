@@ -38,6 +38,7 @@ pub fn run(options: &Options, json: bool) -> Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
+    loads.extend(watch.rest()?);
     match watch.lost()? {
         0 => (),
         lost => eprintln!("bpfsig: warning: {lost} loads came too fast to be reported"),
