@@ -14,7 +14,7 @@ use bpfsig_signing::description::{Description, to_json};
 use bpfsig_signing::pe::Image;
 use bpfsig_signing::statement::Statement;
 use bpfsig_signing::trust::{self, ExpectedUsage};
-use bpfsig_signing::{embed, signature};
+use bpfsig_signing::{cms, embed, signature};
 use clap::{Args, ValueEnum};
 
 use super::files;
@@ -159,6 +159,14 @@ pub fn run(options: Options) -> Result<()> {
     }
     let statement = Statement { expiry: expiry(options.days)?, entries };
     let signature = signature::sign(&statement, &signer)?;
+    let messages = signature::split(&signature).len();
+    if messages > 1 {
+        println!(
+            "{} entries in {messages} CMS messages: the kernel takes at most {} bytes in one",
+            statement.entries.len(),
+            cms::MAX_SIZE
+        );
+    }
 
     match output {
         Some(output) => write(&output, &signature, &inputs, &choices)?,

@@ -17,7 +17,7 @@ use crate::key::KeyId;
 use crate::{Error, Result};
 
 /// The kernel's limit for a message, in bytes.
-pub const MAX_SIZE: usize = 8192;
+pub const MAX_SIZE: usize = 16384;
 
 /// Signs `content` and puts it into the message, as for a statement.
 ///

@@ -9,8 +9,8 @@ use crate::cms::{self, Message};
 use crate::statement::{Entry, Statement};
 use crate::{Error, Result};
 
-/// Entries that fit into a message with any key, RSA-4096 included.
-pub const MAX_ENTRIES: usize = 200;
+/// Entries that fit into a message with any key, ML-DSA-87 included.
+pub const MAX_ENTRIES: usize = 300;
 
 /// Signs a statement, in as many messages as it takes.
 ///
