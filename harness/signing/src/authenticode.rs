@@ -57,6 +57,9 @@ pub enum AuthenticodeError {
         /// The one in the signature.
         signed: Digest,
     },
+    /// A key of an algorithm that Windows does not check images with.
+    #[error("PE images are not signed with ML-DSA: Authenticode takes RSA and ECDSA keys")]
+    MlDsa,
     /// A key that failed, a certificate that can't be used, a wrong signature.
     #[error(transparent)]
     Signer(#[from] Error),
@@ -79,10 +82,15 @@ struct DigestInfo {
 ///
 /// # Errors
 ///
-/// [`AuthenticodeError::Pe`], [`AuthenticodeError::Signer`].
+/// [`AuthenticodeError::Pe`], [`AuthenticodeError::MlDsa`], [`AuthenticodeError::Signer`].
 pub fn sign(image: &[u8], signer: &Signer) -> Result<Vec<u8>, AuthenticodeError> {
+    check_algorithm(signer.certificate())?;
     let image = Image::parse(image)?;
     Ok(image.with_signature(&message(image.digest(), signer)?)?)
+}
+
+fn check_algorithm(signer: &Certificate) -> Result<(), AuthenticodeError> {
+    if signer.public_key().digests_itself() { Err(AuthenticodeError::MlDsa) } else { Ok(()) }
 }
 
 fn message(digest: Digest, signer: &Signer) -> Result<Vec<u8>, AuthenticodeError> {
@@ -191,8 +199,9 @@ impl Signature {
     /// # Errors
     ///
     /// [`AuthenticodeError::Digest`] if it was another image, [`AuthenticodeError::Profile`],
-    /// [`AuthenticodeError::Signer`] with [`Error::WrongSignature`].
+    /// [`AuthenticodeError::MlDsa`], [`AuthenticodeError::Signer`] with [`Error::WrongSignature`].
     pub fn verify(&self, image: &Image<'_>) -> Result<(), AuthenticodeError> {
+        check_algorithm(&self.signer)?;
         let content = self.data.encap_content_info.econtent.as_ref();
         let content = content.ok_or(AuthenticodeError::Profile("it has no content"))?;
         let indirect: IndirectData = content.decode_as()?;

@@ -1,20 +1,22 @@
 //! The CMS message that goes into the `signature` attribute of `BPF_PROG_LOAD`.
 //!
 //! RFC 5652 `SignedData` in the profile that `kernel-patch/README.md` specifies: one signer, named by its subject key
-//! identifier, SHA-256, no certificates, no attributes. The same input always gives the same bytes.
+//! identifier, SHA-256 (ML-DSA digests the content itself), no certificates, no attributes. The same input always gives the
+//! same bytes.
 
 use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data::{EncapsulatedContentInfo, SignedData, SignerIdentifier, SignerInfo, SignerInfos};
-use der::asn1::{Any, OctetString, OctetStringRef, SetOfVec};
+use der::asn1::{Any, ObjectIdentifier, OctetString, OctetStringRef, SetOfVec};
+use der::oid::db::fips204::{ID_ML_DSA_44, ID_ML_DSA_65, ID_ML_DSA_87};
 use der::oid::db::rfc5911::{ID_DATA, ID_SIGNED_DATA};
-use der::oid::db::rfc5912::{ECDSA_WITH_SHA_256, ID_SHA_256, RSA_ENCRYPTION};
+use der::oid::db::rfc5912::{ECDSA_WITH_SHA_256, ID_SHA_256, ID_SHA_512, RSA_ENCRYPTION};
 use der::{Decode, Encode};
 use spki::AlgorithmIdentifierOwned;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
 
 use crate::certificate::{Certificate, Signer};
 use crate::key::KeyId;
-use crate::{Error, Result};
+use crate::{Error, Result, oid};
 
 /// The kernel's limit for a message, in bytes.
 pub const MAX_SIZE: usize = 16384;
@@ -46,20 +48,22 @@ fn sign(content: &[u8], attached: Option<Any>, signer: &Signer) -> Result<Vec<u8
 }
 
 fn encode(attached: Option<Any>, certificate: &Certificate, signature: Vec<u8>) -> der::Result<Vec<u8>> {
-    let sha256 = AlgorithmIdentifierOwned { oid: ID_SHA_256, parameters: None };
+    let signature_algorithm = certificate.public_key().cms_signature_algorithm();
+    let digest_alg =
+        AlgorithmIdentifierOwned { oid: digest_algorithm(&signature_algorithm), parameters: None };
     let key_id = OctetString::new(certificate.subject_key_id().0.as_slice())?;
     let signer_info = SignerInfo {
         version: CmsVersion::V3,
         sid: SignerIdentifier::SubjectKeyIdentifier(SubjectKeyIdentifier(key_id)),
-        digest_alg: sha256.clone(),
+        digest_alg: digest_alg.clone(),
         signed_attrs: None,
-        signature_algorithm: certificate.public_key().cms_signature_algorithm(),
+        signature_algorithm,
         signature: OctetString::new(signature)?,
         unsigned_attrs: None,
     };
     let signed_data = SignedData {
         version: CmsVersion::V3,
-        digest_algorithms: SetOfVec::try_from([sha256])?,
+        digest_algorithms: SetOfVec::try_from([digest_alg])?,
         encap_content_info: EncapsulatedContentInfo { econtent_type: ID_DATA, econtent: attached },
         certificates: None,
         crls: None,
@@ -98,10 +102,6 @@ impl Message {
         require(data.certificates.is_none(), "it includes certificates")?;
         require(data.crls.is_none(), "it includes revocation lists")?;
         require(data.encap_content_info.econtent_type == ID_DATA, "its content is no id-data")?;
-        require(
-            matches!(data.digest_algorithms.as_slice(), [algorithm] if is_sha256(algorithm)),
-            "the digest algorithm is not SHA-256 alone",
-        )?;
         let content = match data.encap_content_info.econtent {
             Some(content) => {
                 Some(content.decode_as::<OctetString>().map_err(Error::CmsEncoding)?.into_bytes().into())
@@ -115,7 +115,11 @@ impl Message {
             return Err(Error::CmsProfile("the signer is not named by its subject key identifier"));
         };
         require(signer.version == CmsVersion::V3, "the version of SignerInfo is not 3")?;
-        require(is_sha256(&signer.digest_alg), "the signer's digest algorithm is not SHA-256")?;
+        require(
+            matches!(data.digest_algorithms.as_slice(), [algorithm] if is_digest_for(algorithm, &signer.signature_algorithm))
+                && is_digest_for(&signer.digest_alg, &signer.signature_algorithm),
+            "the digest algorithm is not SHA-256 alone, or SHA-512 with ML-DSA",
+        )?;
         require(signer.signed_attrs.is_none(), "it has signed attributes")?;
         require(signer.unsigned_attrs.is_none(), "it has unsigned attributes")?;
 
@@ -132,13 +136,21 @@ impl Message {
         &self.signer
     }
 
-    /// The signature algorithm, in words; for one that programs are not signed with, its object identifier.
+    /// The signature algorithm, in words.
     pub fn algorithm(&self) -> String {
         match self.signature_algorithm.oid {
             RSA_ENCRYPTION => "RSA with SHA-256".to_owned(),
             ECDSA_WITH_SHA_256 => "ECDSA with SHA-256".to_owned(),
-            other => other.to_string(),
+            ID_ML_DSA_44 => "ML-DSA-44".to_owned(),
+            ID_ML_DSA_65 => "ML-DSA-65".to_owned(),
+            ID_ML_DSA_87 => "ML-DSA-87".to_owned(),
+            other => oid::name(&other),
         }
+    }
+
+    /// The signature's value, which a message ends with.
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
     }
 
     /// The attached content, not verified; `None` if the message is detached.
@@ -180,7 +192,7 @@ impl Message {
         let key = certificate.public_key();
         require(
             self.signature_algorithm == key.cms_signature_algorithm(),
-            "the signature algorithm is not rsaEncryption or ecdsa-with-SHA256 as the signer's key needs it",
+            "the signature algorithm is not the one that the signer's key needs",
         )?;
         key.verify(content, &self.signature)
     }
@@ -190,8 +202,17 @@ fn require(condition: bool, otherwise: &'static str) -> Result<()> {
     if condition { Ok(()) } else { Err(Error::CmsProfile(otherwise)) }
 }
 
+/// ML-DSA digests the content itself: what a message says has no meaning, and is the same in all of them (RFC 9882, 3.3).
+fn digest_algorithm(signature: &AlgorithmIdentifierOwned) -> ObjectIdentifier {
+    match signature.oid {
+        ID_ML_DSA_44 | ID_ML_DSA_65 | ID_ML_DSA_87 => ID_SHA_512,
+        _ => ID_SHA_256,
+    }
+}
+
 /// RFC 5754 has writers leave out the parameters and readers take NULL as well.
-fn is_sha256(algorithm: &AlgorithmIdentifierOwned) -> bool {
+fn is_digest_for(algorithm: &AlgorithmIdentifierOwned, signature: &AlgorithmIdentifierOwned) -> bool {
     let parameters = &algorithm.parameters;
-    algorithm.oid == ID_SHA_256 && parameters.as_ref().is_none_or(|parameters| *parameters == Any::null())
+    algorithm.oid == digest_algorithm(signature)
+        && parameters.as_ref().is_none_or(|parameters| *parameters == Any::null())
 }

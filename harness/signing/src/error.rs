@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::facts::BuildId;
-use crate::key::KeyId;
+use crate::key::{Algorithm, KeyId};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -99,6 +99,11 @@ pub enum Error {
     /// A private key that is damaged.
     #[error("the private key is malformed: {0}")]
     KeyMalformed(String),
+    /// An ML-DSA key that is expanded, and can't be told from a damaged one.
+    #[error(
+        "the private key has no seed; ML-DSA keys need theirs (OpenSSL: `output_formats=seed-priv`, the default)"
+    )]
+    KeyWithoutSeed,
     /// A private key that needs a passphrase.
     #[error("the private key is encrypted: its passphrase is needed")]
     KeyEncrypted,
@@ -111,10 +116,10 @@ pub enum Error {
     )]
     KeyLegacyEncryption,
     /// A key of a kind that the kernel does not take.
-    #[error("{0} is not supported; use RSA with 2048 to 4096 bits, ECDSA P-256 or ECDSA P-384")]
+    #[error("{0} is not supported; use RSA with 2048 to 4096 bits, ECDSA P-256 or P-384, or ML-DSA")]
     KeyUnsupported(String),
     /// No such algorithm.
-    #[error("unknown algorithm `{0}`; there are rsa-2048, rsa-3072, rsa-4096, p-256 and p-384")]
+    #[error("unknown algorithm `{0}`; there are {names}", names = Algorithm::names())]
     UnknownAlgorithm(String),
     /// A private key that could not be made.
     #[error("can't generate a key: {0}")]
@@ -174,6 +179,11 @@ pub enum Error {
         /// How many there are.
         count: usize,
     },
+    /// A key of an algorithm that tokens are not asked to sign with.
+    #[error(
+        "PKCS#11: ML-DSA keys in tokens are not supported; use RSA or ECDSA, or sign with --signer-command"
+    )]
+    TokenMlDsa,
     /// A token that failed.
     #[error("PKCS#11: the token or its module can't {what}: {reason}")]
     Token {
@@ -183,7 +193,7 @@ pub enum Error {
         reason: String,
     },
     /// A key that does not sign as it should.
-    #[error("the key made a wrong signature: it is another key, or does not sign SHA-256 digests as asked")]
+    #[error("the key made a wrong signature: it is another key, or does not sign as asked")]
     SigningKeyWrong,
     /// A signature that could not be made.
     #[error("can't sign")]
@@ -220,7 +230,9 @@ pub enum Error {
     #[error("not a PKCS#10 certificate request in PEM or DER: {0}")]
     RequestEncoding(der::Error),
     /// A certificate request that is signed in another way.
-    #[error("the certificate request is signed with {0}, not with SHA-256 by the key that is in it")]
+    #[error(
+        "the certificate request is signed with {0}, not by the key that is in it with SHA-256 or ML-DSA"
+    )]
     RequestAlgorithm(String),
     /// A certificate that could not be made.
     #[error("can't make a certificate")]

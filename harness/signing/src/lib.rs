@@ -31,6 +31,7 @@ pub mod manifest;
 pub mod map;
 pub mod names;
 pub mod object;
+mod oid;
 pub mod package;
 pub mod pe;
 mod pem;

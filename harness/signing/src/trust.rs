@@ -8,11 +8,13 @@ use std::time::SystemTime;
 use der::Decode;
 use der::asn1::ObjectIdentifier;
 use der::oid::AssociatedOid;
+use der::oid::db::fips204::{ID_ML_DSA_44, ID_ML_DSA_65, ID_ML_DSA_87};
 use der::oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
 use der::oid::db::rfc5912::{
     ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ID_KP_CODE_SIGNING, SHA_1_WITH_RSA_ENCRYPTION,
     SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
 };
+use ml_dsa::{MlDsa44, MlDsa65, MlDsa87, MlDsaParams};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, TrustAnchor,
@@ -20,6 +22,7 @@ use pki_types::{
 };
 use rsa::pkcs1::DecodeRsaPublicKey;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use signature::Verifier;
 use webpki::{
     EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, RequiredEkuNotFoundContext,
     anchor_from_trusted_cert,
@@ -27,7 +30,7 @@ use webpki::{
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
 use crate::certificate::{Certificate, Purpose};
-use crate::{Result, pem};
+use crate::{Result, oid, pem};
 
 /// `ecdsa-with-SHA1` (RFC 3279).
 const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
@@ -63,7 +66,7 @@ pub enum TrustError {
     Algorithm {
         /// The certificate's subject.
         subject: String,
-        /// The algorithm: a name, or an object identifier.
+        /// The algorithm.
         algorithm: String,
     },
     /// No path to a CA.
@@ -168,12 +171,15 @@ pub fn check(signer: &Certificate, usage: &ExpectedUsage, now: SystemTime) -> Re
 ///
 /// [`TrustError::Algorithm`].
 pub fn check_algorithm(certificate: &Certificate) -> Result<(), TrustError> {
-    const ACCEPTED: [ObjectIdentifier; 5] = [
+    const ACCEPTED: [ObjectIdentifier; 8] = [
         SHA_256_WITH_RSA_ENCRYPTION,
         SHA_384_WITH_RSA_ENCRYPTION,
         SHA_512_WITH_RSA_ENCRYPTION,
         ECDSA_WITH_SHA_256,
         ECDSA_WITH_SHA_384,
+        ID_ML_DSA_44,
+        ID_ML_DSA_65,
+        ID_ML_DSA_87,
     ];
     let decoded = x509_cert::Certificate::from_der(certificate.to_der())?;
     let oid = decoded.signature_algorithm().oid;
@@ -183,7 +189,7 @@ pub fn check_algorithm(certificate: &Certificate) -> Result<(), TrustError> {
     let algorithm = match oid {
         SHA_1_WITH_RSA_ENCRYPTION => "RSA and SHA-1".to_owned(),
         ECDSA_WITH_SHA_1 => "ECDSA and SHA-1".to_owned(),
-        other => format!("algorithm {other}"),
+        other => format!("algorithm {}", oid::name(&other)),
     };
     Err(TrustError::Algorithm { subject: certificate.subject(), algorithm })
 }
@@ -262,7 +268,7 @@ fn words(error: &webpki::Error) -> String {
         | webpki::Error::UnsupportedSignatureAlgorithmForPublicKey
         | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
             "a certificate is signed with an algorithm that is not accepted: accepted are RSA (PKCS#1 v1.5) and ECDSA (P-256, \
-             P-384) with SHA-256, SHA-384 or SHA-512"
+             P-384) with SHA-256, SHA-384 or SHA-512, and ML-DSA"
                 .to_owned()
         }
         // Some of them carry a struct, which only a developer could read.
@@ -300,7 +306,7 @@ struct Algorithm {
 type Verify = fn(&[u8], &[u8], &[u8]) -> Option<()>;
 
 /// Those that CAs use whose keys are of a kind that the kernel takes, too.
-const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 7] = [
+const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 10] = [
     &Algorithm {
         key: alg_id::RSA_ENCRYPTION,
         signature: alg_id::RSA_PKCS1_SHA256,
@@ -336,6 +342,9 @@ const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 7] = [
         signature: alg_id::ECDSA_SHA384,
         verify: |key, message, signature| p384_verify(key, &Sha384::digest(message), signature),
     },
+    &Algorithm { key: alg_id::ML_DSA_44, signature: alg_id::ML_DSA_44, verify: ml_dsa_verify::<MlDsa44> },
+    &Algorithm { key: alg_id::ML_DSA_65, signature: alg_id::ML_DSA_65, verify: ml_dsa_verify::<MlDsa65> },
+    &Algorithm { key: alg_id::ML_DSA_87, signature: alg_id::ML_DSA_87, verify: ml_dsa_verify::<MlDsa87> },
 ];
 
 fn rsa_verify<D: sha2::Digest + AssociatedOid>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
@@ -351,6 +360,11 @@ fn p256_verify(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
 fn p384_verify(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
     let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
     key.verify_prehash(digest, &p384::ecdsa::Signature::from_der(signature).ok()?).ok()
+}
+
+fn ml_dsa_verify<P: MlDsaParams>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
+    let key = ml_dsa::VerifyingKey::<P>::decode(&key.try_into().ok()?);
+    key.verify(message, &signature.try_into().ok()?).ok()
 }
 
 impl SignatureVerificationAlgorithm for Algorithm {

@@ -12,7 +12,7 @@ use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 use super::Usage;
 use super::build::{extensions_of, name};
 use crate::key::{PublicKey, SigningKey, sign};
-use crate::{Error, Result, pem};
+use crate::{Error, Result, oid, pem};
 
 /// A request for a certificate, signed by the key that it asks one for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Request {
         let decoded = CertReq::from_der(der.as_bytes()).map_err(Error::RequestEncoding)?;
         let key = PublicKey::from_spki(decoded.info.public_key.owned_to_ref())?;
         if decoded.algorithm != key.x509_signature_algorithm() {
-            return Err(Error::RequestAlgorithm(decoded.algorithm.oid.to_string()));
+            return Err(Error::RequestAlgorithm(oid::name(&decoded.algorithm.oid)));
         }
         let signed = decoded.info.to_der().map_err(Error::RequestEncoding)?;
         let signature = decoded.signature.as_bytes().ok_or(Error::WrongSignature)?;

@@ -36,7 +36,7 @@ impl Signer {
         &self.certificate
     }
 
-    /// Signs the SHA-256 digest of `message`, see [`key::sign`].
+    /// Signs `message`, see [`key::sign`].
     ///
     /// # Errors
     ///

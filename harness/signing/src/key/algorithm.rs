@@ -18,12 +18,31 @@ pub enum Algorithm {
     P256,
     /// ECDSA on NIST P-384.
     P384,
+    /// ML-DSA (FIPS 204) of security category 2.
+    MlDsa44,
+    /// ML-DSA of security category 3.
+    MlDsa65,
+    /// ML-DSA of security category 5.
+    MlDsa87,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Algorithm; 5] =
-        [Algorithm::Rsa2048, Algorithm::Rsa3072, Algorithm::Rsa4096, Algorithm::P256, Algorithm::P384];
+    pub const ALL: [Algorithm; 8] = [
+        Algorithm::Rsa2048,
+        Algorithm::Rsa3072,
+        Algorithm::Rsa4096,
+        Algorithm::P256,
+        Algorithm::P384,
+        Algorithm::MlDsa44,
+        Algorithm::MlDsa65,
+        Algorithm::MlDsa87,
+    ];
+
+    /// All names, for a message.
+    pub(crate) fn names() -> String {
+        Algorithm::ALL.map(Algorithm::name).join(", ")
+    }
 
     fn name(self) -> &'static str {
         match self {
@@ -32,6 +51,9 @@ impl Algorithm {
             Algorithm::Rsa4096 => "rsa-4096",
             Algorithm::P256 => "p-256",
             Algorithm::P384 => "p-384",
+            Algorithm::MlDsa44 => "ml-dsa-44",
+            Algorithm::MlDsa65 => "ml-dsa-65",
+            Algorithm::MlDsa87 => "ml-dsa-87",
         }
     }
 }

@@ -7,15 +7,16 @@ use std::process::{Command, Stdio};
 use super::{PublicKey, SigningKey};
 use crate::{Digest, Error, Result};
 
-/// Bytes that a signature may have; RSA with 4096 bits needs 512.
-const MAX_SIGNATURE: u64 = 1024;
+/// Bytes that a signature may have; ML-DSA-87 needs 4627.
+const MAX_SIGNATURE: u64 = 8192;
 
 /// A command that signs.
 ///
-/// It is run once for each signature. Its standard input is the SHA-256 digest to sign: 32 bytes, not encoded. Its
-/// standard output must be the signature alone, not encoded: for RSA that of PKCS#1 v1.5 over the digest (the command
-/// makes the `DigestInfo`), for ECDSA the DER form `SEQUENCE { r, s }`. It exits with 0, or says on its standard error why
-/// not. `openssl pkeyutl -sign -inkey KEY -pkeyopt digest:sha256` is such a command.
+/// It is run once for each signature. Its standard input is the SHA-256 digest to sign: 32 bytes, not encoded; for ML-DSA,
+/// which takes no digest, the message itself, of a few thousand bytes. Its standard output must be the signature alone, not
+/// encoded: for RSA that of PKCS#1 v1.5 over the digest (the command makes the `DigestInfo`), for ECDSA the DER form
+/// `SEQUENCE { r, s }`, for ML-DSA that of FIPS 204 with an empty context. It exits with 0, or says on its standard error
+/// why not. `openssl pkeyutl -sign -inkey KEY -pkeyopt digest:sha256` is such a command, for RSA and ECDSA.
 #[derive(Debug)]
 pub struct CommandKey {
     program: OsString,
@@ -34,14 +35,14 @@ impl CommandKey {
         CommandKey { program: program.into(), arguments, public }
     }
 
-    fn run(&self, digest: &Digest) -> std::io::Result<Vec<u8>> {
+    fn run(&self, input: &[u8]) -> std::io::Result<Vec<u8>> {
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         // A command that does not read has failed in some other way, which its exit code tells.
-        let _ = child.stdin.take().expect("it is piped").write_all(&digest.0);
+        let _ = child.stdin.take().expect("it is piped").write_all(input);
         let mut signature = Vec::new();
         let output = child.stdout.take().expect("it is piped");
         let read = output.take(MAX_SIGNATURE + 1).read_to_end(&mut signature);
@@ -59,8 +60,10 @@ impl SigningKey for CommandKey {
         self.public.clone()
     }
 
-    fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>> {
-        self.run(digest)
+    fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>> {
+        let digest = Digest::of(message);
+        let input = if self.public.digests_itself() { message } else { &digest.0 };
+        self.run(input)
             .map_err(|reason| Error::SignerCommand { command: self.program.display().to_string(), reason })
     }
 }

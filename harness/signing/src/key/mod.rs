@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod command;
+mod ml_dsa_pkcs8;
 mod pkcs11;
 mod pkcs11_uri;
 mod private;
@@ -16,21 +17,22 @@ pub use public::PublicKey;
 
 use std::fmt;
 
-use crate::{Digest, Error, Result};
+use crate::{Error, Result};
 
 /// Something that holds a private key and signs with it.
 pub trait SigningKey: fmt::Debug + Send + Sync {
     /// The public half.
     fn public_key(&self) -> PublicKey;
 
-    /// Signs a digest: RSA with PKCS#1 v1.5 (RFC 8017, 8.2), ECDSA as DER (RFC 3279, 2.2.3).
+    /// Signs a message: RSA with PKCS#1 v1.5 (RFC 8017, 8.2) and ECDSA in DER (RFC 3279, 2.2.3) over its SHA-256 digest,
+    /// ML-DSA over the message itself with an empty context (RFC 9882, 3.2).
     ///
     /// The caller verifies the signature before it uses it, see [`sign`].
     ///
     /// # Errors
     ///
     /// Whatever keeps the key from signing.
-    fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>>;
+    fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>>;
 }
 
 impl SigningKey for Box<dyn SigningKey> {
@@ -38,8 +40,8 @@ impl SigningKey for Box<dyn SigningKey> {
         (**self).public_key()
     }
 
-    fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>> {
-        (**self).sign_digest(digest)
+    fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>> {
+        (**self).sign_message(message)
     }
 }
 
@@ -48,9 +50,9 @@ impl SigningKey for Box<dyn SigningKey> {
 ///
 /// # Errors
 ///
-/// [`Error::SigningKeyWrong`], and those of [`SigningKey::sign_digest`].
+/// [`Error::SigningKeyWrong`], and those of [`SigningKey::sign_message`].
 pub fn sign(key: &dyn SigningKey, message: &[u8]) -> Result<Vec<u8>> {
-    let signature = key.sign_digest(&Digest::of(message))?;
+    let signature = key.sign_message(message)?;
     key.public_key().verify(message, &signature).map_err(|_| Error::SigningKeyWrong)?;
     Ok(signature)
 }

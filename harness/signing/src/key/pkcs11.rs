@@ -95,7 +95,8 @@ impl SigningKey for TokenKey {
         self.public.clone()
     }
 
-    fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>> {
+    fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>> {
+        let digest = Digest::of(message);
         let sign = |mechanism, data: &[u8]| {
             let session = self.session.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             session.sign(&mechanism, self.key, data).map_err(failed("sign"))
@@ -114,6 +115,7 @@ impl SigningKey for TokenKey {
                 let signature = p384::ecdsa::Signature::from_slice(&signature).map_err(unreadable)?;
                 Ok(signature.to_der().as_bytes().into())
             }
+            Public::MlDsa44(_) | Public::MlDsa65(_) | Public::MlDsa87(_) => Err(Error::TokenMlDsa),
         }
     }
 }
@@ -209,6 +211,7 @@ fn read_public_key(session: &Session, key: ObjectHandle) -> Result<PublicKey> {
                 _ => return Err(incomplete()),
             }
         }
+        [Attribute::KeyType(KeyType::ML_DSA)] => return Err(Error::TokenMlDsa),
         [Attribute::KeyType(other)] => return Err(Error::KeyUnsupported(format!("a key of type {other}"))),
         _ => return Err(incomplete()),
     };

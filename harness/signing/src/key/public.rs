@@ -4,30 +4,38 @@ use std::fmt;
 
 use der::asn1::{Any, ObjectIdentifier};
 use der::oid::AssociatedOid;
+use der::oid::db::fips204::{ID_ML_DSA_44, ID_ML_DSA_65, ID_ML_DSA_87};
 use der::oid::db::rfc5912::{
     ECDSA_WITH_SHA_256, ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION,
 };
 use der::referenced::OwnedToRef;
+use ml_dsa::{MlDsa44, MlDsa65, MlDsa87};
 use p256::NistP256;
 use p384::NistP384;
 use rsa::traits::PublicKeyParts;
 use sha2::Sha256;
-use signature::DigestVerifier;
+use signature::{DigestVerifier, Verifier};
 use spki::{AlgorithmIdentifierOwned, Document, EncodePublicKey};
 use spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 
-use crate::{Error, Result, pem};
+use crate::{Error, Result, oid, pem};
 
 /// A public key of a kind that the kernel takes. Shown like the [`Algorithm`](super::Algorithm) it is of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey(pub(super) Public);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub(super) enum Public {
     Rsa(rsa::PublicKey),
     P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
+    MlDsa44(ml_dsa::VerifyingKey<MlDsa44>),
+    MlDsa65(ml_dsa::VerifyingKey<MlDsa65>),
+    MlDsa87(ml_dsa::VerifyingKey<MlDsa87>),
 }
+
+// That of `ml_dsa` is all that keeps it from being derived.
+impl Eq for Public {}
 
 impl PublicKey {
     /// Reads a key: `SubjectPublicKeyInfo` (RFC 5280, 4.1.2.7) as PEM or DER, as `openssl pkey -pubout` writes it.
@@ -57,10 +65,15 @@ impl PublicKey {
             ID_EC_PUBLIC_KEY => match spki.algorithm.parameters_oid() {
                 Ok(NistP256::OID) => Public::P256(spki.try_into().map_err(malformed)?),
                 Ok(NistP384::OID) => Public::P384(spki.try_into().map_err(malformed)?),
-                Ok(curve) => return Err(Error::KeyUnsupported(format!("elliptic curve {curve}"))),
+                Ok(curve) => {
+                    return Err(Error::KeyUnsupported(format!("elliptic curve {}", oid::name(&curve))));
+                }
                 Err(_) => return Err(Error::KeyUnsupported("an elliptic curve without a name".into())),
             },
-            other => return Err(Error::KeyUnsupported(format!("key algorithm {other}"))),
+            ID_ML_DSA_44 => Public::MlDsa44(spki.try_into().map_err(malformed)?),
+            ID_ML_DSA_65 => Public::MlDsa65(spki.try_into().map_err(malformed)?),
+            ID_ML_DSA_87 => Public::MlDsa87(spki.try_into().map_err(malformed)?),
+            other => return Err(Error::KeyUnsupported(format!("key algorithm {}", oid::name(&other)))),
         };
         Ok(PublicKey(key))
     }
@@ -70,11 +83,16 @@ impl PublicKey {
         SubjectPublicKeyInfoOwned::from_key(self)
     }
 
+    /// Whether the algorithm digests the message itself, and no digest can be signed in its place.
+    pub(crate) fn digests_itself(&self) -> bool {
+        matches!(self.0, Public::MlDsa44(_) | Public::MlDsa65(_) | Public::MlDsa87(_))
+    }
+
     /// The algorithm of CMS signatures: the kernel wants RSA to leave the digest to the digest algorithm.
     pub(crate) fn cms_signature_algorithm(&self) -> AlgorithmIdentifierOwned {
         match self.0 {
             Public::Rsa(_) => with_null(RSA_ENCRYPTION),
-            Public::P256(_) | Public::P384(_) => without_parameters(ECDSA_WITH_SHA_256),
+            _ => self.x509_signature_algorithm(),
         }
     }
 
@@ -83,10 +101,13 @@ impl PublicKey {
         match self.0 {
             Public::Rsa(_) => with_null(SHA_256_WITH_RSA_ENCRYPTION),
             Public::P256(_) | Public::P384(_) => without_parameters(ECDSA_WITH_SHA_256),
+            Public::MlDsa44(_) => without_parameters(ID_ML_DSA_44),
+            Public::MlDsa65(_) => without_parameters(ID_ML_DSA_65),
+            Public::MlDsa87(_) => without_parameters(ID_ML_DSA_87),
         }
     }
 
-    /// Checks a signature over the SHA-256 digest of `message`.
+    /// Checks a signature over `message`, as [`SigningKey::sign_message`](super::SigningKey::sign_message) makes it.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<()> {
         let digest = |hash: &mut Sha256| {
             sha2::Digest::update(hash, message);
@@ -98,6 +119,9 @@ impl PublicKey {
                 .is_ok_and(|signature| key.verify_digest(digest, &signature).is_ok()),
             Public::P384(key) => p384::ecdsa::Signature::from_der(signature)
                 .is_ok_and(|signature| key.verify_digest(digest, &signature).is_ok()),
+            Public::MlDsa44(key) => ml_dsa_verify(key, message, signature),
+            Public::MlDsa65(key) => ml_dsa_verify(key, message, signature),
+            Public::MlDsa87(key) => ml_dsa_verify(key, message, signature),
         }
         .then_some(())
         .ok_or(Error::WrongSignature)
@@ -110,6 +134,9 @@ impl EncodePublicKey for PublicKey {
             Public::Rsa(key) => key.to_public_key_der(),
             Public::P256(key) => key.to_public_key_der(),
             Public::P384(key) => key.to_public_key_der(),
+            Public::MlDsa44(key) => key.to_public_key_der(),
+            Public::MlDsa65(key) => key.to_public_key_der(),
+            Public::MlDsa87(key) => key.to_public_key_der(),
         }
     }
 }
@@ -120,8 +147,25 @@ impl fmt::Display for PublicKey {
             Public::Rsa(key) => write!(f, "rsa-{}", rsa_bits(key)),
             Public::P256(_) => f.write_str("p-256"),
             Public::P384(_) => f.write_str("p-384"),
+            Public::MlDsa44(_) => f.write_str("ml-dsa-44"),
+            Public::MlDsa65(_) => f.write_str("ml-dsa-65"),
+            Public::MlDsa87(_) => f.write_str("ml-dsa-87"),
         }
     }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({self})")
+    }
+}
+
+fn ml_dsa_verify<P: ml_dsa::MlDsaParams>(
+    key: &ml_dsa::VerifyingKey<P>,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    ml_dsa::Signature::try_from(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
 }
 
 fn rsa_bits(key: &rsa::PublicKey) -> u32 {

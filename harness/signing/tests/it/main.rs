@@ -13,6 +13,7 @@ mod facts;
 mod key;
 mod kinds;
 mod manifest;
+mod ml_dsa;
 mod openssl;
 mod package;
 mod signature;

@@ -48,6 +48,32 @@ impl Dir {
     }
 }
 
+/// The algorithms that `openssl` knows.
+pub fn known() -> impl Iterator<Item = Algorithm> {
+    since((3, 5), "does not know ML-DSA")
+}
+
+/// Those that it makes messages of without signed attributes.
+pub fn known_in_cms() -> impl Iterator<Item = Algorithm> {
+    since((4, 0), "makes no ML-DSA messages without signed attributes")
+}
+
+/// All algorithms, but ML-DSA only of an `openssl` that is not older than this.
+fn since(needed: (u32, u32), lack: &str) -> impl Iterator<Item = Algorithm> {
+    let version = Dir::new().openssl("version");
+    let mut numbers = version.split([' ', '.']).filter_map(|word| word.parse().ok());
+    let version = (numbers.next().unwrap(), numbers.next().unwrap());
+    let has_ml_dsa = version >= needed;
+    if !has_ml_dsa {
+        eprintln!("without ML-DSA: openssl {}.{} {lack}", version.0, version.1);
+    }
+    Algorithm::ALL.into_iter().filter(move |algorithm| has_ml_dsa || !is_ml_dsa(algorithm))
+}
+
+pub fn is_ml_dsa(algorithm: &Algorithm) -> bool {
+    matches!(algorithm, Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87)
+}
+
 /// A CA and a signer that it has issued a certificate for.
 pub struct Chain {
     pub ca: Signer,
@@ -64,6 +90,9 @@ pub fn chain(algorithm: Algorithm) -> &'static Chain {
         LazyLock::new(|| make_chain(Algorithm::Rsa4096)),
         LazyLock::new(|| make_chain(Algorithm::P256)),
         LazyLock::new(|| make_chain(Algorithm::P384)),
+        LazyLock::new(|| make_chain(Algorithm::MlDsa44)),
+        LazyLock::new(|| make_chain(Algorithm::MlDsa65)),
+        LazyLock::new(|| make_chain(Algorithm::MlDsa87)),
     ];
     &CHAINS[Algorithm::ALL.iter().position(|other| *other == algorithm).unwrap()]
 }

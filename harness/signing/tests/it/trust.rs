@@ -6,7 +6,7 @@ use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose};
 use bpfsig_signing::key::Algorithm;
 use bpfsig_signing::trust::{self, ExpectedUsage, TrustError, certificates};
 
-use crate::openssl::{Dir, chain};
+use crate::openssl::{self, Dir, chain};
 
 const P256: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -57,6 +57,8 @@ impl Pki {
 
 #[test]
 fn paths_of_all_algorithms_are_found() {
+    let ml_dsa = openssl::known().filter(openssl::is_ml_dsa);
+    let ml_dsa: Vec<String> = ml_dsa.map(|algorithm| algorithm.to_string().to_uppercase()).collect();
     for (key, hash) in [
         ("rsa:2048", "sha256"),
         ("rsa:2048", "sha384"),
@@ -65,7 +67,10 @@ fn paths_of_all_algorithms_are_found() {
         (P256, "sha384"),
         ("ec -pkeyopt ec_paramgen_curve:P-384", "sha256"),
         ("ec -pkeyopt ec_paramgen_curve:P-384", "sha384"),
-    ] {
+    ]
+    .into_iter()
+    .chain(ml_dsa.iter().map(|name| (&**name, "sha256")))
+    {
         let pki = Pki::new(key, hash);
         let signer = pki.signer("basicConstraints=CA:FALSE\nkeyUsage=digitalSignature");
         pki.check(&signer, SystemTime::now()).unwrap_or_else(|error| panic!("{key} {hash}: {error}"));
