@@ -39,7 +39,8 @@ struct KeyOptions {
     #[arg(long, value_name = "FILE|URI")]
     key: Option<PathBuf>,
 
-    /// Command that signs: reads the 32 bytes of a SHA-256 digest, writes the signature (RSA PKCS#1 v1.5, or ECDSA in DER)
+    /// Command that signs: reads the 32 bytes of a SHA-256 digest, writes the signature (RSA PKCS#1 v1.5, or ECDSA in DER).
+    /// For ML-DSA, it reads the message itself
     #[arg(long, value_name = "COMMAND")]
     signer_command: Option<String>,
 }

@@ -52,7 +52,7 @@ pub struct Options {
     #[arg(long, value_name = "GLOB")]
     only: Option<String>,
 
-    /// Sign with these algorithms: rsa-2048, rsa-3072, rsa-4096, p-256, p-384
+    /// Sign with these algorithms: rsa-2048, rsa-3072, rsa-4096, p-256, p-384, ml-dsa-44, ml-dsa-65, ml-dsa-87
     #[arg(long, value_name = "ALGORITHM", value_delimiter = ',')]
     algorithm: Vec<Algorithm>,
 

@@ -152,7 +152,7 @@ fn what_is_wrong_with_a_token_is_said() {
             "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type EC:secp521r1 --label p521"
         ),
     );
-    assert!(attempt("1234", &uri("object=p521")).contains("elliptic curve 1.3.132.0.35 is not supported"));
+    assert!(attempt("1234", &uri("object=p521")).contains("elliptic curve secp521r1 is not supported"));
     assert!(attempt("1234", "pkcs11:object=rsa").contains("PKCS11_MODULE_PATH"));
     assert!(attempt("1234", "pkcs11:object=rsa?module-path=/none.so").contains("can't be loaded"));
     for (bad, problem) in [
@@ -192,6 +192,20 @@ fn a_command_signs() {
     }
 }
 
+/// There is no digest of it that could be signed.
+#[test]
+fn a_command_signs_the_message_itself_with_ml_dsa() {
+    let scratch = Scratch::with_file();
+    scratch.bpfsig("keygen signer --algorithm ml-dsa-87 --name kms --key kms.key --cert kms.pem");
+    scratch.bpfsig("sign --key kms.key --cert kms.pem file.txt");
+    let signature = scratch.read("file.txt.p7s");
+    scratch.write("signature", &signature[signature.len() - 4627..]);
+    scratch.bpfsig("sign --signer-command 'sh -c \"cat >message; cat signature\"' --cert kms.pem file.txt");
+    assert_eq!(scratch.read("file.txt.p7s"), signature);
+    let message = scratch.read("message");
+    assert!(message.starts_with(b"BPFSIGST") && message.len() == 32 + 36, "{message:?}");
+}
+
 #[test]
 fn what_a_command_answers_is_not_believed() {
     let scratch = Scratch::with_file();
@@ -203,8 +217,7 @@ fn what_a_command_answers_is_not_believed() {
         assert!(!scratch.path("file.txt.p7s").exists());
         error
     };
-    let wrong =
-        "the key made a wrong signature: it is another key, or does not sign SHA-256 digests as asked";
+    let wrong = "the key made a wrong signature: it is another key, or does not sign as asked";
     assert_eq!(attempt("openssl pkeyutl -sign -inkey ca.key -pkeyopt digest:sha256"), wrong);
     assert_eq!(attempt("true"), wrong);
     assert_eq!(attempt("cat"), wrong);

@@ -43,6 +43,18 @@ fn snapshot(directory: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
+fn a_package_may_be_signed_with_ml_dsa() {
+    let scratch = scratch();
+    scratch.bpfsig(
+        "keygen signer --algorithm ml-dsa-65 --purpose program --purpose package --name quantum --key quantum.key \
+         --cert quantum.pem --ca-key ca.key --ca-cert ca.pem",
+    );
+    scratch.bpfsig("package create --key quantum.key --cert quantum.pem --platform jammy files");
+    scratch.bpfsig("package verify --ca ca.pem filter.tar.gz");
+    scratch.bpfsig(&format!("{INSTALL} filter.tar.gz"));
+}
+
+#[test]
 fn a_directory_becomes_an_installed_package() {
     let scratch = scratch();
     let created = scratch.bpfsig(&format!("{CREATE} files"));

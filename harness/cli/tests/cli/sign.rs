@@ -348,6 +348,28 @@ fn what_an_object_does_not_say_is_said_when_it_is_signed() {
     assert_eq!(error.status.code(), Some(2));
 }
 
+/// Few machines have an `openssl` to judge these: the signing crate has its vectors.
+#[test]
+fn ml_dsa_signs_all_but_images() {
+    let scratch = scratch();
+    for algorithm in ["ml-dsa-44", "ml-dsa-65", "ml-dsa-87"] {
+        keys(&scratch, algorithm);
+        scratch.bpfsig(&format!("{SIGN} --output all.p7s {FILES}"));
+        scratch.bpfsig(&format!("{VERIFY} --signature all.p7s {FILES}"));
+        let text = scratch.bpfsig("inspect all.p7s --cert me.pem");
+        let name = algorithm.to_uppercase();
+        for line in [format!("algorithm  {name}\n"), format!("key        {algorithm}\n")] {
+            assert!(text.contains(&line), "{text}");
+        }
+        scratch.bpfsig(&format!("{SIGN} --embed linux.o windows.o"));
+        scratch.bpfsig(&format!("{VERIFY} linux.o windows.o"));
+        assert_eq!(
+            scratch.error(&format!("{SIGN} --embed driver.sys")),
+            "driver.sys: PE images are not signed with ML-DSA: Authenticode takes RSA and ECDSA keys"
+        );
+    }
+}
+
 #[test]
 fn an_object_may_have_more_programs_than_a_message_lists() {
     let scratch = scratch();
