@@ -28,7 +28,7 @@ signer() {
 # Makes signers of each algorithm in the first directory, issued by the authority of the kernel in the second.
 signers() {
 	local algorithm
-	for algorithm in rsa-2048 rsa-3072 rsa-4096 p-256 p-384; do
+	for algorithm in rsa-2048 rsa-3072 rsa-4096 p-256 p-384 ml-dsa-44 ml-dsa-65 ml-dsa-87; do
 		signer "$1/$algorithm" "$algorithm" --ca-key "$2/ca.key" --ca-cert "$2/ca.pem"
 	done
 }

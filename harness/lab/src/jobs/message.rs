@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use bpfsig_signing::Digest;
 use bpfsig_signing::attestation::Attestation;
 use bpfsig_signing::certificate::Signer;
-use bpfsig_signing::cms;
+use bpfsig_signing::cms::{self, Message};
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::Program;
 use bpfsig_signing::statement::{Entry, Kind, Statement};
@@ -38,37 +38,44 @@ pub fn signed(entries: Vec<Entry>, expiry: u64, signer: &Signer) -> Result<Vec<u
     Ok(cms::sign_attached(&Statement { expiry, entries }.encode()?, signer)?)
 }
 
-/// A message whose signature has been changed.
+/// A message whose signature has been changed where only the whole public-key operation tells: in the middle of RSA's number
+/// and of ECDSA's first, and in what ML-DSA compares at last. Most of the rest of an ML-DSA signature has a form that can be
+/// violated, of which the kernel takes notice at once.
 ///
 /// # Errors
-/// The message is empty.
+/// The message can't be read.
 pub fn forged(mut message: Vec<u8>) -> Result<Vec<u8>> {
+    const OFFSET: usize = 20;
     // The signature's value is what the message ends with.
-    *message.last_mut().context("an empty message")? ^= 1;
+    let start = message.len() - Message::parse(&message)?.signature().len();
+    *message.get_mut(start + OFFSET).context("a short signature")? ^= 1;
     Ok(message)
 }
 
 #[cfg(test)]
 mod tests {
     use bpfsig_signing::certificate::{Certificate, Role};
-    use bpfsig_signing::cms::Message;
     use bpfsig_signing::key::{Algorithm, PrivateKey};
 
     use super::*;
 
-    fn signer() -> Signer {
-        let key = PrivateKey::generate(Algorithm::Rsa2048).unwrap();
+    fn signer(algorithm: Algorithm) -> Signer {
+        let key = PrivateKey::generate(algorithm).unwrap();
         let certificate = Certificate::self_signed(Role::Signer, "test", &key, 1).unwrap();
         Signer::new(key, certificate).unwrap()
     }
 
     #[test]
     fn a_forged_message_differs_in_its_signature_alone() {
-        let signer = signer();
-        let valid = cms::sign_attached(b"statement", &signer).unwrap();
-        let changed = forged(valid.clone()).unwrap();
-        Message::parse(&changed).unwrap();
-        assert_eq!(valid[..valid.len() - 1], changed[..valid.len() - 1]);
-        assert_ne!(valid, changed);
+        for algorithm in [Algorithm::Rsa2048, Algorithm::P256, Algorithm::P384, Algorithm::MlDsa87] {
+            let signer = signer(algorithm);
+            for valid in [cms::sign_attached, cms::sign_detached].map(|sign| sign(b"statement", &signer)) {
+                let valid = valid.unwrap();
+                let changed = forged(valid.clone()).unwrap();
+                let signature = valid.len() - Message::parse(&changed).unwrap().signature().len();
+                assert_eq!(valid[..signature], changed[..signature]);
+                assert_ne!(valid, changed);
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use bpfsig_lab::corpus;
 use bpfsig_signing::Digest;
 use bpfsig_signing::cms;
 use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::signature::MAX_ENTRIES;
 use bpfsig_signing::statement::{Entry, Kind};
 
 use crate::keys::{self, signer};
@@ -74,9 +75,12 @@ fn statement_about_many_programs_and_files() {
     let mut statement = statement(&small());
     let other = Entry { kind: Kind::PROGRAM, digest: Digest([7; 32]) };
     let file = Entry { kind: Kind::FILE, digest: Digest([8; 32]) };
-    statement.entries.splice(0..0, std::iter::repeat_n([other, file], 90).flatten());
-    let signature = cms::sign_attached(&statement.encode().unwrap(), signer()).unwrap();
-    load(&small(), Some(&signature)).accepted();
+    statement.entries.splice(0..0, [other, file].into_iter().cycle().take(MAX_ENTRIES - 1));
+    for algorithm in Algorithm::ALL {
+        let signer = keys::signer_of(algorithm);
+        let signature = cms::sign_attached(&statement.encode().unwrap(), &signer).unwrap();
+        load(&small(), Some(&signature)).accepted();
+    }
 }
 
 #[test]
@@ -92,8 +96,11 @@ fn statement_before_its_expiry() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn detached_signature_over_instructions() {
+    for algorithm in Algorithm::ALL {
+        let signature = cms::sign_detached(&small().insns, &keys::signer_of(algorithm)).unwrap();
+        load(&small(), Some(&signature)).accepted();
+    }
     let signature = cms::sign_detached(&small().insns, signer()).unwrap();
-    load(&small(), Some(&signature)).accepted();
     // Nothing else is bound.
     load_with(&small(), Some(&signature), |attr| attr.prog_name[0] = b'x').accepted();
 }

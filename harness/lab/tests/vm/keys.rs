@@ -43,7 +43,12 @@ pub fn signer() -> &'static Signer {
 
 /// A signer whom nobody trusts, whatever the certificate says.
 pub fn stranger() -> Signer {
-    let key = PrivateKey::generate(Algorithm::P256).unwrap();
+    stranger_of(Algorithm::P256)
+}
+
+/// The same with a key of another algorithm. (RSA keys take minutes to make here.)
+pub fn stranger_of(algorithm: Algorithm) -> Signer {
+    let key = PrivateKey::generate(algorithm).unwrap();
     let usage = Role::Signer.limited_to(&[Purpose::Program, Purpose::Attestation], DOCUMENTATION_PEN);
     let certificate = Certificate::self_signed(usage, "stranger", &key, 1).unwrap();
     Signer::new(key, certificate).unwrap()

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use bpfsig_loading::ProgramInfo;
 use bpfsig_loading::keyring::{self, Keyring};
 use bpfsig_signing::certificate::{DOCUMENTATION_PEN, Purpose, Role, Signer};
+use bpfsig_signing::key::Algorithm;
 use libc::{EKEYEXPIRED, EKEYREJECTED, EKEYREVOKED, ENOENT, ENOKEY, EOPNOTSUPP};
 
 use crate::keys;
@@ -39,6 +40,17 @@ fn takes_whom_the_ca_vouches_for() {
     // It is trusted for nothing else.
     load_with(&small(), Some(&sign(&small(), &signer)), |attr| attr.keyring_id = Keyring::SECONDARY.0)
         .refused(ENOKEY, "signer is not in the keyring");
+}
+
+#[test]
+#[ignore = "needs the patched kernel"]
+fn takes_keys_of_each_algorithm() {
+    let keyring = bpf_keyring();
+    for algorithm in Algorithm::ALL {
+        let signer = keys::signer_of(algorithm);
+        keys::add(&signer, keyring);
+        load_by(&signer).accepted();
+    }
 }
 
 #[test]

@@ -9,7 +9,10 @@ use crate::load::{load, load_with, sign, small};
 #[test]
 #[ignore = "needs the patched kernel"]
 fn unknown_signer() {
-    load(&small(), Some(&sign(&small(), &keys::stranger()))).refused(ENOKEY, "signer is not in the keyring");
+    for algorithm in [Algorithm::P256, Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87] {
+        let signature = sign(&small(), &keys::stranger_of(algorithm));
+        load(&small(), Some(&signature)).refused(ENOKEY, "signer is not in the keyring");
+    }
 }
 
 #[test]
@@ -68,10 +71,12 @@ fn forged_signature() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn changed_content() {
-    let mut signature = sign(&small(), signer());
-    let content = signature.windows(8).position(|bytes| bytes == b"BPFSIGST").unwrap();
-    signature[content + 40] ^= 1;
-    load(&small(), Some(&signature)).refused(EKEYREJECTED, "not made by the signer's key");
+    for algorithm in Algorithm::ALL {
+        let mut signature = sign(&small(), &keys::signer_of(algorithm));
+        let content = signature.windows(8).position(|bytes| bytes == b"BPFSIGST").unwrap();
+        signature[content + 40] ^= 1;
+        load(&small(), Some(&signature)).refused(EKEYREJECTED, "not made by the signer's key");
+    }
 }
 
 /// The signature is checked before the program is looked at: these programs could not even be copied.

@@ -103,6 +103,8 @@ const ROWS: &[Row] = &[
     invalid("forged-rsa-2048", Load::Small, Message::Forged(Algorithm::Rsa2048), libc::EKEYREJECTED),
     invalid("forged-p-256", Load::Small, Message::Forged(Algorithm::P256), libc::EKEYREJECTED),
     invalid("forged-p-384", Load::Small, Message::Forged(Algorithm::P384), libc::EKEYREJECTED),
+    invalid("forged-ml-dsa-44", Load::Small, Message::Forged(Algorithm::MlDsa44), libc::EKEYREJECTED),
+    invalid("forged-ml-dsa-87", Load::Small, Message::Forged(Algorithm::MlDsa87), libc::EKEYREJECTED),
     invalid("forged-rsa-2048-large", Load::Million, Message::Forged(Algorithm::Rsa2048), libc::EKEYREJECTED),
     invalid("foreign-insns", Load::Million, Message::Foreign, libc::EKEYREJECTED),
     invalid("foreign-laden", Load::Laden, Message::Foreign, libc::EKEYREJECTED),
@@ -137,7 +139,8 @@ const fn valid(name: &'static str, class: Class, load: Load) -> Row {
 }
 
 /// The algorithms of forged signatures.
-pub const ALGORITHMS: [Algorithm; 3] = [Algorithm::Rsa2048, Algorithm::P256, Algorithm::P384];
+pub const ALGORITHMS: [Algorithm; 5] =
+    [Algorithm::Rsa2048, Algorithm::P256, Algorithm::P384, Algorithm::MlDsa44, Algorithm::MlDsa87];
 
 /// Steps of the quadratic program, whose cost grows with their square. The kernel takes programs with 50 times as many, but the
 /// measurement has to end.

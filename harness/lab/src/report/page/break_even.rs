@@ -1,6 +1,7 @@
 //! The size from which on a check is cheaper than verification.
 
 use anyhow::Result;
+use bpfsig_signing::key::Algorithm;
 
 use super::super::collection::Named;
 use super::super::document::{Block, Column, Figure, Figures, Table};
@@ -10,8 +11,16 @@ use crate::analysis::{BreakEven, Finding, Run, number};
 use crate::results::Load;
 use crate::scenario::Scenario;
 
-const ALGORITHMS: [Colour; 5] =
-    [Colour::Green, Colour::Sky, Colour::Blue, Colour::Orange, Colour::Vermillion];
+const ALGORITHMS: [Colour; Algorithm::ALL.len()] = [
+    Colour::Green,
+    Colour::Sky,
+    Colour::Blue,
+    Colour::Orange,
+    Colour::Vermillion,
+    Colour::Yellow,
+    Colour::Purple,
+    Colour::Brown,
+];
 
 /// One view of it.
 struct View {

@@ -26,7 +26,8 @@ const CHARACTER: u32 = 15;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// What can be told apart without seeing colours as most do: Okabe and Ito's palette, on light and on dark.
+/// What can be told apart without seeing colours as most do: Okabe and Ito's palette and a brown that is darker, on
+/// light and on dark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     /// As text.
@@ -36,11 +37,13 @@ pub enum Colour {
     /// As rules.
     Pale,
     Blue,
+    Brown,
     Green,
     Orange,
     Purple,
     Sky,
     Vermillion,
+    Yellow,
 }
 
 impl Colour {
@@ -55,11 +58,13 @@ impl Colour {
             Colour::Grey => RGBColor(0x80, 0x80, 0x80),
             Colour::Pale => RGBColor(0xc0, 0xc0, 0xc0),
             Colour::Blue => RGBColor(0x00, 0x72, 0xb2),
+            Colour::Brown => RGBColor(0x7f, 0x3b, 0x08),
             Colour::Green => RGBColor(0x00, 0x9e, 0x73),
             Colour::Orange => RGBColor(0xe6, 0x9f, 0x00),
             Colour::Purple => RGBColor(0xcc, 0x79, 0xa7),
             Colour::Sky => RGBColor(0x56, 0xb4, 0xe9),
             Colour::Vermillion => RGBColor(0xd5, 0x5e, 0x00),
+            Colour::Yellow => RGBColor(0xf0, 0xe4, 0x42),
         }
     }
 
