@@ -7,8 +7,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|json: &[u8]| {
     if let Ok(read) = from_json(json) {
         assert_eq!(from_json(to_json(&read.programs, &read.choices).as_bytes()).unwrap(), read);
-        for program in &programs {
-            let _ = (program.digest(), program.counterpart(&programs));
+        for program in &read.programs {
+            let _ = (program.digest(), program.counterpart(&read.programs));
         }
     }
 });
