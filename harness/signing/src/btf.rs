@@ -86,6 +86,8 @@ pub(crate) struct DataSection<'b> {
 /// A variable of a data section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Variable<'b> {
+    /// Of the variable itself.
+    pub id: u32,
     pub name: &'b str,
     pub type_id: u32,
     /// In the section, in bytes.
@@ -267,6 +269,26 @@ impl Btf {
             .is_some_and(|(btf, at)| btf.kind(at) == kind::INT && btf.word(at + TYPE_SIZE) & 0xff_00ff == 32)
     }
 
+    /// Bytes of a number, 1, 2, 4 or 8, and whether it can be negative; `None` if a type is something else.
+    pub(crate) fn number(&self, type_id: u32) -> Option<(u32, bool)> {
+        const SIGNED: u32 = 1;
+        let (btf, at) = self.unqualified(type_id)?;
+        let size = Some(btf.word(at + 8)).filter(|size| matches!(size, 1 | 2 | 4 | 8))?;
+        let is_signed = match btf.kind(at) {
+            kind::INT => {
+                // Encoding, offset and number of bits.
+                let int = btf.word(at + TYPE_SIZE);
+                if int & 0xff_00ff != 8 * size {
+                    return None;
+                }
+                int >> 24 & SIGNED != 0
+            }
+            kind::ENUM | kind::ENUM64 => btf.word(at + 4) >> 31 != 0,
+            _ => return None,
+        };
+        Some((size, is_signed))
+    }
+
     /// Whether a type is nothing, but for typedefs and qualifiers.
     pub(crate) fn is_void(&self, mut type_id: u32) -> bool {
         // A chain that is longer than that is a circle.
@@ -289,6 +311,7 @@ impl Btf {
             let var = self.var(entry)?;
             is_visible |= self.word(var + TYPE_SIZE) != linkage::STATIC;
             variables.push(Variable {
+                id: self.word(entry),
                 name: self.string(self.word(var))?,
                 type_id: self.word(var + 8),
                 offset: self.word(entry + 4),
@@ -314,11 +337,21 @@ impl Btf {
 
     /// Appends a variable, which becomes the type with the last id. A BTF with a base can't be changed.
     pub(crate) fn add_variable(&mut self, name: &str, type_id: u32) -> u32 {
+        self.add_type(name, kind::VAR, type_id, linkage::GLOBAL)
+    }
+
+    /// Appends a declaration tag of a variable.
+    pub(crate) fn add_tag(&mut self, tag: &str, variable: u32) {
+        const WHOLE: u32 = u32::MAX;
+        self.add_type(tag, kind::DECL_TAG, variable, WHOLE);
+    }
+
+    fn add_type(&mut self, name: &str, kind: u32, type_id: u32, detail: u32) -> u32 {
         let name = self.add_string(name);
         let at = self.strings.start;
-        let variable = [name, kind::VAR << 24, type_id, linkage::GLOBAL];
-        let size = size_of_val(&variable);
-        self.bytes.splice(at..at, variable.iter().flat_map(|word| word.to_le_bytes()));
+        let added = [name, kind << 24, type_id, detail];
+        let size = size_of_val(&added);
+        self.bytes.splice(at..at, added.iter().flat_map(|word| word.to_le_bytes()));
         self.types.push(at);
         self.strings = at + size..self.strings.end + size;
         self.set_word(12, self.word(12) + size as u32);

@@ -110,13 +110,35 @@ fn parse(object: &[u8]) -> Result<ElfFile64<'_, LE>, EmbedError> {
     if elf.elf_header().e_machine(LE) == EM_BPF { Ok(elf) } else { Err(EmbedError::NotObject) }
 }
 
-fn append(object: &[u8], signature: &[u8], descriptions: &[u8]) -> Result<Vec<u8>, EmbedError> {
-    let elf = parse(object)?;
-    let mut headers: Vec<SectionHeader<LE>> = elf.elf_section_table().iter().copied().collect();
+/// The section headers, which have to be the last thing in the file.
+fn headers(elf: &ElfFile64<'_, LE>, object: &[u8]) -> Result<Vec<SectionHeader<LE>>, EmbedError> {
+    let headers: Vec<_> = elf.elf_section_table().iter().copied().collect();
     let end = elf.elf_header().e_shoff(LE).checked_add(size_of_val(&*headers) as u64);
     if headers.is_empty() || end != Some(object.len() as u64) || !object.len().is_multiple_of(ALIGNMENT) {
         return Err(EmbedError::Headers);
     }
+    Ok(headers)
+}
+
+/// The object with another content of a section. It gets a place at the end of the file.
+///
+/// # Errors
+///
+/// [`EmbedError::NotObject`] or [`EmbedError::Headers`].
+pub(crate) fn replace_section(object: &[u8], index: usize, content: &[u8]) -> Result<Vec<u8>, EmbedError> {
+    let mut headers = headers(&parse(object)?, object)?;
+    let mut file = object[..object.len() - size_of_val(&*headers)].to_vec();
+    let header = headers.get_mut(index).ok_or(EmbedError::Headers)?;
+    header.sh_offset = U64::new(LE, place(&mut file, content));
+    header.sh_size = U64::new(LE, content.len() as u64);
+    let offset = place(&mut file, pod::bytes_of_slice(&headers));
+    locate_headers(&mut file, offset as usize, headers.len())?;
+    Ok(file)
+}
+
+fn append(object: &[u8], signature: &[u8], descriptions: &[u8]) -> Result<Vec<u8>, EmbedError> {
+    let elf = parse(object)?;
+    let mut headers = headers(&elf, object)?;
     let names_index = elf.elf_header().shstrndx(LE, object)? as usize;
     let mut names = headers.get(names_index).ok_or(EmbedError::Headers)?.data(LE, object)?.to_vec();
 

@@ -33,6 +33,7 @@ pub mod names;
 pub mod object;
 mod oid;
 pub mod package;
+pub mod parameter;
 pub mod pe;
 mod pem;
 pub mod program;

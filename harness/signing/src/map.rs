@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::parameter::{OutOfRange, Parameter, Place};
+use crate::uapi::map_type;
+
 /// Flags of `BPF_MAP_CREATE`.
 pub(crate) mod flag {
     pub const NO_COMMON_LRU: u32 = 1 << 1;
@@ -11,6 +14,9 @@ pub(crate) mod flag {
     pub const MMAPABLE: u32 = 1 << 10;
     pub const TOKEN_FD: u32 = 1 << 16;
 }
+
+/// What ring buffers' sizes are multiples of: a page of most hosts.
+pub(crate) const PAGE_SIZE: u32 = 4096;
 
 /// What a map is created from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +54,53 @@ pub struct MapDefinition {
     pub pin_by_name: bool,
     /// The map is frozen once it has its contents: user space can't change them any more.
     pub frozen: bool,
+    /// What whoever loads the map may choose of its contents and its size. The ranges are signed, the values are not.
+    pub parameters: Vec<Parameter>,
+}
+
+impl MapDefinition {
+    /// What a parameter of the map is at present.
+    pub fn parameter_value(&self, parameter: &Parameter) -> i128 {
+        match parameter.place {
+            Place::Contents(number) => number.read(&self.contents),
+            Place::Size => self.max_entries.into(),
+        }
+    }
+
+    /// Sets a parameter of the map. The size of a ring buffer is rounded up, as libbpf does it.
+    ///
+    /// # Errors
+    ///
+    /// The value is not in the range.
+    pub fn set_parameter(&mut self, parameter: &Parameter, value: i128) -> Result<(), OutOfRange> {
+        let is_ring = matches!(self.map_type, map_type::RINGBUF | map_type::USER_RINGBUF);
+        let value = match (parameter.place, u32::try_from(value)) {
+            (Place::Size, Ok(size)) if is_ring => ring_size(size).into(),
+            _ => value,
+        };
+        parameter.check(value)?;
+        match parameter.place {
+            Place::Contents(number) => number.write(&mut self.contents, value),
+            Place::Size => self.max_entries = value as u32,
+        }
+        Ok(())
+    }
+
+    /// The contents as they are signed: where the parameters are, there are zeros.
+    pub(crate) fn signed_contents(&self) -> Vec<u8> {
+        let mut contents = self.contents.clone();
+        for parameter in &self.parameters {
+            if let Place::Contents(number) = parameter.place {
+                number.write(&mut contents, 0);
+            }
+        }
+        contents
+    }
+
+    /// Whether whoever loads the map chooses its size.
+    pub(crate) fn has_size_parameter(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter.place == Place::Size)
+    }
 }
 
 /// Whether a kernel refuses maps of a type that have no entries. It has as many as CPUs of some, and as many as needed of
@@ -65,6 +118,18 @@ pub fn needs_entries(map_type: u32) -> bool {
         STRUCT_OPS,
     ]
     .contains(&map_type)
+}
+
+/// The size of a ring buffer that a kernel creates: the next power of two times the page size.
+pub(crate) fn ring_size(size: u32) -> u32 {
+    match size {
+        0 => 0,
+        _ => size
+            .div_ceil(PAGE_SIZE)
+            .checked_next_power_of_two()
+            .and_then(|n| n.checked_mul(PAGE_SIZE))
+            .unwrap_or(size),
+    }
 }
 
 /// A variable of `.kconfig`: what a host says of itself, under libbpf's names.
@@ -98,4 +163,66 @@ pub enum HostKind {
     Tristate,
     /// An array of `char`.
     Text,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameter::{Number, Range};
+
+    fn map(number: Number, range: Range) -> (MapDefinition, Parameter) {
+        let parameter = Parameter { name: "limit".into(), range, place: Place::Contents(number) };
+        let map = MapDefinition {
+            contents: vec![0xee; 16],
+            parameters: vec![parameter.clone()],
+            ..MapDefinition::default()
+        };
+        (map, parameter)
+    }
+
+    #[test]
+    fn numbers_of_all_types_are_written_and_read() {
+        for size in [1, 2, 4, 8] {
+            for is_signed in [false, true] {
+                let number = Number { offset: 3, size, is_signed };
+                let range = number.range();
+                let (mut map, parameter) = map(number, range);
+                for value in [range.min, -1, 0, 1, range.max] {
+                    if range.contains(value) {
+                        map.set_parameter(&parameter, value).unwrap();
+                        assert_eq!(map.parameter_value(&parameter), value);
+                    }
+                }
+                assert!(map.set_parameter(&parameter, range.max + 1).is_err());
+                assert!(map.set_parameter(&parameter, range.min - 1).is_err());
+                let signed = map.signed_contents();
+                let (start, end) = (3, 3 + size as usize);
+                assert!(signed[start..end].iter().all(|byte| *byte == 0));
+                assert!(signed[..start].iter().chain(&signed[end..]).all(|byte| *byte == 0xee));
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_named() {
+        let number = Number { offset: 0, size: 4, is_signed: true };
+        let (mut map, parameter) = map(number, Range { min: -5, max: 5 });
+        let unchanged = map.clone();
+        assert_eq!(
+            map.set_parameter(&parameter, 6).unwrap_err().to_string(),
+            "parameter `limit` is to be 6, which is not in -5..5"
+        );
+        assert_eq!(map, unchanged);
+    }
+
+    #[test]
+    fn a_ring_buffer_grows_to_what_it_can_be() {
+        let range = Range { min: 4096, max: 16384 };
+        let size = Parameter { name: "events".into(), range, place: Place::Size };
+        let mut map = MapDefinition { map_type: map_type::RINGBUF, ..MapDefinition::default() };
+        map.set_parameter(&size, 9000).unwrap();
+        assert_eq!(map.max_entries, 16384);
+        assert_eq!(map.set_parameter(&size, 16385).unwrap_err().value, 32768);
+        assert_eq!(map.set_parameter(&size, 1 << 32).unwrap_err().value, 1 << 32);
+    }
 }

@@ -40,7 +40,7 @@ pub struct SlotMap {
     pub key_size: u32,
     /// Bytes of a value.
     pub value_size: u32,
-    /// 0 for a perf event array, whose size is the number of CPUs.
+    /// 0 for a perf event array, whose size is the number of CPUs, and if the size is a parameter.
     pub max_entries: u32,
     /// `BPF_F_*` flags.
     pub flags: u32,
@@ -80,7 +80,7 @@ impl SlotMap {
             map_type: map.map_type,
             key_size: map.key_size,
             value_size: map.value_size,
-            max_entries: if map.map_type == map_type::PERF_EVENT_ARRAY { 0 } else { map.max_entries },
+            max_entries: if is_host_sized(map) { 0 } else { map.max_entries },
             flags: kept_flags(map),
             extra: map.extra,
             btf_key_type_id: map.btf_key_type_id,
@@ -109,6 +109,11 @@ impl SlotMap {
     }
 }
 
+/// The size is not the signer's to say.
+fn is_host_sized(map: &MapDefinition) -> bool {
+    map.map_type == map_type::PERF_EVENT_ARRAY || map.has_size_parameter()
+}
+
 /// The flags as the kernel stores them: some are about the file descriptor or the caller, and it sets one itself.
 fn kept_flags(map: &MapDefinition) -> u32 {
     let kept = map.flags & !(flag::RDONLY | flag::WRONLY | flag::TOKEN_FD);
@@ -125,13 +130,14 @@ fn has_signed_contents(map: &MapDefinition) -> bool {
     map.map_type == map_type::ARRAY && map.frozen && !may_be_mapped
 }
 
-/// The contents as an array has them in memory: each value takes a multiple of 8 bytes.
+/// The contents as an array has them in memory: each value takes a multiple of 8 bytes. Parameters are zeros.
 fn image(map: &MapDefinition) -> Vec<u8> {
     let value_size = map.value_size as usize;
     let stride = value_size.next_multiple_of(8);
     let mut image = vec![0; stride * map.max_entries as usize];
     if value_size != 0 {
-        for (entry, value) in image.chunks_exact_mut(stride).zip(map.contents.chunks(value_size)) {
+        let contents = map.signed_contents();
+        for (entry, value) in image.chunks_exact_mut(stride).zip(contents.chunks(value_size)) {
             entry[..value.len()].copy_from_slice(value);
         }
     }

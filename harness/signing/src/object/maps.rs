@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::elf::{Elf, Section, SectionKind};
 use super::externs::{Externs, KCONFIG};
+use super::parameters::Tags;
 use super::{MAX_SIZE, ObjectError};
 use crate::btf::{Btf, Member};
-use crate::map::{HostVariable, MapDefinition, flag};
+use crate::map::{HostVariable, MapDefinition, PAGE_SIZE, flag, ring_size};
 use crate::uapi::map_type;
 
 /// The section of the variables that define maps.
@@ -17,9 +18,6 @@ pub(super) const MAPS: &str = ".maps";
 const ARENA_DATA: &str = ".addr_space.1";
 /// `LIBBPF_PIN_BY_NAME`.
 const PIN_BY_NAME: u32 = 1;
-
-/// What ring buffers' sizes are multiples of: a page of most hosts.
-const PAGE_SIZE: u32 = 4096;
 
 /// The maps of an object, and where in its sections they are.
 #[derive(Default)]
@@ -52,15 +50,16 @@ impl Maps {
             });
         }
         let mut maps = Self::default();
+        let mut tags = btf.map(Tags::of).transpose()?.unwrap_or_default();
         if let (Some(section), Some(btf)) = (elf.section_index(MAPS), btf) {
-            maps.add_variables(section, btf)?;
+            maps.add_variables(section, btf, &mut tags)?;
         }
         let mut size = 0;
         for (index, section) in elf.sections.iter().enumerate() {
             if section.size == 0 {
                 continue;
             }
-            if let Some(definition) = global_data(section, btf)? {
+            if let Some(definition) = global_data(section, btf, &mut tags)? {
                 // Sections may share their bytes in the file.
                 size += definition.contents.len();
                 if size > MAX_SIZE {
@@ -76,6 +75,9 @@ impl Maps {
         if !externs.host.is_empty() {
             maps.host = Some(maps.definitions.len());
             maps.definitions.push(Arc::new(host_map(externs, btf)?));
+        }
+        if let Some(btf) = btf {
+            tags.finish(btf, &maps.definitions)?;
         }
         Ok(maps)
     }
@@ -98,10 +100,11 @@ impl Maps {
         Ok(())
     }
 
-    fn add_variables(&mut self, section: usize, btf: &Btf) -> Result<(), ObjectError> {
+    fn add_variables(&mut self, section: usize, btf: &Btf, tags: &mut Tags) -> Result<(), ObjectError> {
         let Some(variables) = btf.data_section(MAPS)?.map(|section| section.variables) else { return Ok(()) };
         for variable in &variables {
-            let definition = Definition::new(variable.name, btf).parse(variable.type_id)?;
+            let mut definition = Definition::new(variable.name, btf).parse(variable.type_id)?;
+            tags.take_size(&mut definition, variable, &variables)?;
             self.variables.insert((section, variable.offset.into()), self.definitions.len());
             self.definitions.push(Arc::new(definition));
         }
@@ -146,7 +149,11 @@ fn host_map(externs: &Externs<'_>, btf: Option<&Btf>) -> Result<MapDefinition, O
 }
 
 /// The map for a section, if it is one of global data.
-fn global_data(section: &Section<'_>, btf: Option<&Btf>) -> Result<Option<MapDefinition>, ObjectError> {
+fn global_data(
+    section: &Section<'_>,
+    btf: Option<&Btf>,
+    tags: &mut Tags,
+) -> Result<Option<MapDefinition>, ObjectError> {
     let is = |name: &str| {
         section.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
@@ -167,7 +174,7 @@ fn global_data(section: &Section<'_>, btf: Option<&Btf>) -> Result<Option<MapDef
     };
     let mut flags = if frozen { flag::RDONLY_PROG } else { 0 };
     let mut btf_value_type_id = 0;
-    if let Some(described) = described {
+    if let Some(described) = &described {
         if described.is_visible {
             flags |= flag::MMAPABLE;
         }
@@ -176,7 +183,7 @@ fn global_data(section: &Section<'_>, btf: Option<&Btf>) -> Result<Option<MapDef
             btf_value_type_id = described.type_id;
         }
     }
-    Ok(Some(MapDefinition {
+    let mut map = MapDefinition {
         name: map.name.to_owned(),
         map_type: map_type::ARRAY,
         key_size: 4,
@@ -187,7 +194,11 @@ fn global_data(section: &Section<'_>, btf: Option<&Btf>) -> Result<Option<MapDef
         contents: contents.to_vec(),
         frozen,
         ..MapDefinition::default()
-    }))
+    };
+    if let (Some(btf), Some(described), true) = (btf, described, frozen) {
+        tags.take_constants(&mut map, btf, &described.variables)?;
+    }
+    Ok(Some(map))
 }
 
 /// Reads the definition of a map from the members of a struct, which say everything by their types.
@@ -355,17 +366,5 @@ impl Definition<'_, &Btf> {
             map_type::LPM_TRIE => self.btf.is_struct(key),
             _ => key != 0,
         }
-    }
-}
-
-/// The next power of two times the page size.
-fn ring_size(size: u32) -> u32 {
-    match size {
-        0 => 0,
-        _ => size
-            .div_ceil(PAGE_SIZE)
-            .checked_next_power_of_two()
-            .and_then(|n| n.checked_mul(PAGE_SIZE))
-            .unwrap_or(size),
     }
 }

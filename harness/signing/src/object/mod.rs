@@ -5,6 +5,7 @@
 //! what it is and where it attaches. What depends on the host stays open: CO-RE as the compiler left it, functions and
 //! variables of the kernel by name.
 
+mod annotate;
 mod btf_ext;
 mod complete;
 mod elf;
@@ -14,6 +15,7 @@ mod externs;
 mod functions;
 mod link;
 mod maps;
+mod parameters;
 mod remark;
 mod section;
 mod struct_ops;
@@ -26,6 +28,7 @@ use crate::choices::Choices;
 use crate::map::{MapDefinition, needs_entries};
 use crate::program::{Attach, Program};
 use crate::{description, embed};
+pub use annotate::annotate;
 use btf_ext::BtfExt;
 use elf::Elf;
 pub use entries::{Initial, InitialEntry};
@@ -107,6 +110,17 @@ pub enum ObjectError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A tag that can't make a parameter of a variable.
+    #[error("parameter `{parameter}` {problem}")]
+    Parameter {
+        /// The variable's name.
+        parameter: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An object that can't be written again with parameters.
+    #[error("the object can't be written again: {0}")]
+    Rewrite(embed::EmbedError),
     /// A function that makes no sense.
     #[error("function `{function}`: {problem}")]
     Function {
@@ -323,8 +337,13 @@ fn remarks_on(map: &MapDefinition) -> Vec<Remark> {
     let definitions = [Some(map), map.inner.as_deref()].into_iter().flatten();
     let mut remarks: Vec<_> = definitions
         .filter(|definition| definition.max_entries == 0 && needs_entries(definition.map_type))
+        .filter(|definition| !definition.has_size_parameter())
         .map(|_| Remark::NoEntries { map: map.name.clone() })
         .collect();
+    remarks.extend(map.parameters.iter().map(|parameter| Remark::Parameter {
+        parameter: parameter.clone(),
+        value: map.parameter_value(parameter),
+    }));
     if !map.host.is_empty() {
         let names = map.host.iter().map(|variable| variable.name.clone()).collect();
         remarks.push(Remark::HostVariables { names });

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::parameter::{Parameter, Place};
+
 /// Something about an object that its programs do not show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,6 +19,13 @@ pub enum Remark {
     HostVariables {
         /// Their names.
         names: Vec<String>,
+    },
+    /// Whoever loads the object may choose it.
+    Parameter {
+        /// What, and within which range.
+        parameter: Parameter,
+        /// What it is in the object.
+        value: i128,
     },
     /// A map that no kernel creates as it is defined: it has no size.
     NoEntries {
@@ -43,6 +52,14 @@ impl fmt::Display for Remark {
                 "`.kconfig` is not signed but filled by the host that loads it: {}",
                 names.join(", ")
             ),
+            Self::Parameter { parameter: Parameter { name, range, place }, value } => {
+                let what = match place {
+                    Place::Contents(_) => "parameter",
+                    Place::Size => "size of map",
+                };
+                write!(f, "{what} `{name}`: {range}, for whoever loads it to choose; {value} in the object")?;
+                if range.contains(*value) { Ok(()) } else { f.write_str(", so that it has to be chosen") }
+            }
             Self::NoEntries { map } => write!(
                 f,
                 "map `{map}` has no size (`max_entries` is 0), which no kernel creates: set `max_entries` in its definition, \

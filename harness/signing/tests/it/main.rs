@@ -16,6 +16,7 @@ mod manifest;
 mod ml_dsa;
 mod openssl;
 mod package;
+mod parameter;
 mod signature;
 mod statement;
 mod trust;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use bpfsig_signing::map::MapDefinition;
+use bpfsig_signing::parameter::{Number, Parameter, Place, Range};
 use bpfsig_signing::program::{Attach, Program, Records};
 use bpfsig_signing::{Digest, Error, manifest::Manifest};
 
@@ -84,12 +85,47 @@ fn sha256(data: &[u8]) -> Digest {
     Digest(dir.read("digest").try_into().unwrap())
 }
 
-/// `tests/data/manifest.py` lays out the same program by itself.
+/// With the size of one map and a number among the constants left to whoever loads it.
+fn program_with_parameters() -> Program {
+    let parameter = |name: &str, range, place| Parameter { name: name.into(), range, place };
+    let number = Number { offset: 2, size: 4, is_signed: false };
+    let mut nested = nested();
+    nested.parameters = vec![parameter("nested", Range { min: 1, max: 1000 }, Place::Size)];
+    let mut constants = constants();
+    let range = Range { min: 0, max: u32::MAX.into() };
+    constants.parameters = vec![parameter("limit", range, Place::Contents(number))];
+    Program { slots: vec![Arc::new(nested), Arc::new(constants)], ..program() }
+}
+
+/// `tests/data/manifest.py` lays out the same programs by itself.
 #[test]
 fn layout_is_the_one_that_python_makes() {
-    let bytes = Manifest::of(&program()).unwrap().to_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, include_str!("../data/manifest.hex").trim());
+    let hex = |program: &Program| {
+        let bytes = Manifest::of(program).unwrap().to_bytes();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let expected: Vec<_> = include_str!("../data/manifest.hex").lines().collect();
+    assert_eq!([hex(&program()), hex(&program_with_parameters())], *expected);
+}
+
+#[test]
+fn values_of_parameters_are_not_signed() {
+    let program = program_with_parameters();
+    let digest = |change: &dyn Fn(usize, &mut MapDefinition)| {
+        let mut program = program.clone();
+        for (index, slot) in program.slots.iter_mut().enumerate() {
+            change(index, Arc::make_mut(slot));
+        }
+        Manifest::of(&program).unwrap().digest()
+    };
+    let signed = digest(&|_, _| {});
+    let chosen = digest(&|index, map| {
+        let parameter = map.parameters[0].clone();
+        map.set_parameter(&parameter, [1000, 1 << 31][index]).unwrap();
+    });
+    assert_eq!(chosen, signed);
+    assert_ne!(digest(&|index, map| map.contents.iter_mut().take(index).for_each(|byte| *byte ^= 1)), signed);
+    assert_ne!(digest(&|_, map| map.parameters.clear()), signed);
 }
 
 #[test]
