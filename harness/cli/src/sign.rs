@@ -11,6 +11,8 @@ use bpfsig_signing::authenticode::{self, AuthenticodeError};
 use bpfsig_signing::certificate::{Certificate, Purpose, Signer};
 use bpfsig_signing::choices::Choices;
 use bpfsig_signing::description::{Description, to_json};
+use bpfsig_signing::object;
+use bpfsig_signing::parameter::Range;
 use bpfsig_signing::pe::Image;
 use bpfsig_signing::statement::Statement;
 use bpfsig_signing::trust::{self, ExpectedUsage};
@@ -64,6 +66,11 @@ pub struct Options {
     #[command(flatten)]
     choices: ChoiceOptions,
 
+    /// Let whoever loads the object choose a constant of `.rodata`, or the size of a map, from MIN to MAX, as its source can
+    /// by a tag `bpf_param:MIN:MAX`. Can be given several times
+    #[arg(long = "parameter", value_name = "NAME=MIN..MAX", value_parser = parameter, requires = "embed")]
+    parameters: Vec<(String, Range)>,
+
     /// Files to sign
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -116,6 +123,11 @@ fn pair(text: &str) -> Result<(String, String), &'static str> {
     }
 }
 
+fn parameter(text: &str) -> Result<(String, Range), &'static str> {
+    let (name, range) = pair(text)?;
+    Ok((name, range.parse()?))
+}
+
 /// A file that is to be signed.
 struct Input<'p> {
     path: &'p Path,
@@ -137,7 +149,7 @@ pub fn run(options: Options) -> Result<()> {
     let mut inputs = Vec::new();
     let mut entries = Vec::new();
     for path in &options.files {
-        let bytes = files::read(path)?;
+        let bytes = options.annotated(files::read(path)?).with_context(|| path.display().to_string())?;
         let artifact = files::artifact(&bytes, options.platform.platform, &choices)
             .with_context(|| path.display().to_string())?;
         for line in lines(&artifact) {
@@ -203,6 +215,14 @@ fn write(output: &Path, signature: &[u8], inputs: &[Input<'_>], choices: &Choice
 }
 
 impl Options {
+    /// An object with the parameters that are asked for.
+    fn annotated(&self, file: Vec<u8>) -> Result<Vec<u8>> {
+        if self.parameters.is_empty() {
+            return Ok(file);
+        }
+        Ok(object::annotate(&embed::strip(&file)?, &self.parameters)?)
+    }
+
     /// Refuses a certificate that `verify` would refuse, or warns of it if that is wanted.
     fn check(&self, certificate: &Certificate, purpose: Purpose) -> Result<()> {
         let usage = ExpectedUsage::new(purpose, self.pen.pen);

@@ -6,6 +6,7 @@ use std::io;
 
 use bpfsig_signing::btf::BtfError;
 use bpfsig_signing::object::ObjectError;
+use bpfsig_signing::parameter::OutOfRange;
 use bpfsig_signing::program::Program;
 use nix::errno::Errno;
 
@@ -60,6 +61,8 @@ pub enum Error {
         /// What is wrong.
         source: Box<Error>,
     },
+    /// A parameter was to have a value that is not in its range.
+    OutOfRange(OutOfRange),
     /// Something that the object, the kernel or a binary does not have.
     Missing(String),
     /// Something that the caller has asked for, or that a section's name says, and that makes no sense.
@@ -115,6 +118,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Object(error) => error.fmt(f)?,
+            Self::OutOfRange(error) => error.fmt(f)?,
             Self::Program { name, .. } => write!(f, "program `{name}`")?,
             Self::Map { name, .. } => write!(f, "map `{name}`")?,
             Self::Refused(refused) => refused.fmt(f)?,
@@ -151,6 +155,12 @@ impl error::Error for Error {
 impl From<ObjectError> for Error {
     fn from(error: ObjectError) -> Self {
         Self::Object(error)
+    }
+}
+
+impl From<OutOfRange> for Error {
+    fn from(error: OutOfRange) -> Self {
+        Self::OutOfRange(error)
     }
 }
 

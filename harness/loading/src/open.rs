@@ -11,6 +11,7 @@ use bpfsig_signing::description::from_json;
 use bpfsig_signing::embed;
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::object::{InitialEntry, Object, StructOps};
+use bpfsig_signing::parameter::Parameter;
 use bpfsig_signing::program::Program;
 
 use crate::error::{Error, Result};
@@ -120,6 +121,33 @@ impl OpenObject {
         let mut maps = self.maps.iter_mut();
         maps.find(|map| map.name() == name)
             .ok_or_else(|| Error::Missing(format!("the object has no map `{name}`")))
+    }
+
+    /// What may be chosen of the maps, and which values, though the object is signed.
+    pub fn parameters(&self) -> impl Iterator<Item = &Parameter> {
+        self.maps.iter().flat_map(|map| &map.definition.parameters)
+    }
+
+    /// Sets a parameter: a constant, or the size of a map. One that is not set is as in the object.
+    ///
+    /// # Errors
+    /// The object has no such parameter, or the value is not in its range, which the signature covers.
+    #[doc(alias = "bpf_map__set_max_entries")]
+    pub fn set_parameter(&mut self, name: &str, value: impl Into<i128>) -> Result<&mut Self> {
+        let found = self.maps.iter_mut().find_map(|map| {
+            let parameter = map.definition.parameters.iter().find(|parameter| parameter.name == name)?;
+            Some((parameter.clone(), map))
+        });
+        let Some((parameter, map)) = found else {
+            let names: Vec<_> = self.parameters().map(|parameter| parameter.name.as_str()).collect();
+            return Err(Error::Missing(match names[..] {
+                [] => format!("the object has no parameter `{name}`, and no other"),
+                _ => format!("the object has no parameter `{name}`, only {}", names.join(", ")),
+            }));
+        };
+        Arc::make_mut(&mut map.definition).set_parameter(&parameter, value.into())?;
+        map.is_changed = true;
+        Ok(self)
     }
 
     /// The signature that the programs will be loaded with.
@@ -258,7 +286,7 @@ impl OpenMap {
     }
 
     /// The initial value of global data, to change variables of `.data` and `.bss`; none for other maps. That of
-    /// `.rodata` is covered by the signature.
+    /// `.rodata` is covered by the signature, but for [parameters](OpenObject::set_parameter).
     #[doc(alias = "bpf_map__initial_value")]
     pub fn initial_value_mut(&mut self) -> Option<&mut [u8]> {
         if !self.definition.name.starts_with('.') {

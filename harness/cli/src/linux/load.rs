@@ -82,6 +82,11 @@ pub struct Options {
     #[arg(long, value_name = "ID|PATH")]
     target: Option<OsString>,
 
+    /// Set a parameter: a constant, or the size of a map, that the signer leaves to whoever loads the object (`bpfsig inspect`
+    /// shows them, with what they may be). Can be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    set: Vec<(String, i128)>,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -100,6 +105,9 @@ pub fn run(options: Options) -> Result<()> {
     object.set_keyring(options.keyring);
     object.set_attestation(attestation(&options.object)?);
     object.set_pin_root(&options.pin_path);
+    for (name, value) in &options.set {
+        object.set_parameter(name, *value).with_context(context)?;
+    }
     if let Some(target) = &target {
         set_target(&mut object, target.as_fd())?;
     }
@@ -251,6 +259,13 @@ fn place(text: &str) -> Result<(String, String)> {
     let parts = text.split_once('=').filter(|(program, place)| !program.is_empty() && !place.is_empty());
     let (program, place) = parts.context("say PROGRAM=PLACE")?;
     Ok((program.to_owned(), place.to_owned()))
+}
+
+/// `NAME=VALUE`.
+fn setting(text: &str) -> Result<(String, i128)> {
+    let (name, value) = text.split_once('=').context("say NAME=VALUE")?;
+    let value = value.parse().with_context(|| format!("`{value}` is no number"))?;
+    Ok((name.to_owned(), value))
 }
 
 /// Has those programs attach to another program that can.

@@ -439,3 +439,43 @@ fn inspect_shows_files_and_signatures() {
     let error = scratch.error("inspect short.exe");
     assert!(error.contains("short.exe: the PE image is cut off"), "{error}");
 }
+
+#[test]
+fn whoever_loads_an_object_may_choose_parameters() {
+    let scratch = scratch();
+    let embed = format!("{SIGN} --embed");
+    for (options, message) in [
+        ("--parameter limit=1..5", "--embed"),
+        ("--embed --parameter limit=5..1", "a range is MIN..MAX"),
+        ("--embed --parameter limit", "there is no `=` in it"),
+        ("--embed --parameter missing=1..5", "parameter `missing` is no variable of the object"),
+        (
+            "--embed --parameter _license=1..5",
+            "parameter `_license` is neither in `.rodata` nor a map in `.maps`",
+        ),
+        (
+            "--embed --parameter limit=0..2147483648",
+            "parameter `limit` can be -2147483648..2147483647 by its type",
+        ),
+    ] {
+        let output = scratch::output(
+            &mut scratch.command(env!("CARGO_BIN_EXE_bpfsig"), &format!("{SIGN} {options} linux.o")),
+        );
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(message), "{error}");
+    }
+    scratch.bpfsig(&format!("{embed} --parameter limit=1..5 --parameter config=1..100 linux.o"));
+    for shown in [scratch.bpfsig("inspect linux.o"), scratch.bpfsig(&format!("{VERIFY} linux.o"))] {
+        for line in [
+            "parameter `limit`: 1..5, for whoever loads it to choose; 3 in the object",
+            "size of map `config`: 1..100, for whoever loads it to choose; 7 in the object",
+        ] {
+            assert!(shown.contains(line), "{shown}");
+        }
+    }
+    // The tags stay when it is signed again.
+    let error = scratch.error(&format!("{embed} --parameter limit=1..6 linux.o"));
+    assert!(error.contains("parameter `limit` has two ranges"), "{error}");
+    scratch.bpfsig(&format!("{embed} linux.o"));
+    assert!(scratch.bpfsig("inspect linux.o").contains("parameter `limit`: 1..5"));
+}
