@@ -164,6 +164,7 @@ const OBJECTS: &[(&str, &[Fields])] = &[
             (
                 "made of the data",
                 &[
+                    "sig_params",
                     "types",
                     "resolved_ids",
                     "resolved_sizes",

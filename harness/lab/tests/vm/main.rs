@@ -27,6 +27,7 @@ mod mainline;
 mod maps;
 mod package;
 mod packet;
+mod parameters;
 mod policy_commands;
 mod policy_denylist;
 mod policy_failures;
