@@ -6,10 +6,11 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::Result;
+use bpfsig_signing::Digest;
 
 use crate::engine::{Engine, qemu_version};
 use crate::kernel::Kernel;
-use crate::results::{Environment, KernelIdentity, Unit};
+use crate::results::{DIRTY, Environment, KernelIdentity, Unit};
 
 /// Describes the engine, the host and the sources.
 ///
@@ -57,13 +58,20 @@ fn cpu() -> Option<String> {
     Some(model.trim().to_owned())
 }
 
-/// The commit of the sources that this program was built from.
+/// The commit of the sources that this program was built from, and the digest of what has changed since.
 fn commit() -> Option<String> {
-    let sources = env!("CARGO_MANIFEST_DIR");
-    let output = Command::new("git")
-        .args(["-C", sources, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"])
-        .output()
-        .ok()?;
-    let commit = String::from_utf8(output.stdout).ok()?;
-    Some(commit.trim().to_owned()).filter(|commit| output.status.success() && !commit.is_empty())
+    let mut commit = git(&["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"])?;
+    if commit.ends_with(DIRTY) {
+        let digest = Digest::of(git(&["diff", "--binary", "HEAD"])?.as_bytes()).to_string();
+        commit += &format!("-{}", &digest[..12]);
+    }
+    Some(commit)
+}
+
+/// What git says of the sources; none if it is not there, or does not know them.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output =
+        Command::new("git").args(["-C", env!("CARGO_MANIFEST_DIR")]).args(arguments).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Some(text).filter(|text| output.status.success() && !text.is_empty())
 }

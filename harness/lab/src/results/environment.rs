@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Stands behind the commit of sources that have been changed since.
+pub const DIRTY: &str = "-dirty";
+
 /// Where something was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
@@ -15,7 +18,8 @@ pub struct Environment {
     pub qemu: Option<String>,
     /// The host's processor.
     pub cpu: String,
-    /// This project's commit, with `-dirty` if the sources have been changed since; none if that is not known.
+    /// This project's commit, with [`DIRTY`] and a digest of the changes if the sources have been changed since; none if that
+    /// is not known.
     pub commit: Option<String>,
     /// When the run began, in UTC.
     pub date: String,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use attacks::{AttackClass, AttackKey, AttackResult, Attacks, AttemptCost, Harm, Policy, Victim};
-pub use environment::{Environment, KernelIdentity, Unit};
+pub use environment::{DIRTY, Environment, KernelIdentity, Unit};
 pub use errno::answer;
 pub use loads::{Check, Key, Load, Loads, Unsupported, VerifierStats};
 pub use selection::Selection;

@@ -2,7 +2,7 @@
 
 use super::super::collection::{Collection, Named};
 use crate::analysis::{self, Run};
-use crate::results::{Environment, KernelIdentity, Load, Summary};
+use crate::results::{DIRTY, Environment, KernelIdentity, Load, Summary};
 
 /// A figure whose samples deviate by more than this part of their median is noisy.
 const NOISY: f64 = 0.02;
@@ -75,9 +75,8 @@ fn scenarios(run: &Named<Run>) -> Option<String> {
 }
 
 fn sources(environments: &[&Environment]) -> Option<String> {
-    let is_dirty = |environment: &&&Environment| {
-        environment.commit.as_ref().is_none_or(|commit| commit.ends_with("-dirty"))
-    };
+    let is_dirty =
+        |environment: &&&Environment| environment.commit.as_ref().is_none_or(|commit| commit.contains(DIRTY));
     let dirty = environments.iter().filter(is_dirty).count();
     (dirty > 0)
         .then(|| format!("{dirty} of {} files come from sources that are no commit.", environments.len()))
