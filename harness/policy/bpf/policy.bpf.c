@@ -15,6 +15,19 @@ struct task_struct {
 /* Any attach type */
 #define ANY (~0U)
 
+/* Attaches to another program: BPF_SIG_ATTACH_PROG of the kernel */
+#define ATTACH_PROG 2
+
+/*
+ * What the kernel's enum bpf_load_grant says. A program that is granted blindly can't follow pointers into the kernel: its
+ * loader may have written it.
+ */
+enum grant {
+	REFUSE = 0,
+	GRANT = 1,
+	GRANT_BLIND = 2,
+};
+
 /* Programs that are granted by what they are able to do */
 struct class {
 	__u64 helpers[4];	/* no other helpers */
@@ -49,10 +62,10 @@ struct decision {
 	struct file_digest *executable;
 	__u32 from;	/* the programs that are still to be searched */
 	__u32 to;
-	bool granted;
+	enum grant grant;
 };
 
-int bpf_prog_load_decide(struct bpf_prog *prog, __u64 version, bool grant) __ksym;
+int bpf_prog_load_decide(struct bpf_prog *prog, __u64 version, __u32 grant) __ksym;
 
 /* Halves the programs that are still to be searched */
 static int halve(__u32 step, struct decision *decision)
@@ -75,7 +88,7 @@ static int halve(__u32 step, struct decision *decision)
 			return 0;
 		}
 	}
-	decision->granted = true;
+	decision->grant = GRANT;
 	return 1;
 }
 
@@ -130,6 +143,9 @@ static int try_class(__u32 i, struct decision *decision)
 	}
 	if (load->map_types & ~class->map_types)
 		return 0;
+	/* A class names what is the kernel's, which a program's may have the name of */
+	if (load->attach_kind == ATTACH_PROG && load->prog_type != BPF_PROG_TYPE_EXT)
+		return 0;
 	for (j = 0; j < 8; j++) {
 		if (class->attach_to[j] != ((const __u64 *)load->attach_to)[j])
 			return 0;
@@ -143,36 +159,37 @@ static int try_class(__u32 i, struct decision *decision)
 				return 0;
 		}
 	}
-	decision->granted = true;
+	decision->grant = GRANT_BLIND;
 	return 1;
 }
 
-static bool is_granted(const struct load_description *load)
+static enum grant decide(const struct load_description *load)
 {
 	struct decision decision = { .load = load, .to = policy.program_cnt };
 
 	if (has_digest(load)) {
 		/* Twelve halvings leave one of 4096 */
 		bpf_loop(13, halve, &decision, 0);
-		if (decision.granted)
-			return true;
+		if (decision.grant)
+			return decision.grant;
 	}
 	/* What kernel functions and variables can do is not for a class to say */
 	if (load->kfunc_cnt || load->ksym_cnt)
-		return false;
+		return REFUSE;
 	decision.executable = executable_of(bpf_get_current_task_btf());
 	bpf_loop(MAX_CLASSES, try_class, &decision, 0);
-	return decision.granted;
+	return decision.grant;
 }
 
 SEC("lsm.s/bpf_prog_load")
 int BPF_PROG(decide_load, struct bpf_prog *prog)
 {
 	struct load_description load = {};
-	bool granted;
+	enum grant grant = REFUSE;
 
-	granted = !bpf_prog_load_describe(prog, &load, sizeof(load)) && is_granted(&load);
-	bpf_prog_load_decide(prog, policy.version, granted);
+	if (!bpf_prog_load_describe(prog, &load, sizeof(load)))
+		grant = decide(&load);
+	bpf_prog_load_decide(prog, policy.version, grant);
 	return 0;
 }
 

@@ -161,9 +161,10 @@ impl Class {
         for name in &self.maps {
             known("map type", name, map_type::number(name), 64)?;
         }
-        if self.attach_to.len() > 63 {
+        // The kernel cuts longer names, and nobody can tell which of them was meant.
+        if self.attach_to.len() > 62 {
             return Err(format!(
-                "`{}` is longer than 63 bytes, and the kernel tells no more",
+                "`{}` is longer than 62 bytes, and the kernel tells no more",
                 self.attach_to
             ));
         }

@@ -123,11 +123,9 @@ fn kept_flags(map: &MapDefinition) -> u32 {
     }
 }
 
-/// User space can no longer change the contents, so that they decide what a program does. A page of a map that it can
-/// map for writing may stay writable.
+/// Neither user space nor programs can change the contents any more, so that they decide what a program does.
 fn has_signed_contents(map: &MapDefinition) -> bool {
-    let may_be_mapped = map.flags & flag::MMAPABLE != 0 && map.flags & flag::RDONLY_PROG == 0;
-    map.map_type == map_type::ARRAY && map.frozen && !may_be_mapped
+    map.map_type == map_type::ARRAY && map.frozen && map.flags & flag::RDONLY_PROG != 0
 }
 
 /// The contents as an array has them in memory: each value takes a multiple of 8 bytes. Parameters are zeros.
@@ -208,13 +206,11 @@ mod tests {
         assert_eq!(slot(&rodata)[104..], Digest::of(b"first\0\0\x002nd\0\0\0\0\0").0);
         for other in [
             MapDefinition { frozen: false, ..rodata.clone() },
-            MapDefinition { flags: flag::MMAPABLE, ..rodata.clone() },
+            MapDefinition { flags: 0, ..rodata.clone() },
             MapDefinition { map_type: map_type::PERCPU_ARRAY, ..rodata.clone() },
         ] {
             assert_eq!(slot(&other)[104..], [0; 32]);
         }
-        let loader = MapDefinition { flags: 0, ..rodata.clone() };
-        assert_eq!(slot(&loader)[104..], slot(&rodata)[104..]);
     }
 
     #[test]

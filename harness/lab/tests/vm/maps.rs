@@ -195,9 +195,11 @@ fn changed_constants() {
     notices(constants(b"constant"), |map| map.contents[7] = b'x');
     notices(constants(b"constant"), |map| map.frozen = false);
     notices(constants(b"constant"), |map| map.flags = 0);
-    // Programs can change it, but user space can't.
-    let frozen = MapDefinition { flags: 0, ..constants(b"constant") };
-    notices(frozen, |map| map.contents[7] = b'x');
+    // Programs could change it.
+    let data = MapDefinition { flags: 0, ..constants(b"constant") };
+    let signature = sign(&using(&[0], std::slice::from_ref(&data)), signer());
+    let other = MapDefinition { contents: b"constanx".to_vec(), ..data };
+    load(&using(&[0], &[other]), Some(&signature)).accepted();
 }
 
 /// A value takes eight bytes at least, and constants of other sizes are padded.

@@ -9,14 +9,19 @@ use std::process::{Child, Command, Stdio};
 use bpfsig_loading::{Origin, ProgramInfo};
 use bpfsig_signing::certificate::Purpose;
 use bpfsig_signing::manifest::Manifest;
+use libbpf_rs::ObjectBuilder;
+use libc::{EDQUOT, EKEYREJECTED};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::load::{load, small};
-use crate::machine;
+use crate::loaded_object::bytes;
+use crate::machine::{self, as_user};
 use crate::policy_commands::{bpfsig, says, text};
+use crate::policy_failures::{Limit, forged};
+use crate::policy_keyring::bpf_keyring;
 
 /// Starts a command and waits until it says this. Not for a time: while a machine that counts instructions waits for its
 /// host, its clock goes from one timer to the next.
@@ -26,6 +31,13 @@ fn start(command: &mut Command, says: &str) -> Child {
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut said).unwrap();
     assert_eq!(said.trim_end(), says);
     child
+}
+
+fn start_report() -> Child {
+    start(
+        machine::bpfsig().args(["policy", "report", "--json"]).stdout(Stdio::piped()),
+        "bpfsig: watching what is loaded; Ctrl-C ends it",
+    )
 }
 
 fn end(child: &Child) {
@@ -42,10 +54,7 @@ fn finished(child: Child) -> Value {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn report_sees_what_is_gone_again() {
-    let child = start(
-        machine::bpfsig().args(["policy", "report", "--json"]).stdout(Stdio::piped()),
-        "bpfsig: watching what is loaded; Ctrl-C ends it",
-    );
+    let child = start_report();
     drop(load(&small(), None).accepted());
     drop(load(&small(), None).accepted());
     let report = finished(child);
@@ -144,6 +153,40 @@ fn a_policy_grants_what_it_names() {
     // The machine has seen version 2.
     let _policy = Attached::new(&signer.sign(1, &digest));
     assert_eq!(origin(), Some(Origin::Unsigned));
+}
+
+/// A policy stays attached, and its key is gone.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_policy_grants_nothing_without_its_signer() {
+    let signer = PolicySigner::new(&[Purpose::Program, Purpose::Policy]);
+    let digest = Manifest::of(&small()).unwrap().digest().to_string();
+    let origin = || ProgramInfo::of(load(&small(), None).accepted().as_fd()).unwrap().origin;
+    let _policy = Attached::new(&signer.sign(3, &digest));
+    assert!(matches!(origin(), Some(Origin::Granted(_))), "{:?}", origin());
+    bpf_keyring();
+    assert_eq!(origin(), Some(Origin::Unsigned));
+}
+
+/// A description is made once for a load, however many ask for it, and whatever has become of it the first time.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn several_ask_about_a_load() {
+    let reports = [(); 2].map(|()| start_report());
+    let _limit = Limit::new("1");
+    as_user(2300, || {
+        // Who is in debt has nothing hashed any more.
+        load(&small(), Some(&forged())).refused(EKEYREJECTED, "");
+        load(&small(), Some(&forged())).refused(EDQUOT, "");
+        let opened = ObjectBuilder::default().open_memory(bytes("kfunc_affinity")).unwrap();
+        drop(opened.load().unwrap());
+    });
+    for report in reports {
+        let report = finished(report);
+        let loads = report["loads"].as_array().unwrap();
+        let entry = loads.iter().find(|entry| entry["name"] == "kfunc_affinity").expect("not in the report");
+        assert_eq!((&entry["count"], entry["digests"].as_array().unwrap().len()), (&1.into(), 0));
+    }
 }
 
 #[test]

@@ -90,6 +90,23 @@ fn takes_certificates_for_this_purpose_only() {
     }
 }
 
+/// Nor does what root puts into the secondary keyring sign programs if it is for something else. What is built in does.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn takes_the_same_from_the_secondary_keyring() {
+    let load_by = |signer: &Signer| {
+        load_with(&small(), Some(&sign(&small(), signer)), |attr| attr.keyring_id = Keyring::SECONDARY.0)
+    };
+    for other in [keys::issued_attester("attester"), keys::issued_for("anything", Role::Signer)] {
+        keyring::trust(other.certificate().to_der()).unwrap();
+        load_by(&other).refused(EKEYREJECTED, "signer's certificate is not for programs");
+    }
+    let signer = keys::issued("newcomer");
+    keyring::trust(signer.certificate().to_der()).unwrap();
+    load_by(&signer).accepted();
+    load_by(&keys::ca()).accepted();
+}
+
 /// The new key comes in, the old one goes out, without a reboot.
 #[test]
 #[ignore = "needs the patched kernel"]

@@ -71,6 +71,7 @@ pub(super) fn laden(insns: Program, other: &Program) -> Program {
         value_size: VALUE as u32,
         max_entries: (MAX_CONSTANTS / VALUE) as u32,
         contents: vec![0; MAX_CONSTANTS],
+        flags: libbpf_rs::libbpf_sys::BPF_F_RDONLY_PROG,
         frozen: true,
         ..MapDefinition::default()
     };
