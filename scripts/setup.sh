@@ -32,6 +32,7 @@ packages() {
 		softhsm2          a PKCS#11 token in software, for keys to be tested in
 		opensc            makes keys in that token
 		xdp-tools         eBPF objects of other people to sign, with those of libxdp1
+		bpftool           loads unsigned programs, to see where the kernel spends its time
 		python3-git       checkpatch.pl looks at licences with it
 		python3-ply       checkpatch.pl looks at licences with it
 		iproute2          networks for the programs that the tests provoke
