@@ -162,7 +162,7 @@ fn a_policy_grants_nothing_without_its_signer() {
     let signer = PolicySigner::new(&[Purpose::Program, Purpose::Policy]);
     let digest = Manifest::of(&small()).unwrap().digest().to_string();
     let origin = || ProgramInfo::of(load(&small(), None).accepted().as_fd()).unwrap().origin;
-    let _policy = Attached::new(&signer.sign(3, &digest));
+    let _policy = Attached::new(&signer.sign(1, &digest));
     assert!(matches!(origin(), Some(Origin::Granted(_))), "{:?}", origin());
     bpf_keyring();
     assert_eq!(origin(), Some(Origin::Unsigned));
@@ -184,7 +184,7 @@ fn several_ask_about_a_load() {
     for report in reports {
         let report = finished(report);
         let loads = report["loads"].as_array().unwrap();
-        let [.., entry] = &loads[..] else { panic!("not in the report") };
+        let entry = loads.iter().find(|entry| entry["uid"] == 2300).expect("not in the report");
         assert_eq!(entry["digests"].as_array().unwrap().len(), 0, "{entry}");
     }
 }
