@@ -16,7 +16,7 @@ const MAX_UNPACKED: u64 = 256 << 20;
 /// Bytes of a file.
 const MAX_FILE: u64 = 128 << 20;
 /// Files.
-const MAX_FILES: usize = 256;
+pub const MAX_FILES: usize = 256;
 /// Unpacked bytes per packed byte. Deflate reaches 1032; programs are between 2 and 10.
 const MAX_RATIO: u64 = 100;
 /// So many unpacked bytes are allowed at any ratio: tar fills up with zeros.

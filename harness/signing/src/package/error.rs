@@ -1,7 +1,7 @@
 //! What can be wrong with a package.
 
 use super::metadata::MetadataError;
-use super::{MAX_SIZE, METADATA, archive};
+use super::{MAX_FILES, MAX_SIZE, METADATA, archive};
 use crate::Error;
 use crate::artifact::ArtifactError;
 
@@ -28,6 +28,9 @@ pub enum PackageError {
         /// The limit.
         reason: archive::Limit,
     },
+    /// More files than a package can have.
+    #[error("{0} files are more than the {MAX_FILES} that a package can have")]
+    Files(usize),
     /// Bytes after the archive's end.
     #[error("{0} bytes follow the end of the archive")]
     Trailing(usize),

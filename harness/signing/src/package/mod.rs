@@ -42,6 +42,8 @@ use crate::statement::{Entry, Kind, Statement};
 
 /// Bytes that an archive may have.
 pub const MAX_SIZE: usize = 64 << 20;
+/// Files of a package, without the three of its signature.
+pub const MAX_FILES: usize = archive::MAX_FILES - 3;
 /// The file with the metadata.
 pub const METADATA: &str = "manifest.json";
 const INDEX: &str = "package.sha256";
@@ -68,6 +70,9 @@ impl Package {
     /// A [`PackageError`] that says which file is in the way, or what the metadata and the files disagree on.
     pub fn new(platform: &str, mut files: Vec<File>) -> Result<Self, PackageError> {
         path::check_component(platform).map_err(|problem| PackageError::Platform { problem })?;
+        if files.len() > MAX_FILES {
+            return Err(PackageError::Files(files.len()));
+        }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         path::check_all(files.iter().map(|file| file.path.as_str()))?;
         if let Some(file) = files.iter().find(|file| [INDEX, CERTIFICATES, SIGNATURE].contains(&&*file.path))

@@ -7,7 +7,7 @@ use bpfsig_signing::Error;
 use bpfsig_signing::certificate::{Certificate, Role, Signer};
 use bpfsig_signing::cms::Message;
 use bpfsig_signing::key::Algorithm;
-use bpfsig_signing::package::{File, Package, PackageError, SignedPackage, unpack as unpack_any};
+use bpfsig_signing::package::{File, MAX_FILES, Package, PackageError, SignedPackage, unpack as unpack_any};
 use bpfsig_signing::signature;
 use bpfsig_signing::statement::{Kind, Statement};
 use flate2::Compression;
@@ -489,12 +489,17 @@ fn metadata_and_files_agree() {
 }
 
 #[test]
-fn a_package_may_have_more_files_than_a_message_lists() {
+fn a_message_lists_as_many_files_as_a_package_may_have() {
     let mut files = files();
-    files.extend((0..340).map(|index| file(&format!("{index}"), format!("{index}"))));
-    let archive = Package::new("jammy", files).unwrap().sign(signer(), &[], 0).unwrap();
+    let further = MAX_FILES - files.len();
+    files.extend((0..further).map(|index| file(&format!("{index}"), format!("{index}"))));
+    let archive = Package::new("jammy", files.clone()).unwrap().sign(signer(), &[], 0).unwrap();
     let package = verify(&archive).unwrap();
-    assert_eq!(signature::split(package.signature().unwrap()).len(), 2);
+    assert_eq!(signature::split(package.signature().unwrap()).len(), 1);
+
+    files.push(file("one more", ""));
+    let refused = Package::new("jammy", files).unwrap_err();
+    assert_eq!(refused.to_string(), "254 files are more than the 253 that a package can have");
 }
 
 #[test]
