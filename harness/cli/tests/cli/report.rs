@@ -1,5 +1,8 @@
 //! Reports of results, and of what is none.
 
+use std::fs;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::scratch::Scratch;
@@ -123,6 +126,18 @@ fn only_partial_results_can_be_resumed() {
     scratch.write("dos.json", attacks().as_bytes());
     let other = scratch.error("bench --resume --json dos.json");
     assert!(other.ends_with("it has no loads"), "{other}");
+}
+
+/// The checked-in results.
+const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../results/baseline.json");
+
+#[test]
+fn the_plot_of_the_readme_is_that_of_the_baseline() {
+    let scratch = Scratch::new();
+    scratch.bpfsig(&format!("report {BASELINE} --output plot.svg"));
+    let checked_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/break-even.svg");
+    let remedy = "`bpfsig report results/baseline.json --output docs/break-even.svg` makes it anew";
+    assert_eq!(text(&scratch, "plot.svg"), fs::read_to_string(checked_in).unwrap(), "{remedy}");
 }
 
 #[test]
