@@ -87,7 +87,7 @@ pub struct SubjectOptions {
     #[arg(long)]
     name: String,
 
-    /// Of a new key: rsa-2048, rsa-3072, rsa-4096, p-256, p-384, ml-dsa-44, ml-dsa-65 or ml-dsa-87
+    /// Algorithm of a new key: rsa-2048, rsa-3072, rsa-4096, p-256, p-384, ml-dsa-44, ml-dsa-65 or ml-dsa-87
     #[arg(long, default_value_t = Algorithm::Rsa2048)]
     algorithm: Algorithm,
 
@@ -102,7 +102,7 @@ pub struct RequestSubject {
     #[arg(long)]
     name: String,
 
-    /// Of a new key: rsa-2048, rsa-3072, rsa-4096, p-256, p-384, ml-dsa-44, ml-dsa-65 or ml-dsa-87
+    /// Algorithm of a new key: rsa-2048, rsa-3072, rsa-4096, p-256, p-384, ml-dsa-44, ml-dsa-65 or ml-dsa-87
     #[arg(long, default_value_t = Algorithm::Rsa2048)]
     algorithm: Algorithm,
 

@@ -26,7 +26,7 @@ use super::signer::SignerOptions;
 /// Sign eBPF objects, PE images and any other files: one signature for all of them
 ///
 /// Of an eBPF object for Linux, each program is signed; of a PE image (.sys, .exe), what Authenticode signs; of an eBPF
-/// object for Windows and of any other file, the whole file. Which of these a file is is told by its content.
+/// object for Windows and of any other file, the whole file. The file's content decides which.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
@@ -93,7 +93,7 @@ pub struct PlatformOption {
 /// What `sign` and `inspect` are told of an object. For `verify` and `load`, it is beside the signature.
 #[derive(Args, Clone)]
 pub struct ChoiceOptions {
-    /// What kind of programs a section holds whose name does not say it: a section name that libbpf knows (xdp, tc,
+    /// Program type of a section whose name does not give one: a section name that libbpf knows (xdp, tc,
     /// kprobe/FUNCTION, …). Can be given several times
     #[arg(long = "type", value_name = "SECTION=TYPE", value_parser = pair)]
     types: Vec<(String, String)>,

@@ -70,7 +70,7 @@ impl SignerOptions {
 /// The certificates in a file, or the one in a PKCS#11 token.
 fn certificates(location: &Path) -> Result<Vec<Certificate>> {
     let Some(uri) = token_uri(location) else { return files::certificates(location) };
-    // What comes after it may have the PIN in it.
+    // The rest of the URI may contain the PIN.
     let name = uri.split('?').next().unwrap_or(uri);
     let uri: Pkcs11Uri = uri.parse()?;
     let der = with_passphrase(&format!("PIN of {name}"), |pin| token_certificate(&uri, pin));
@@ -88,7 +88,7 @@ pub fn signer(location: &Path, certificate: &Path) -> Result<Signer> {
 pub fn key(location: &Path) -> Result<Box<dyn SigningKey>> {
     match token_uri(location) {
         Some(uri) => {
-            // What comes after it may have the PIN in it.
+            // The rest of the URI may contain the PIN.
             let name = uri.split('?').next().unwrap_or(uri);
             let uri: Pkcs11Uri = uri.parse()?;
             let key = with_passphrase(&format!("PIN of {name}"), |pin| TokenKey::open(&uri, pin));

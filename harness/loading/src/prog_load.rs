@@ -19,7 +19,7 @@ use crate::target::LoadTarget;
 /// `BPF_ATTEST_EXPORT`.
 const ATTEST_EXPORT: u32 = 1;
 
-/// Where what the verifier learns about a program comes from, and goes to.
+/// Source and destination of facts about a program.
 #[derive(Clone, Copy, Default)]
 pub enum Attest<'a> {
     /// The kernel verifies the program, and keeps to itself what it learns.

@@ -133,7 +133,7 @@ impl Class {
         }
     }
 
-    /// Whether it has all that an entry stands for. Which executable loaded it by its digest, an entry does not tell.
+    /// Whether it has all that an entry stands for. An entry does not record the executable's digest.
     fn has(&self, entry: &Entry) -> bool {
         let able = &entry.capabilities;
         self.prog_type == able.prog_type

@@ -66,7 +66,7 @@ impl Watch {
         Ok(self.seen.take())
     }
 
-    /// How many loads there was no room to tell of, as they came faster than they were asked for.
+    /// Number of loads dropped because the buffer was full.
     ///
     /// # Errors
     /// The kernel does not tell.

@@ -168,5 +168,5 @@ fn earlier<F: Figures>(resume: bool, path: &Path) -> Result<Option<Results<F>>> 
 
 fn percent(text: &str) -> Result<f64, String> {
     let percent: f64 = text.parse().map_err(|_| "no number")?;
-    if percent.is_finite() && percent >= 0.0 { Ok(percent) } else { Err("less than nothing".to_owned()) }
+    if percent.is_finite() && percent >= 0.0 { Ok(percent) } else { Err("must not be negative".to_owned()) }
 }

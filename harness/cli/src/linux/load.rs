@@ -149,7 +149,9 @@ pub fn run(options: Options) -> Result<()> {
             Ok(())
         }
         (false, true) => {
-            eprintln!("bpfsig: nothing is pinned or attached: it all goes away when this command ends");
+            eprintln!(
+                "bpfsig: nothing is pinned or attached: everything is unloaded when this command exits"
+            );
             Ok(())
         }
         (false, false) => {
@@ -268,7 +270,7 @@ fn setting(text: &str) -> Result<(String, i128)> {
     Ok((name.to_owned(), value))
 }
 
-/// Has those programs attach to another program that can.
+/// Sets the target of every program that can attach to another program.
 fn set_target(object: &mut OpenObject, target: BorrowedFd<'_>) -> Result<()> {
     let can_attach = |program: &mut bpf::OpenProgram| program.set_attach_target(target, None).is_ok();
     let count =

@@ -35,7 +35,7 @@ pub enum Command {
     },
     /// Stop trusting a signer or an attester who has been added
     Revoke {
-        /// The subject key identifier, or so much of its beginning that it can be no other
+        /// The subject key identifier, or a unique prefix of it
         #[arg(value_name = "KEYID")]
         key_id: String,
     },
@@ -92,7 +92,7 @@ fn trusted() -> Result<Vec<Trusted>> {
         let keys = keyring::keys(serial).with_context(|| system_name.to_owned())?;
         trusted.extend(keys.into_iter().map(|key| Trusted { keyring: name.clone(), key }));
     }
-    ensure!(seen, "no keyring of the system is to be seen: this takes root");
+    ensure!(seen, "no system keyring is visible: run as root");
     Ok(trusted)
 }
 

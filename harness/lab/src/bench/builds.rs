@@ -79,6 +79,6 @@ impl Drop for Builds<'_> {
 
 /// From now on, this thread and its children take only the CPU time that the measurements leave.
 fn give_way() {
-    // SAFETY: it takes numbers only. On Linux, 0 is this thread. That it fails would only cost time.
+    // SAFETY: it takes numbers only. On Linux, 0 is this thread. Failure only costs time.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
 }

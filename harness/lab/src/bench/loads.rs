@@ -88,7 +88,7 @@ fn measure_all(
             true => workloads,
             false => loadable(workloads, testbed, progress)?,
         };
-        // What was found before is found again.
+        // Results of an earlier run are recomputed.
         let mut prepared = Vec::new();
         if wanted.contains(&Setup::Mainline) {
             prepared.extend(make_loaders(&mut workloads));

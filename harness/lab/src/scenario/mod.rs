@@ -32,7 +32,7 @@ pub struct Row {
     pub objects: bool,
     /// How the kernel must answer: an errno, or 0 if it must accept.
     pub errno: i32,
-    /// What a load is compared with: the same kernel, without any proof of trust.
+    /// Baseline for comparison: the same kernel, without any proof of trust.
     pub compared_with: Option<Scenario>,
     /// The scenario whose refusal of a program means that this one can't carry that program, which is no wrong answer.
     /// None: each program must be carried.
@@ -210,7 +210,7 @@ impl Scenario {
         self.row().signature != Signature::None
     }
 
-    /// Whether it is measured of programs that call functions of the kernel by name: without the patches, a kernel does
+    /// Whether programs with kfuncs or ksyms are measured in it: without the patches, a kernel does
     /// not load them as the compiler wrote them.
     pub fn takes_externs(self) -> bool {
         self.is_signed() || self.row().setup.is_patched()

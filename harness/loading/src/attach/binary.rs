@@ -20,7 +20,7 @@ pub(super) struct Binary {
 pub(super) struct Usdt {
     /// Where it is in the file.
     pub offset: u64,
-    /// Where in the file the binary counts who looks at it; 0 if it does not.
+    /// File offset of the USDT semaphore; 0 if it does not.
     pub counter: u64,
     /// What it tells, such as `-4@%eax 8@-16(%rbp)`.
     pub arguments: String,

@@ -30,7 +30,7 @@ pub struct Options {
 pub fn run(options: &Options, is_required: bool, is_silent: bool) -> Result<()> {
     if !is_silent {
         ps::print_loaded(
-            "Loaded without a signature; stays, and is loaded again only if it is granted:",
+            "Unsigned programs now loaded. They stay, but can be loaded again only if a policy grants them:",
             |program| program.origin == Some(Origin::Unsigned),
         )?;
         #[cfg(feature = "policy")]

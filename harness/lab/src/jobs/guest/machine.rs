@@ -7,7 +7,7 @@ use nix::sys::utsname::uname;
 use super::schedule;
 use crate::engine::Settings;
 
-/// Makes the guest repeat itself: its settings, and a priority that nothing else has.
+/// Makes runs reproducible: its settings, and a priority that nothing else has.
 pub fn prepare_machine() -> Result<()> {
     Settings::wanted()?.write()?;
     schedule(libc::SCHED_FIFO, 1)

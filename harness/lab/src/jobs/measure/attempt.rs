@@ -131,7 +131,7 @@ fn load_all(
     Ok(attempt)
 }
 
-/// What the kernel has verified after all must not pass for attested.
+/// Fails if the kernel verified the program instead of taking the facts.
 fn demand_attested(program: BorrowedFd<'_>) -> Result<()> {
     match ProgramInfo::of(program)?.origin {
         Some(Origin::Verified(Signature { attested: Attested::Attested { .. }, .. })) => Ok(()),

@@ -1,4 +1,4 @@
-//! What host and guest say to each other.
+//! Messages between host and guest.
 
 use crate::loader::Loader as LoaderProgram;
 use bpfsig_signing::program::{INSN_SIZE, Program};
@@ -69,7 +69,7 @@ pub struct Outcome {
     pub loads: Vec<Measured>,
 }
 
-/// What one load was found to do and to take.
+/// Outcome and cost of one load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// What it is a load of.

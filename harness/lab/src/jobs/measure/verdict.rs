@@ -1,4 +1,4 @@
-//! Whether the kernel gave the answers that it must give.
+//! Checks the kernel's answers.
 
 use std::fmt::Write;
 
