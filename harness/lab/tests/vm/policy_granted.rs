@@ -135,12 +135,16 @@ impl Drop for Attached {
     }
 }
 
+/// Where the kernel says that a small unsigned program comes from.
+fn origin() -> Option<Origin> {
+    ProgramInfo::of(load(&small(), None).accepted().as_fd()).unwrap().origin
+}
+
 #[test]
 #[ignore = "needs the patched kernel"]
 fn a_policy_grants_what_it_names() {
     let signer = PolicySigner::new(&[Purpose::Program, Purpose::Policy]);
     let digest = Manifest::of(&small()).unwrap().digest().to_string();
-    let origin = || ProgramInfo::of(load(&small(), None).accepted().as_fd()).unwrap().origin;
     {
         let _policy = Attached::new(&signer.sign(1, &digest));
         assert!(matches!(origin(), Some(Origin::Granted(_))), "{:?}", origin());
@@ -161,7 +165,6 @@ fn a_policy_grants_what_it_names() {
 fn a_policy_grants_nothing_without_its_signer() {
     let signer = PolicySigner::new(&[Purpose::Program, Purpose::Policy]);
     let digest = Manifest::of(&small()).unwrap().digest().to_string();
-    let origin = || ProgramInfo::of(load(&small(), None).accepted().as_fd()).unwrap().origin;
     let _policy = Attached::new(&signer.sign(1, &digest));
     assert!(matches!(origin(), Some(Origin::Granted(_))), "{:?}", origin());
     bpf_keyring();
