@@ -194,6 +194,9 @@ impl Build {
             .env("KBUILD_BUILD_HOST", "bpfsig");
         if tools::find("ccache").is_some() {
             make.arg("CC=ccache gcc").env("CCACHE_DIR", &self.ccache).env("CCACHE_MAXSIZE", "2G");
+            // Kbuild has gcc write down which headers an object needs, so nothing has to be preprocessed first, which takes
+            // a fifth of the time to compile an object.
+            make.env("CCACHE_DEPEND", "1");
         }
         make
     }
