@@ -221,21 +221,25 @@ fn members(btf: &Btf, type_id: u32) -> BTreeSet<String> {
     names
 }
 
-fn kernel_btf() -> Btf {
+/// The type information of the running kernel.
+pub fn kernel_btf() -> Btf {
     Btf::parse(std::fs::read("/sys/kernel/btf/vmlinux").unwrap()).unwrap()
+}
+
+/// The struct without a name, in `union bpf_attr`, that `BPF_PROG_LOAD` takes.
+pub fn load_attributes(btf: &Btf) -> u32 {
+    let (_, commands) = btf.structure(btf.find(kind::UNION, "bpf_attr").unwrap()).unwrap();
+    let is_load = |type_id| {
+        btf.structure(type_id).is_ok_and(|(_, members)| members.iter().any(|member| member.name == "insns"))
+    };
+    commands.iter().map(|command| command.type_id).find(|type_id| is_load(*type_id)).unwrap()
 }
 
 #[test]
 #[ignore = "needs the patched kernel"]
 fn each_attribute_has_a_row() {
     let btf = kernel_btf();
-    let (_, commands) = btf.structure(btf.find(kind::UNION, "bpf_attr").unwrap()).unwrap();
-    let attributes = commands
-        .iter()
-        .filter(|command| command.name.is_empty() && btf.structure(command.type_id).is_ok())
-        .map(|command| members(&btf, command.type_id))
-        .find(|names| names.contains("insns"))
-        .unwrap();
+    let attributes = members(&btf, load_attributes(&btf));
     let rows: BTreeSet<String> = ATTRIBUTES.iter().map(|(name, ..)| (*name).to_owned()).collect();
     assert_eq!(rows, attributes);
 }

@@ -44,6 +44,7 @@ mod refused_message;
 mod refused_program;
 mod refused_signer;
 mod sandbox;
+mod syzkaller;
 mod token;
 mod window;
 mod xdp_tools;
