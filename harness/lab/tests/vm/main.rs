@@ -40,6 +40,7 @@ mod policy_required;
 mod policy_verdict;
 mod portable;
 mod races;
+mod races_at_random;
 mod refused_message;
 mod refused_program;
 mod refused_signer;

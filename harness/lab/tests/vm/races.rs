@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use bpfsig_loading as bpf;
+use bpfsig_loading::raw::ProgLoad;
 use bpfsig_signing::cms::Message;
 use bpfsig_signing::facts::HEADER_SIZE;
 use bpfsig_signing::map::MapDefinition;
@@ -25,7 +26,7 @@ use crate::window::Window;
 
 /// Where a load is held.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Place {
+pub enum Place {
     /// The signature has been checked, the instructions have been copied.
     License,
     /// Maps, BTF and func_info have been fetched; nothing has been hashed.
@@ -36,11 +37,11 @@ enum Place {
     LineInfo,
 }
 
-const PLACES: [Place; 4] = [Place::License, Place::CoreRelos, Place::Facts, Place::LineInfo];
+pub const PLACES: [Place; 4] = [Place::License, Place::CoreRelos, Place::Facts, Place::LineInfo];
 
 /// What is changed there.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Change {
+pub enum Change {
     Instructions,
     /// Another map in `fd_array`.
     Map,
@@ -82,7 +83,7 @@ impl Shared {
 
 /// What a signature has a say in.
 #[derive(Debug, PartialEq)]
-struct Loaded {
+pub struct Loaded {
     xlated: Vec<u8>,
     maps: Vec<u32>,
     btf: u32,
@@ -90,7 +91,7 @@ struct Loaded {
 }
 
 /// A signed program with all that it needs, and other things that could take their places.
-struct Scene {
+pub struct Scene {
     change: Change,
     program: Program,
     other: Program,
@@ -107,7 +108,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(change: Change) -> Self {
+    pub fn new(change: Change) -> Self {
         let (mut program, other) = programs();
         let constants = program.slots.iter().position(|map| map.frozen).unwrap();
         if change == Change::Freeze {
@@ -143,68 +144,51 @@ impl Scene {
         }
     }
 
+    /// What is loaded if nobody changes anything.
+    pub fn undisturbed(&self) -> Loaded {
+        self.load(None).unwrap()
+    }
+
     /// Loads the program. Makes the change when the kernel has come to `place`.
     fn load(&self, place: Option<Place>) -> Result<Loaded, i32> {
-        let Self { change, program, other, .. } = self;
-        // Descriptors of its own, since others take their places.
-        let (map, btf) = (self.maps[0].try_clone().unwrap(), self.btf.try_clone().unwrap());
-        let numbers = |first: &OwnedFd| -> Vec<u8> {
-            let rest = self.maps[1..].iter().map(AsRawFd::as_raw_fd);
-            [first.as_raw_fd()].into_iter().chain(rest).flat_map(RawFd::to_ne_bytes).collect()
-        };
-        let fd_array = Shared::new(&numbers(&map));
-        let insns = Shared::new(if *change == Change::Statement { &other.insns } else { &program.insns });
-        let func_info = Shared::new(&program.func_info.bytes);
-        let core_relos = Shared::new(&program.core_relos.bytes);
-        let signature = Shared::new(&self.signature);
-        let window = match place {
-            None => Window::over(&[0]),
-            Some(Place::License) => Window::over(&[program.license.as_bytes(), &[0]].concat()),
-            Some(Place::CoreRelos) => Window::over(&program.core_relos.bytes),
-            Some(Place::Facts) => Window::after(&self.facts[..HEADER_SIZE], &self.facts[HEADER_SIZE..]),
-            Some(Place::LineInfo) => Window::over(&program.line_info.bytes),
-        };
-        let btf = Some(btf);
-        let call = || {
-            load_onto(program, &btf, &self.maps, Some(&self.signature), |attr| {
-                attr.fd_array = fd_array.address();
-                attr.insns = insns.address();
-                attr.func_info = func_info.address();
-                attr.core_relos = core_relos.address();
-                attr.signature = signature.address();
-                match place {
-                    None => {}
-                    Some(Place::License) => attr.license = window.address(),
-                    Some(Place::CoreRelos) => attr.core_relos = window.address(),
-                    Some(Place::Facts) => {
-                        (attr.facts, attr.facts_size) = (window.address(), self.facts.len() as u32);
-                        attr.attestation = self.attestation.as_ptr() as u64;
-                        attr.attestation_size = self.attestation.len() as u32;
-                    }
-                    Some(Place::LineInfo) => attr.line_info = window.address(),
-                }
-            })
-        };
-        let make_change = || match change {
-            Change::Instructions => insns.write(&other.insns),
-            Change::Map => fd_array.write(&numbers(&self.other_map)),
-            Change::MapDescriptor => replace(&map, &self.other_map),
-            Change::Contents => {
-                let value = &other.slots[self.constants].contents;
-                // SAFETY: an array's keys have four bytes; the contents are one value of its size.
-                unsafe { bpf::raw::map_update(self.maps[self.constants].as_fd(), &[0; 4], value) }.unwrap();
-            }
-            Change::CoreRelos => core_relos.write(&other.core_relos.bytes),
-            Change::Btf => replace(btf.as_ref().unwrap(), &self.other_btf),
-            Change::FuncInfo => func_info.write(&other.func_info.bytes),
-            Change::Statement => signature.write(&self.with_other_statement()),
-            Change::Freeze => bpf::raw::map_freeze(self.maps[self.constants].as_fd()).unwrap(),
-        };
-        let (outcome, was_held) =
-            if place.is_some() { window.try_during(call, make_change) } else { (call(), false) };
+        let stage = Stage::new(self);
+        let Some(place) = place else { return stage.load(|_| ()) };
+        let window = self.window(place);
+        let call = || stage.load(|attr| self.hold(attr, place, &window));
+        let (result, was_held) = window.try_during(call, || stage.set(self.change, true));
         // Unless it was refused before it came to the place, the load has waited there.
-        assert!(was_held || place.is_none() || outcome.result.is_err(), "{change:?} at {place:?}");
-        outcome.result.map(|loaded| look_at(loaded.as_fd()))
+        assert!(was_held || result.is_err(), "{:?} at {place:?}", self.change);
+        result
+    }
+
+    /// Memory for what a load reads at this place.
+    pub fn window(&self, place: Place) -> Window {
+        match place {
+            Place::License => Window::over(&[self.program.license.as_bytes(), &[0]].concat()),
+            Place::CoreRelos => Window::over(&self.program.core_relos.bytes),
+            Place::Facts => Window::after(&self.facts[..HEADER_SIZE], &self.facts[HEADER_SIZE..]),
+            Place::LineInfo => Window::over(&self.program.line_info.bytes),
+        }
+    }
+
+    /// Has a load wait at a place until its memory is there.
+    pub fn hold(&self, attr: &mut ProgLoad, place: Place, window: &Window) {
+        match place {
+            Place::License => attr.license = window.address(),
+            Place::CoreRelos => attr.core_relos = window.address(),
+            Place::Facts => {
+                (attr.facts, attr.facts_size) = (window.address(), self.facts.len() as u32);
+                attr.attestation = self.attestation.as_ptr() as u64;
+                attr.attestation_size = self.attestation.len() as u32;
+            }
+            Place::LineInfo => attr.line_info = window.address(),
+        }
+    }
+
+    /// What is in `fd_array`, if `first` is the first map.
+    fn numbers(&self, first: &OwnedFd) -> Vec<u8> {
+        let rest = self.maps[1..].iter().map(AsRawFd::as_raw_fd);
+        [first.as_raw_fd()].into_iter().chain(rest).flat_map(RawFd::to_ne_bytes).collect()
     }
 
     /// The message with the statement for the program with other instructions, which nobody has signed.
@@ -225,13 +209,92 @@ impl Scene {
         match (self.change, result) {
             // What was signed can't be loaded like this: any program is a wrong one.
             (Change::Contents | Change::Statement, result) => result.is_ok(),
-            (_, Ok(loaded)) => loaded != self.load(None).unwrap(),
+            (_, Ok(loaded)) => loaded != self.undisturbed(),
             (change, Err(errno)) => {
                 // A BTF that is not that of the maps is refused as such.
                 let refusals = if change == Change::Btf { [EKEYREJECTED, EINVAL] } else { [EKEYREJECTED; 2] };
                 assert!(refusals.contains(&errno), "{change:?} at {place:?}: {errno}");
                 false
             }
+        }
+    }
+}
+
+/// What one load of a scene reads, or refers to, and somebody changes meanwhile.
+pub struct Stage<'s> {
+    scene: &'s Scene,
+    /// Descriptors of its own, since others take their places.
+    map: OwnedFd,
+    btf: Option<OwnedFd>,
+    fd_array: Shared,
+    insns: Shared,
+    func_info: Shared,
+    core_relos: Shared,
+    signature: Shared,
+}
+
+impl<'s> Stage<'s> {
+    pub fn new(scene: &'s Scene) -> Self {
+        let Scene { program, other, .. } = scene;
+        let map = scene.maps[0].try_clone().unwrap();
+        let insns = if scene.change == Change::Statement { &other.insns } else { &program.insns };
+        Self {
+            scene,
+            fd_array: Shared::new(&scene.numbers(&map)),
+            map,
+            btf: Some(scene.btf.try_clone().unwrap()),
+            insns: Shared::new(insns),
+            func_info: Shared::new(&program.func_info.bytes),
+            core_relos: Shared::new(&program.core_relos.bytes),
+            signature: Shared::new(&scene.signature),
+        }
+    }
+
+    pub fn scene(&self) -> &'s Scene {
+        self.scene
+    }
+
+    /// Loads what is there at the time.
+    pub fn load(&self, change: impl FnOnce(&mut ProgLoad)) -> Result<Loaded, i32> {
+        let Scene { program, maps, signature, .. } = self.scene;
+        let outcome = load_onto(program, &self.btf, maps, Some(signature), |attr| {
+            attr.fd_array = self.fd_array.address();
+            attr.insns = self.insns.address();
+            attr.func_info = self.func_info.address();
+            attr.core_relos = self.core_relos.address();
+            attr.signature = self.signature.address();
+            change(attr);
+        });
+        outcome.result.map(|loaded| look_at(loaded.as_fd()))
+    }
+
+    /// Makes a change, or takes it back. What has been frozen stays so.
+    pub fn set(&self, change: Change, is_changed: bool) {
+        let Scene { program, other, maps, constants, .. } = self.scene;
+        let shown = if is_changed { other } else { program };
+        match change {
+            Change::Instructions => self.insns.write(&shown.insns),
+            Change::Map => {
+                let map = if is_changed { &self.scene.other_map } else { &self.map };
+                self.fd_array.write(&self.scene.numbers(map));
+            }
+            Change::MapDescriptor => {
+                replace(&self.map, if is_changed { &self.scene.other_map } else { &maps[0] });
+            }
+            Change::Contents => {
+                let value = &shown.slots[*constants].contents;
+                // SAFETY: an array's keys have four bytes; the contents are one value of its size.
+                unsafe { bpf::raw::map_update(maps[*constants].as_fd(), &[0; 4], value) }.unwrap();
+            }
+            Change::CoreRelos => self.core_relos.write(&shown.core_relos.bytes),
+            Change::Btf => {
+                let btf = if is_changed { &self.scene.other_btf } else { &self.scene.btf };
+                replace(self.btf.as_ref().unwrap(), btf);
+            }
+            Change::FuncInfo => self.func_info.write(&shown.func_info.bytes),
+            Change::Statement if is_changed => self.signature.write(&self.scene.with_other_statement()),
+            Change::Statement => self.signature.write(&self.scene.signature),
+            Change::Freeze => bpf::raw::map_freeze(maps[*constants].as_fd()).unwrap(),
         }
     }
 }
@@ -342,7 +405,7 @@ fn no_change_gets_past_the_signature() {
 fn freezing_a_map_makes_no_constants_of_what_is_in_it() {
     let _on = SwitchedOn::new();
     let scene = Scene::new(Change::Freeze);
-    let with_variables = scene.load(None).unwrap();
+    let with_variables = scene.undisturbed();
     assert_eq!(scene.load(Some(Place::Facts)).unwrap(), with_variables);
     // It is frozen now, and as a frozen one it would be another program.
     assert_eq!(scene.load(None), Err(EKEYREJECTED));
