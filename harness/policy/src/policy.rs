@@ -92,6 +92,13 @@ impl Policy {
                     let name = toml::Value::from(entry.name.as_str());
                     write!(file, "\n[[program]]\nname = {name}\ndigest = \"{digest}\"\n")?;
                 }
+                None if entry.probes => {
+                    write!(
+                        file,
+                        "\n# Not granted: {} programs that differ in what they call, as probes do of what a kernel is able to do.\n",
+                        entry.digests.len()
+                    )?;
+                }
                 None if !entry.capabilities.are_all() => {
                     write!(
                         file,
@@ -245,6 +252,17 @@ mod tests {
         let policy = Policy::parse(&Policy::draft(&report).unwrap()).unwrap();
         assert!(report.loads.iter().all(|entry| policy.grants(entry).is_some()), "{policy:?}");
         assert_eq!((policy.programs.len(), policy.classes.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_draft_does_not_grant_probes() {
+        let report = Report {
+            loads: vec![entry(r#"{"probes": true, "helpers": ["map_lookup_elem", "redirect"]}"#)],
+            before: Vec::new(),
+        };
+        let draft = Policy::draft(&report).unwrap();
+        assert_eq!(Policy::parse(&draft).unwrap().classes, []);
+        assert!(draft.contains("# Not granted"), "{draft}");
     }
 
     #[test]

@@ -17,6 +17,10 @@ pub struct Report {
     pub before: Vec<(String, String)>,
 }
 
+/// A loader's programs of one name and type that differ in what they call are probes, if there are more than this: bpftool
+/// asks what a kernel is able to do by loading a program for each helper and type, 5,600 in all.
+const MANY: usize = 16;
+
 /// Loads that differ in nothing but in what was loaded exactly.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
@@ -38,6 +42,9 @@ pub struct Entry {
     pub count: u32,
     /// It comes with a signature that is good.
     pub signed: bool,
+    /// They differ in what they are able to do, too, as probes do, and no one of them is able to do all of it.
+    #[serde(default)]
+    pub probes: bool,
 }
 
 /// Who loads programs.
@@ -87,17 +94,48 @@ impl Report {
                 digests: BTreeSet::new(),
                 count: 0,
                 signed: load.is_signed,
+                probes: false,
             });
             entry.instructions = entry.instructions.max(load.instructions);
             entry.core |= load.core_relocations != 0;
             entry.digests.extend(load.digest);
             entry.count += 1;
         }
-        let mut loads: Vec<_> = entries.into_values().collect();
+        let mut loads = with_probes_together(entries.into_values());
         loads.sort_by_key(|entry| std::cmp::Reverse(entry.count));
         let before = before.iter().map(|program| (program.name.clone(), program.prog_type.clone())).collect();
         Self { loads, before }
     }
+}
+
+/// Makes one entry of many that differ in what they call.
+fn with_probes_together(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
+    let mut alike = BTreeMap::<_, Vec<Entry>>::new();
+    for entry in entries {
+        let able = &entry.capabilities;
+        let calls = !able.helpers.is_empty();
+        let kind = (able.prog_type.clone(), able.attach_type.clone(), able.attach_to.clone());
+        alike.entry((entry.loader.clone(), entry.name.clone(), kind, calls)).or_default().push(entry);
+    }
+    let together = |entries: Vec<Entry>| {
+        if entries.len() <= MANY {
+            return entries;
+        }
+        let probes = entries.into_iter().reduce(|mut all, entry| {
+            all.capabilities.helpers.extend(entry.capabilities.helpers);
+            all.capabilities.maps.extend(entry.capabilities.maps);
+            all.capabilities.kernel_symbols =
+                all.capabilities.kernel_symbols.max(entry.capabilities.kernel_symbols);
+            all.instructions = all.instructions.max(entry.instructions);
+            all.core |= entry.core;
+            all.digests.extend(entry.digests);
+            all.count += entry.count;
+            all.signed &= entry.signed;
+            all
+        });
+        probes.map(|probes| Entry { probes: true, ..probes }).into_iter().collect()
+    };
+    alike.into_values().flat_map(together).collect()
 }
 
 impl Entry {
@@ -142,6 +180,22 @@ mod tests {
         assert_eq!((entry.count, entry.instructions, entry.digests.len()), (3, 2, 2));
         assert_eq!(entry.only_digest(), None);
         assert_eq!(entry.loader.unit, "init.scope");
+    }
+
+    #[test]
+    fn probes_are_one_entry() {
+        let probe = |number: usize| {
+            let mut load = load("/init.scope", number as u8);
+            load.capabilities.helpers.insert(format!("helper_{number}"));
+            load
+        };
+        let report = |count| Report::new(&(0..count).map(probe).collect::<Vec<_>>(), &[]).loads;
+        let few = report(MANY);
+        assert!(few.len() == MANY && few.iter().all(|entry| !entry.probes));
+        let [probes] = &report(MANY + 1)[..] else { panic!("not together") };
+        let helpers = probes.capabilities.helpers.len();
+        assert!(probes.probes);
+        assert_eq!((probes.count as usize, probes.digests.len(), helpers), (MANY + 1, MANY + 1, MANY + 1));
     }
 
     #[test]

@@ -86,6 +86,7 @@ fn row(entry: &Entry) -> [String; 10] {
     let able = &entry.capabilities;
     let list = |names: &std::collections::BTreeSet<String>| match names.len() {
         0 => "none".to_owned(),
+        count if entry.probes => format!("one of {count}"),
         _ => names.iter().map(String::as_str).collect::<Vec<_>>().join(","),
     };
     let mut helpers = list(&able.helpers);
