@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 use crate::names::attach_type_number;
 use crate::report::{Entry, Report};
 
+/// Of a program that differs each time, at most so many are granted by their digests in a draft.
+const DRAFTED_DIGESTS: usize = 16;
+
 /// What a machine that requires signatures grants without one, as its file says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -76,40 +79,14 @@ impl Policy {
         Ok(policy)
     }
 
-    /// A policy's file that grants all that a report has, for a person to edit: by digest what is the same each time,
-    /// by class what is not.
+    /// A policy's file that grants all that a report has, for a person to edit: by digest what was seen, and by class what
+    /// is not the same each time.
     pub fn draft(report: &Report) -> Result<String, std::fmt::Error> {
         let mut file = String::from(
             "# A machine takes no policy with a lower version, until it boots again.\nversion = 1\n",
         );
         for entry in report.loads.iter().filter(|entry| !entry.signed) {
-            write!(file, "\n# {}", entry.summary())?;
-            if entry.core {
-                write!(file, "\n# CO-RE: on another kernel it may be another program.")?;
-            }
-            match entry.only_digest() {
-                Some(digest) => {
-                    let name = toml::Value::from(entry.name.as_str());
-                    write!(file, "\n[[program]]\nname = {name}\ndigest = \"{digest}\"\n")?;
-                }
-                None if entry.probes => {
-                    write!(
-                        file,
-                        "\n# Not granted: {} programs that differ in what they call, as probes do of what a kernel is able to do.\n",
-                        entry.digests.len()
-                    )?;
-                }
-                None if !entry.capabilities.are_all() => {
-                    write!(
-                        file,
-                        "\n# Not granted: no class has programs that use kernel functions or variables.\n"
-                    )?;
-                }
-                None => {
-                    let class = toml::to_string(&Class::around(entry)).map_err(|_| std::fmt::Error)?;
-                    write!(file, "\n[[class]]\n{class}")?;
-                }
-            }
+            entry.draft(&mut file)?;
         }
         Ok(file)
     }
@@ -180,6 +157,46 @@ impl Class {
 }
 
 impl Entry {
+    /// Adds what grants it to a policy's file.
+    fn draft(&self, file: &mut String) -> std::fmt::Result {
+        writeln!(file, "\n# {}", self.summary())?;
+        let seen = self.digests.len();
+        if self.probes {
+            return writeln!(
+                file,
+                "# Not granted: {seen} programs that differ in what they call, as probes do of what a kernel is able to do."
+            );
+        }
+        if self.core {
+            writeln!(file, "# CO-RE: on another kernel it may be another program.")?;
+        }
+        if seen <= DRAFTED_DIGESTS {
+            let name = toml::Value::from(self.name.as_str());
+            for digest in &self.digests {
+                writeln!(file, "[[program]]\nname = {name}\ndigest = \"{digest}\"")?;
+            }
+        }
+        match seen {
+            1 => Ok(()),
+            0 if !self.capabilities.are_all() => writeln!(
+                file,
+                "# Not granted: it has no digest, and no class has programs that use kernel functions or variables."
+            ),
+            _ if !self.capabilities.are_all() => writeln!(
+                file,
+                "# It differs each time, and others like it are not granted: no class has programs that use kernel functions or variables."
+            ),
+            _ => {
+                let class = toml::to_string(&Class::around(self)).map_err(|_| std::fmt::Error)?;
+                write!(
+                    file,
+                    "# {}: a class grants all that can do no more, but they must verify without CAP_PERFMON.\n[[class]]\n{class}",
+                    if seen == 0 { "It has no digest" } else { "It differs each time" }
+                )
+            }
+        }
+    }
+
     /// In a line: what, how often, and by whom.
     pub fn summary(&self) -> String {
         let Self { name, capabilities, count, loader, .. } = self;

@@ -20,8 +20,8 @@ use crate::signer::SignerOptions;
 
 /// Make a policy out of a report, for a person to edit
 ///
-/// It grants all that the report has: by its digest what was the same each time, and by a class, which says what a program
-/// is able to do, what was not.
+/// It grants all that the report has: by its digest what was seen, and by a class, which says what programs are able to do,
+/// what is not the same each time.
 #[derive(Args)]
 pub struct InitOptions {
     /// What `policy report --json` has printed
