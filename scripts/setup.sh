@@ -24,6 +24,7 @@ packages() {
 		kmod              lists the dependencies of kernel modules
 		ccache            makes the second kernel build cheap
 		clang             compiles eBPF programs
+		clang-19          compiles the kernel's own tests
 		llvm              strips eBPF programs
 		pkgconf           finds libelf and zlib for libbpf
 		openssl           checks our signatures independently
@@ -38,6 +39,7 @@ packages() {
 		iproute2          networks for the programs that the tests provoke
 		e2fsprogs         a file system whose files the kernel knows by their digests
 		mmdebstrap        the machine with Debian 13 of scripts/debian.sh
+		keyutils          keys for the kernel's own tests
 		libbpf-dev        headers for the eBPF programs that this machine loads
 		qemu-system-x86   the machine that the kernel boots on
 		qemu-guest-agent  runs commands in that machine, for vmtest

@@ -1,0 +1,239 @@
+#!/bin/bash
+# Runs the kernel's own tests for eBPF, tools/testing/selftests/bpf, on the kernel with the series and on the same one without it,
+# and compares what they say:
+#
+#     scripts/selftests.sh [PART...]
+#
+# A PART is one of these programs of the tests, or `signed`; all of them by default:
+#
+#     test_verifier   programs, each an array of instructions
+#     test_progs      everything else
+#     veristat        verifies each program of each object, and counts what that takes
+#     signed          each object that bpftool loads is signed, and loaded signed
+#
+# Fails if anything differs, but for the tests that the series adds; and if less than 99 in 100 objects that load unsigned load
+# signed. What the programs said is in target/selftests/KERNEL/PROGRAM/; what is there is not run again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+profile=()
+source scripts/common.sh
+
+work=$PWD/target/selftests
+tree=target/linux-7.3
+kernels=(patched baseline)
+# Older versions don't know all that the tests are written with.
+clang=clang-19
+
+# Checks a commit of the series' tree out for a kernel.
+checkout() {
+	local source=$work/$1/source commit
+	commit=$(git -C $tree rev-parse "$2")
+	mkdir -p "$work/$1"
+	if [[ -e $source ]]; then
+		git -C "$source" checkout --quiet --detach "$commit"
+	else
+		git -C $tree worktree add --quiet --detach "$source" "$commit"
+	fi
+}
+
+# `make` for a kernel, without a word unless it fails.
+quiet_make() {
+	local log=$work/$1/make.log
+	nice make -j"$(nproc)" "${@:2}" >"$log" 2>&1 || fail "make failed, see $log"
+}
+
+# Builds the modules of the tests for a kernel, against the source it was built of.
+modules() {
+	local source=$work/$1/source build=$work/$1/build
+	mkdir -p "$build"
+	cp "$(dirname "$(image "$1")")/config" "$build/.config"
+	ln -sf "$(dirname "$(image "$1")")/vmlinux" "$build/vmlinux"
+	# Nothing in it: the kernel checks no versions of symbols.
+	touch "$build/Module.symvers"
+	# The build finds no symbols of the kernel, and would add a plus sign to the version of a tree that is in git.
+	local options=(-C "$source" O="$build" KBUILD_MODPOST_WARN=1 LOCALVERSION=)
+	quiet_make "$1" "${options[@]}" olddefconfig
+	quiet_make "$1" "${options[@]}" modules_prepare
+	quiet_make "$1" "${options[@]}" M="$source/$tests/test_kmods" MO="$work/$1/modules" modules
+}
+
+# Builds the tests. Those that this clang, or the configuration of the kernel, can't compile are left out. libarena leaves
+# the version of the instruction set to the compiler, and needs the one that clang has from 20 on; all else names its own.
+build() {
+	local series kernel
+	command -v $clang >/dev/null || fail "$clang is not installed: scripts/setup.sh installs it"
+	[[ -d $tree/.git ]] || scripts/series.sh tree
+	series=$(basename "$(printf '%s\n' kernel-patch/linux-7.3/[0-9]*/ | tail -n 1)")
+	checkout patched "$series"
+	checkout baseline base
+	for kernel in "${kernels[@]}"; do modules "$kernel"; done
+	quiet_make patched -C "$directory" test_verifier veristat test_progs \
+		CLANG=$clang BPF_TARGET_ENDIAN='--target=bpfel -mcpu=v4' LLVM_STRIP=llvm-strip LLD=bfd \
+		SKIP_DOCS=1 SKIP_LLVM=1 SKIP_LIBBFD=1 BPF_STRICT_BUILD=0 \
+		KDIR=/nonexistent VMLINUX_BTF="$work/patched/build/vmlinux"
+	cp "$work"/patched/modules/*.ko "$directory"
+	grep -oE 'SKIP-(BPF|TEST) .*' "$work/patched/make.log" | sort >"$work/not-built" || true
+}
+
+image() { readlink "$work/$1/bzImage"; }
+
+# Hands names that are read to a program on a kernel, where that has not been done before. A machine that stops
+# is started again, with the next name.
+run() {
+	local kernel=$1 program=$2 results=$work/$1/$2 append='' left
+	# Objects that don't load signed may be more than any user is granted.
+	[[ $program != bpfsig ]] || append=sysctl.kernel.bpf_signature_failures_us=0
+	mkdir -p "$results"
+	cat >"$results.names"
+	while true; do
+		comm -23 <(sort "$results.names") <(ls "$results" | sort) >"$results.todo"
+		left=$(wc -l <"$results.todo")
+		[[ $left -gt 0 ]] || return 0
+		echo "== $program on the $kernel kernel: $left" >&2
+		(cd "$directory" && "$work/bpfsig" vm --kernel "$(image "$kernel")" \
+			--append "$append" -- \
+			env BPFSIG="$work/bpfsig" BPFSIG_CERT="$work/signer.pem" \
+			bash "$work/guest.sh" "$program" "$work/$kernel/modules" "$results") >"$results.log" 2>&1 || true
+		[[ $(comm -23 "$results.todo" <(ls "$results" | sort) | wc -l) -lt $left ]] ||
+			fail "the machine does not come to its first test, see $results.log"
+	done
+}
+
+# What a program said on a kernel, without what differs from run to run.
+said() {
+	local pattern=.
+	# Only the results of a test: in the text are addresses, numbers of processes, and times.
+	[[ $2 != test_progs ]] || pattern='^#[0-9]|^exit status|^stops'
+	(cd "$work/$1/$2" && grep --with-filename -E "$pattern" -- *)
+}
+
+# The tests in files that the series adds (A) or changes (M), as a pattern.
+own_tests() {
+	local file
+	git -C $tree diff --name-only --diff-filter="$1" base "$(git -C "$work/patched/source" rev-parse HEAD)" -- $tests/prog_tests |
+		while read -r file; do
+			sed -nE 's/^void (serial_)?test_([a-zA-Z0-9_]+)\(.*/\2/p' "$work/patched/source/$file"
+		done | paste --serial --delimiters='|'
+}
+
+# What differs between the kernels: `<` without the series, `>` with it. The series' own tests need it to pass.
+differences() {
+	diff <(said baseline "$1") <(said patched "$1") | grep '^[<>]' |
+		grep -vE "^< ($changed):|^> ($added|$changed):(#.*:OK$|exit status 0)" || true
+}
+
+# Runs a program on both kernels with the names that are read, beside each other, and compares what it says.
+compare() {
+	local program=$1 kernel names
+	names=$(cat)
+	run patched "$program" <<<"$names" &
+	# Some of the series' own tests are for what stops a machine without it.
+	grep -vxE "$added" <<<"$names" | run baseline "$program" &
+	wait
+	differences "$program" >"$work/$program.differences"
+	{
+		printf '| %s |' "$program"
+		for kernel in patched baseline; do printf ' %s |' "$(said "$kernel" "$program" | summary "$program")"; done
+		printf ' %d |\n' "$(wc -l <"$work/$program.differences")"
+	} >>"$work/table.md"
+	[[ ! -s $work/$program.differences ]] || failed+=("$program")
+}
+
+# Counts the results that are read.
+summary() {
+	case $1 in
+	test_verifier) sed -n 's/.*Summary: //p' ;;
+	test_progs)
+		awk -F: '/:#/ { count[$NF]++ } !/:#/ && !/exit status [01]$/ { lost++ }
+			END { printf "%d OK, %d SKIP, %d FAIL, %d killed or lost", count["OK"], count["SKIP"], count["FAIL"], lost }'
+		;;
+	veristat)
+		awk -F, '/,success,/ { good++; insns += $3 } /,failure,/ { bad++ }
+			END { printf "%d verified, %d refused, %d instructions", good, bad, insns }'
+		;;
+	esac
+}
+
+objects() { (cd "$directory" && printf '%s\n' *.bpf.o); }
+
+# The objects that a program loaded. Once bpftool has, it fails to pin programs that the object wants not to be loaded by
+# default.
+loaded() { (cd "$work/patched/$1" && grep -lxE 'exit status 0|Error: failed to pin all programs' -- * || true); }
+
+# What loads unsigned, but for objects that have types alone, for tests of BTF.
+loadable() {
+	loaded bpftool | while read -r object; do
+		grep -q 'has no programs and no maps' "$work/signatures/$object" || echo "$object"
+	done
+}
+
+# Signs each object that bpftool loads, loads it signed, and says why where that fails.
+signed() {
+	local cache start unsigned good
+	cache=$(dirname "$(image patched)")
+	rm -f "$work"/signer.{key,pem}
+	signer "$work/signer" rsa-2048 --ca-key "$cache/ca.key" --ca-cert "$cache/ca.pem"
+	objects | run patched bpftool
+
+	rm -rf "$work/signatures" "$work/patched/bpfsig" "$directory"/*.p7s*
+	mkdir "$work/signatures"
+	start=$SECONDS
+	loaded bpftool | while read -r object; do
+		(cd "$directory" && "$work/bpfsig" sign --key "$work/signer.key" --cert "$work/signer.pem" "$object") \
+			>"$work/signatures/$object" 2>&1 || true
+	done
+	echo "signing took $((SECONDS - start)) s"
+
+	loadable | run patched bpfsig
+	unsigned=$(loadable | wc -l)
+	good=$(loaded bpfsig | wc -l)
+	echo "$unsigned of $(objects | wc -l) objects load unsigned, $good of those signed; not:"
+	comm -23 <(loadable) <(loaded bpfsig) | while read -r object; do
+		# What was not signed has no signature to load: the reason is what `sign` said.
+		if [[ -e $directory/$object.p7s ]]; then
+			sed -n 's/^bpfsig: error: //p' "$work/patched/bpfsig/$object"
+		else
+			sed -n 's/^bpfsig: error: //p' "$work/signatures/$object"
+		fi
+	done
+	[[ $((good * 100)) -ge $((unsigned * 99)) ]] || failed+=(signed)
+}
+
+export LC_ALL=C
+tests=tools/testing/selftests/bpf
+directory=$work/patched/source/$tests
+parts=("$@")
+if [[ $# -eq 0 ]]; then parts=(test_verifier test_progs veristat signed); fi
+for part in "${parts[@]}"; do
+	case $part in
+	test_verifier | test_progs | veristat | signed) ;;
+	*) fail "no part $part: there are test_verifier, test_progs, veristat and signed" ;;
+	esac
+done
+
+for kernel in "${kernels[@]}"; do
+	mkdir -p "$work/$kernel"
+	ln -sfn "$(bpfsig kernel build --variant "$kernel")" "$work/$kernel/bzImage"
+done
+build
+cargo build --quiet "${profile[@]}"
+cp --remove-destination target/debug/bpfsig scripts/selftests/guest.sh "$work/"
+added=$(own_tests A)
+changed=$(own_tests M)
+printf '| | patched | baseline | differences |\n| --- | --- | --- | --- |\n' >"$work/table.md"
+
+failed=()
+for part in "${parts[@]}"; do
+	case $part in
+	test_verifier) echo all | compare test_verifier ;;
+	test_progs) (cd "$directory" && ./test_progs --list) | compare test_progs ;;
+	veristat) objects | compare veristat ;;
+	signed) signed ;;
+	esac
+done
+cat "$work/table.md"
+for part in "${failed[@]}"; do
+	[[ ! -s $work/$part.differences ]] || head -n 20 "$work/$part.differences"
+done
+[[ ${#failed[@]} -eq 0 ]] || fail "not as it should be: ${failed[*]}; see $work"
