@@ -42,13 +42,17 @@ make_disk() {
 	mv "$1.new" "$1"
 }
 
+# Compiles a program: object SOURCE OBJECT
+object() {
+	clang --target=bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" -c "$1" -o "$2"
+}
+
 # What the machine is given to load.
 objects() {
 	local source
 	mkdir -p target/debian/guest/objects
 	for source in cgroup_bind_ports cgroup_egress_filter tc_dscp_mark trace_files xdp_drop_fragments; do
-		clang --target=bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
-			-c "progs/$source.bpf.c" -o "target/debian/guest/objects/$source.bpf.o"
+		object "progs/$source.bpf.c" "target/debian/guest/objects/$source.bpf.o"
 	done
 	cp --remove-destination scripts/debian/guest/*.sh target/debian/guest/
 	cargo build --quiet "${profile[@]}"
@@ -81,11 +85,54 @@ policy() {
 	local guest=target/debian/guest
 	[[ -s target/debian/off/report.json ]] || fail "the state off has left no report: see target/debian/off/first.txt"
 	bpfsig policy init target/debian/off/report.json >$guest/policy.toml
-	rm -f $guest/policy.{key,pem}
-	signer $guest/policy p-256 --purpose program --purpose policy \
-		--ca-key "$(dirname "$kernel")/ca.key" --ca-cert "$(dirname "$kernel")/ca.pem"
-	bpfsig policy sign --key $guest/policy.key --cert $guest/policy.pem $guest/policy.toml
+	issue $guest/policy --purpose program --purpose policy
+	sign_policy $guest/policy.toml
+	abuse
 	rm $guest/policy.key
+}
+
+# Makes a signer whom the kernel's authority vouches for.
+issue() {
+	rm -f "$1".{key,pem}
+	signer "$1" p-256 --ca-key "$(dirname "$kernel")/ca.key" --ca-cert "$(dirname "$kernel")/ca.pem" "${@:2}"
+}
+
+sign_policy() {
+	bpfsig policy sign --key target/debian/guest/policy.key --cert target/debian/guest/policy.pem "$1"
+}
+
+# What an attacker has: a program that the policy doesn't name; policies that grant it but are older, unsigned, or signed by
+# somebody who decides about nothing; a module without its signature, and a kernel that never had one. And the same policy as
+# the operator would replace the one in force with.
+abuse() {
+	local guest=target/debian/guest abuse=target/debian/guest/abuse
+	rm -rf $abuse
+	mkdir $abuse
+	object scripts/debian/abuse/unlisted.bpf.c $abuse/unlisted.bpf.o
+	cat >$abuse/older.toml <<-'END'
+		version = 0
+		[[class]]
+		name = "rules for devices that depend on the user"
+		type = "cgroup_device"
+		helpers = ["get_current_uid_gid"]
+		max-instructions = 16
+		[[class]]
+		name = "what libbpf asks first"
+		type = "socket_filter"
+		maps = ["array"]
+		max-instructions = 8
+	END
+	sed 's/version = 0/version = 1000/' $abuse/older.toml >$abuse/newer.toml
+	sign_policy $abuse/older.toml
+	sign_policy $abuse/newer.toml
+	llvm-objcopy --remove-section .bpfsig --remove-section .bpfsig.json $abuse/newer.bpf.o $abuse/unsigned.bpf.o
+	issue $guest/stranger --purpose program
+	mv $guest/stranger.pem $abuse/
+	cp $abuse/unsigned.bpf.o $abuse/stranger.bpf.o
+	bpfsig sign --embed --key $guest/stranger.key --cert $abuse/stranger.pem $abuse/stranger.bpf.o >&2
+	rm $abuse/*.toml $guest/stranger.key
+	objcopy --strip-debug "$(find "$(dirname "$kernel")/lib/modules" -name nft_ct.ko)" $abuse/unsigned.ko
+	cp "$kernel" $abuse/bzImage
 }
 
 # A row for each thing that was tried in any of the states.
@@ -147,7 +194,7 @@ for state in "${states[@]}"; do
 	switched) boot switched checks.switch ;;
 	policy)
 		policy
-		boot policy checks.policy
+		boot policy "checks.policy lockdown=integrity"
 		;;
 	esac
 done

@@ -9,6 +9,7 @@ source systemd.sh
 source containers.sh
 source network.sh
 source tracing.sh
+source abuse.sh
 
 check_systemd_at_boot
 if grep --quiet checks.switch /proc/cmdline; then
@@ -21,6 +22,7 @@ check_systemd_later
 check_containers
 check_network
 check_tracing
+if grep --quiet checks.policy /proc/cmdline; then check_abuse; fi
 
 # The report ends, and is written.
 [[ -e /srv/results/report.pid ]] && kill -INT "$(cat /srv/results/report.pid)" && sleep 5

@@ -10,7 +10,7 @@ bundle() {
 	(cd "$folder" && "$runtime" spec)
 	# No terminal, and the command.
 	sed --in-place --expression 's/"terminal": true/"terminal": false/' \
-		--expression "s|^\(\t*\) *\"sh\"|\1\"sh\", \"-c\", \"$2\"|" "$folder/config.json"
+		--expression "s#^\(\t*\) *\"sh\"#\1\"sh\", \"-c\", \"$2\"#" "$folder/config.json"
 }
 
 check_containers() {

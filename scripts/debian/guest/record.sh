@@ -17,7 +17,7 @@ reason() {
 try() {
 	local name=$1 output status=0
 	shift
-	output=$(timeout --kill-after=10 900 "$@" 2>&1 </dev/null) || status=$?
+	output=$(timeout --kill-after=10 300 "$@" 2>&1 </dev/null) || status=$?
 	if [[ $status -eq 0 ]]; then
 		record "$name" works ""
 	else
@@ -30,7 +30,7 @@ try() {
 confine() {
 	local name=$1 output status=0
 	shift
-	output=$(timeout --kill-after=10 900 "$@" 2>&1 </dev/null) || status=$?
+	output=$(timeout --kill-after=10 300 "$@" 2>&1 </dev/null) || status=$?
 	case $status in
 	0) record "$name" open "got through" ;;
 	7) record "$name" works "" ;;

@@ -5,7 +5,7 @@ says() {
 	local pattern=$1 status=0
 	shift
 	coproc stdbuf --output=L "$@" 2>&1
-	awk -v pattern="$pattern" '{ print } $0 ~ pattern { found = 1; exit } END { exit !found }' <&"${COPROC[0]}" || status=1
+	grep --max-count=1 "$pattern" <&"${COPROC[0]}" || status=1
 	kill -INT "$COPROC_PID" 2>/dev/null
 	return $status
 }
