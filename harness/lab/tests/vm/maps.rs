@@ -4,13 +4,16 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use bpfsig_loading as bpf;
+use bpfsig_signing::btf::Btf;
 use bpfsig_signing::insn::{self, Insn};
 use bpfsig_signing::map::MapDefinition;
+use bpfsig_signing::object::Object;
 use bpfsig_signing::program::Program;
 use libc::{EACCES, EBADF, EINVAL, EKEYREJECTED};
 
 use crate::keys::signer;
-use crate::load::{load, load_btf, load_onto, load_with, program, sign};
+use crate::load::{Outcome, load, load_btf, load_onto, load_with, program, sign};
+use crate::xdp_tools;
 
 /// `enum bpf_map_type`, and flags of `BPF_MAP_CREATE`.
 const HASH: u32 = 1;
@@ -170,23 +173,63 @@ fn changed_types() {
     }
 }
 
-/// Type ids that mean something else than in the program's BTF.
+/// A map whose types have other ids in its BTF, or none of the program's.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn types_of_another_btf() {
+    // xdp-filter pins the maps of its first object, and the next uses them.
+    let [first, next] = ["xdpfilt_alw_all.o", "xdpfilt_alw_eth.o"].map(|name| {
+        let bytes = xdp_tools::objects().into_iter().find(|(object, _)| object == name).unwrap().1;
+        Object::parse(&bytes).unwrap().programs()[0].clone()
+    });
+    let same_name =
+        |map: &Arc<MapDefinition>| first.slots.iter().find(|other| other.name == map.name).unwrap().clone();
+    let shared: Vec<_> = next.slots.iter().map(same_name).collect();
+    let types = |maps: &[Arc<MapDefinition>]| -> Vec<_> {
+        maps.iter().map(|map| (map.btf_key_type_id, map.btf_value_type_id)).collect()
+    };
+    assert_ne!(types(&shared), types(&next.slots));
+    let btf = load_btf(&first);
+    let create = |map: &Arc<MapDefinition>| bpf::raw::create_map(map, btf.as_ref().map(AsFd::as_fd)).unwrap();
+    let maps: Vec<_> = shared.iter().map(create).collect();
+    load_onto(&next, &load_btf(&next), &maps, Some(&sign(&next, signer())), |_| {}).accepted();
+
+    // Another BTF of the same content is as good.
     let program = program("xdp_lb");
-    let signature = sign(&program, signer());
-    let mut other = program.btf.as_deref().unwrap().to_vec();
-    let letter = other.iter().rposition(|byte| byte.is_ascii_lowercase()).unwrap();
-    other[letter] ^= 1;
-    let other = bpf::raw::load_btf(&other).unwrap();
-    let maps = bpf::raw::create_maps(&program, Some(other.as_fd())).unwrap();
-    load_onto(&program, &load_btf(&program), &maps, Some(&signature), |_| {})
-        .refused(EINVAL, "has another BTF than the program");
-    // Another object of the same content is as good.
-    let same = load_btf(&program);
-    let maps = bpf::raw::create_maps(&program, same.as_ref().map(AsFd::as_fd)).unwrap();
-    load_onto(&program, &load_btf(&program), &maps, Some(&signature), |_| {}).accepted();
+    let btf = program.btf.as_deref().unwrap();
+    load_with_maps_of(&program, btf).accepted();
+    let slot = program.slots.iter().find(|map| map.name == "lb_services").unwrap();
+    let parsed = Btf::parse(btf).unwrap();
+    let name = parsed.name(slot.btf_value_type_id).unwrap();
+    load_with_maps_of(&program, &renamed(btf, name))
+        .refused(EINVAL, "has types that the program's BTF has not");
+}
+
+/// A timer in a map means something to the kernel: the map's BTF says where it is.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn fields_of_another_btf() {
+    let program = program("xdp_ban");
+    let btf = program.btf.as_deref().unwrap();
+    load_with_maps_of(&program, btf).accepted();
+    let other = renamed(btf, "xdp_ban");
+    load_with_maps_of(&program, &other).refused(EINVAL, "has types that the program's BTF has not");
+}
+
+/// Loads a signed program with maps that have another BTF.
+fn load_with_maps_of(program: &Program, btf: &[u8]) -> Outcome {
+    let btf = bpf::raw::load_btf(btf).unwrap();
+    let maps = bpf::raw::create_maps(program, Some(btf.as_fd())).unwrap();
+    load_onto(program, &load_btf(program), &maps, Some(&sign(program, signer())), |_| {})
+}
+
+/// A BTF in which a name is another.
+fn renamed(btf: &[u8], name: &str) -> Vec<u8> {
+    let name = [&[0], name.as_bytes(), &[0]].concat();
+    let at = btf.windows(name.len()).position(|bytes| bytes == name).unwrap();
+    let mut renamed = btf.to_vec();
+    renamed[at + 1] ^= 1;
+    renamed
 }
 
 #[test]
