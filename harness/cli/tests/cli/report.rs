@@ -47,7 +47,7 @@ fn attacks() -> String {
     let victim = json!({ "cpu": 0, "latencies": [] });
     let attack = json!({
         "attack": "none", "class": "reference", "policy": "baseline", "users": 0, "threads": 0, "cost": null,
-        "victim_share": 0.9, "victim_share_relative": 1.0, "victim_p50": 1, "victim_p99": 2, "victim_max": 3,
+        "victim_share": 0.9, "victim_share_relative": 1.0, "victim_p50": 1, "victim_p99": 2,
         "victim_p99_relative": 1.0, "load_p50": 4, "load_max": 5,
         "samples": { "batch": 0, "periodic": victim, "loader": victim },
     });

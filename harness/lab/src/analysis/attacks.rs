@@ -236,7 +236,6 @@ mod tests {
             victim_share_relative: share,
             victim_p50: 0,
             victim_p99: 0,
-            victim_max: 0,
             victim_p99_relative: 1.0 / share,
             load_p50: 0,
             load_max: 0,

@@ -79,10 +79,8 @@ pub struct AttackResult {
     pub victim_share_relative: f64,
     /// How long the periodic victim took from when it was due until it was done: the median,
     pub victim_p50: u64,
-    /// the 99th percentile,
+    /// and the 99th percentile.
     pub victim_p99: u64,
-    /// and the longest.
-    pub victim_max: u64,
     /// The 99th percentile divided by the 99th percentile without an attacker.
     pub victim_p99_relative: f64,
     /// How long the loading victim took: the median,
