@@ -127,10 +127,8 @@ fn kernel(directory: &Path, variant: Variant, patches: Option<String>) -> Kernel
     Kernel {
         variant,
         image: path("bzImage"),
-        vmlinux: path("vmlinux"),
         config: path(".config"),
         modules: path("modules"),
-        sign_file: path("sign-file"),
         ca_key: path("ca.key"),
         ca_certificate: path("ca.pem"),
         version: "6.12.0".to_owned(),

@@ -18,9 +18,6 @@ use crate::progress::{Progress, Total};
 use crate::results::Selection;
 use crate::scenario::Setup;
 
-/// The step in which a kernel is built.
-const BUILD_STEP: &str = "Building the kernel";
-
 /// The times of steps that were never done here: a build on one processor, a boot, a load with all its samples, an attack.
 const BUILD: Duration = Duration::from_secs(24 * 60);
 const BOOT: Duration = Duration::from_secs(10);
@@ -136,7 +133,7 @@ fn engine(choice: Choice) -> Engine {
 
 fn build(progress: &Progress) -> Duration {
     let processors = thread::available_parallelism().map_or(1, |count| count.get());
-    progress.expected(BUILD_STEP, Total::Unknown).unwrap_or(BUILD / processors as u32)
+    progress.expected(kernel::BUILD_STEP, Total::Unknown).unwrap_or(BUILD / processors as u32)
 }
 
 /// The time of a job with so many items, each of which usually takes as long as this.
