@@ -17,10 +17,11 @@ use bpfsig_signing::pe::Image;
 use bpfsig_signing::statement::Statement;
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use bpfsig_signing::{cms, embed, signature};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::files;
 use super::keygen::PenOptions;
+use super::pair::pair;
 use super::signer::SignerOptions;
 
 /// Sign eBPF objects, PE images and any other files: one signature for all of them
@@ -31,10 +32,6 @@ use super::signer::SignerOptions;
 pub struct Options {
     #[command(flatten)]
     signer: SignerOptions,
-
-    /// Digest algorithm
-    #[arg(long, value_enum, default_value_t = Hash::Sha256)]
-    hash: Hash,
 
     /// Days that the signature counts for [default: for ever]
     #[arg(long)]
@@ -76,12 +73,6 @@ pub struct Options {
     files: Vec<PathBuf>,
 }
 
-/// The digest algorithms that the formats have a number for.
-#[derive(Clone, Copy, ValueEnum)]
-enum Hash {
-    Sha256,
-}
-
 /// What `sign`, `verify` and `inspect` must agree on.
 #[derive(Args, Clone, Copy)]
 pub struct PlatformOption {
@@ -95,7 +86,7 @@ pub struct PlatformOption {
 pub struct ChoiceOptions {
     /// Program type of a section whose name does not give one: a section name that libbpf knows (xdp, tc,
     /// kprobe/FUNCTION, …). Can be given several times
-    #[arg(long = "type", value_name = "SECTION=TYPE", value_parser = pair)]
+    #[arg(long = "type", value_name = "SECTION=TYPE", value_parser = section_type)]
     types: Vec<(String, String)>,
 
     /// What a program attaches to whose section is just called fentry, fexit, lsm, freplace and the like. Can be given
@@ -113,14 +104,9 @@ impl ChoiceOptions {
     }
 }
 
-fn pair(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("there is no `=` in it")?;
-    let name = name.trim_start_matches('?');
-    if name.is_empty() || value.is_empty() {
-        Err("a side of the `=` is empty")
-    } else {
-        Ok((name.into(), value.into()))
-    }
+/// A section may be given with the `?` of programs that are not loaded by default.
+fn section_type(text: &str) -> Result<(String, String), &'static str> {
+    pair(text.trim_start_matches('?'))
 }
 
 fn parameter(text: &str) -> Result<(String, Range), &'static str> {
@@ -136,7 +122,6 @@ struct Input<'p> {
 }
 
 pub fn run(options: Options) -> Result<()> {
-    let Hash::Sha256 = options.hash;
     let output = match (&options.output, &options.files[..]) {
         _ if options.embed => None,
         (Some(output), _) => Some(output.clone()),
