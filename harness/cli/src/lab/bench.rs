@@ -166,7 +166,7 @@ fn earlier<F: Figures>(resume: bool, path: &Path) -> Result<Option<Results<F>>> 
     }
 }
 
-fn percent(text: &str) -> Result<f64, String> {
-    let percent: f64 = text.parse().map_err(|_| "no number")?;
-    if percent.is_finite() && percent >= 0.0 { Ok(percent) } else { Err("must not be negative".to_owned()) }
+fn percent(text: &str) -> Result<f64, &'static str> {
+    let percent: f64 = text.parse().map_err(|_| "not a number")?;
+    if percent.is_finite() && percent >= 0.0 { Ok(percent) } else { Err("must be a number from 0 up") }
 }
