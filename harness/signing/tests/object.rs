@@ -395,7 +395,7 @@ fn impossible_maps_are_refused() {
             "has sizes that contradict each other: 8 and `key`",
         ),
         ("int (*type)[1]; int colour;", "has a member `colour`, which is not supported"),
-        ("int type;", "has a `type` that is no number"),
+        ("int type;", "has a `type` that is not a number"),
         ("int (*type)[1]; void *value;", "has a `value` that is no pointer to a type with a size"),
         ("int (*type)[1]; int *values[];", "has `values` that do not fit its type"),
         ("int (*type)[12]; int *values[];", "is not defined by a struct"),

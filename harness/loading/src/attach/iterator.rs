@@ -21,7 +21,7 @@ pub(super) fn attach(program: BorrowedFd<'_>, parameter: &str, object: &LoadedOb
     let Some((kind, value)) = parameter.split_once('=') else {
         return link_create(program, 0, attach_type::TRACE_ITER).map_err(Error::system("to all there is"));
     };
-    let number = || value.parse().map_err(|_| Error::Invalid(format!("`{value}` is no number")));
+    let number = || value.parse().map_err(|_| Error::Invalid(format!("`{value}` is not a number")));
     let mut info = sys::bpf_iter_link_info::default();
     // What must stay open until the link is there.
     let _open: Option<OwnedFd>;

@@ -73,7 +73,7 @@ impl Pkcs11Uri {
             "serial" => set_once(name, &mut self.serial, string()),
             "object" => set_once(name, &mut self.object, string()),
             "slot-id" => {
-                let id = text.parse().map_err(|_| invalid(format!("`slot-id` is no number: {text}")))?;
+                let id = text.parse().map_err(|_| invalid(format!("`slot-id` is not a number: {text}")))?;
                 set_once(name, &mut self.slot_id, id)
             }
             "type" if matches!(text, "private" | "cert") => set_once(name, &mut self.kind, string()),

@@ -286,7 +286,7 @@ impl Definition<'_, &Btf> {
             .pointee(member.type_id)
             .and_then(|array| self.btf.array(array))
             .map(|(_, length)| length)
-            .ok_or_else(|| self.problem(format!("has a `{}` that is no number", member.name)))
+            .ok_or_else(|| self.problem(format!("has a `{}` that is not a number", member.name)))
     }
 
     /// A number of 64 bits, which is written as the value of an enum.

@@ -50,7 +50,7 @@ impl Tags {
             let Some(range) = self.ranges.remove(&variable.id) else { continue };
             let problem = |what: &str| problem(variable.name, what);
             let Some((size, is_signed)) = btf.number(variable.type_id) else {
-                return Err(problem("has a type that is no number of 1, 2, 4 or 8 bytes"));
+                return Err(problem("has a type that is not a number of 1, 2, 4 or 8 bytes"));
             };
             let number = Number { offset: variable.offset, size, is_signed };
             let (fits, end) = (number.range(), variable.offset.checked_add(size));

@@ -138,17 +138,17 @@ fn tags_that_make_no_parameter_are_refused() {
         (
             r#"const volatile int x[2] PARAM("1:2") = {1};"#,
             "x",
-            "`x` has a type that is no number of 1, 2, 4 or 8 bytes",
+            "`x` has a type that is not a number of 1, 2, 4 or 8 bytes",
         ),
         (
             &format!(r#"const volatile {bits} x PARAM("1:2") = {{1}};"#),
             "x",
-            "`x` has a type that is no number of 1, 2, 4 or 8 bytes",
+            "`x` has a type that is not a number of 1, 2, 4 or 8 bytes",
         ),
         (
             r#"const volatile __int128 x PARAM("1:2") = 1;"#,
             "x",
-            "`x` has a type that is no number of 1, 2, 4 or 8 bytes",
+            "`x` has a type that is not a number of 1, 2, 4 or 8 bytes",
         ),
         (
             r#"const volatile char x PARAM("0:128") = 1;"#,
