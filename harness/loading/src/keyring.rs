@@ -313,7 +313,7 @@ pub fn deny(digest: &str, signature: &[u8]) -> Result<()> {
     const NAME: &str = ".blacklist";
     let keyring = demand(NAME)?;
     let description =
-        CString::new(denial(digest)).map_err(|_| Error::Invalid(format!("`{digest}` is no digest")))?;
+        CString::new(denial(digest)).map_err(|_| Error::Invalid(format!("`{digest}` is not a digest")))?;
     add(c"blacklist", Some(&description), signature, keyring)
         .map(drop)
         .map_err(Error::system(format!("adding {digest} to {NAME}")))

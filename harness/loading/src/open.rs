@@ -301,7 +301,7 @@ impl OpenMap {
     /// Uses a map that exists instead of creating one.
     ///
     /// # Errors
-    /// It is no map, or its definition is another one.
+    /// It is not a map, or its definition is another one.
     #[doc(alias = "bpf_map__reuse_fd")]
     pub fn reuse(&mut self, map: BorrowedFd<'_>) -> Result<&mut Self> {
         crate::maps::check_same(map, &self.definition).map_err(|error| error.in_map(self.name()))?;

@@ -180,7 +180,7 @@ impl ProgramInfo {
     /// What the kernel tells of a program.
     ///
     /// # Errors
-    /// `program` is no eBPF program.
+    /// `program` is not an eBPF program.
     pub fn of(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
         let (info, known) = info(program, |_| {})?;
         let mut program_info = ProgramInfo::new(&info, known);
@@ -261,7 +261,7 @@ fn info(program: BorrowedFd<'_>, ask: impl FnOnce(&mut Info)) -> io::Result<(Inf
 /// be said in facts.
 ///
 /// # Errors
-/// `program` is no eBPF program, or the caller may not see its facts.
+/// `program` is not an eBPF program, or the caller may not see its facts.
 pub fn facts(program: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     let mut facts = vec![0; info(program, |_| {})?.0.signature.facts_size as usize];
     info(program, |info| {

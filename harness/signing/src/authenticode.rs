@@ -43,7 +43,7 @@ pub enum AuthenticodeError {
     /// No signature.
     #[error("the PE image has no Authenticode signature")]
     Unsigned,
-    /// Something that is no DER encoded SignedData.
+    /// Something that is not a DER encoded SignedData.
     #[error("the Authenticode signature is not a DER encoded PKCS#7 message")]
     Encoding(#[from] der::Error),
     /// A signature that is put together in another way.
@@ -159,7 +159,7 @@ impl Signature {
         let outer = ContentInfo::decode(&mut reader)?;
         let rest = reader.read_slice(reader.remaining_len())?;
         require(rest.iter().all(|byte| *byte == 0), "something follows it in the certificate table")?;
-        require(outer.content_type == ID_SIGNED_DATA, "it is no SignedData")?;
+        require(outer.content_type == ID_SIGNED_DATA, "it is not SignedData")?;
         let data: SignedData = outer.content.decode_as()?;
         require(data.encap_content_info.econtent_type == INDIRECT_DATA, "it is not about a PE image")?;
 

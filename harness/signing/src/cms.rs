@@ -90,18 +90,18 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`Error::CmsSize`], [`Error::CmsEncoding`] if it is no DER encoded SignedData, [`Error::CmsProfile`] if it is one
+    /// [`Error::CmsSize`], [`Error::CmsEncoding`] if it is not a DER encoded SignedData, [`Error::CmsProfile`] if it is one
     /// that programs are not signed with.
     pub fn parse(der: &[u8]) -> Result<Self> {
         check_size(der)?;
         let outer = ContentInfo::from_der(der).map_err(Error::CmsEncoding)?;
-        require(outer.content_type == ID_SIGNED_DATA, "it is no SignedData")?;
+        require(outer.content_type == ID_SIGNED_DATA, "it is not SignedData")?;
         let data: SignedData = outer.content.decode_as().map_err(Error::CmsEncoding)?;
 
         require(data.version == CmsVersion::V3, "the version of SignedData is not 3")?;
         require(data.certificates.is_none(), "it includes certificates")?;
         require(data.crls.is_none(), "it includes revocation lists")?;
-        require(data.encap_content_info.econtent_type == ID_DATA, "its content is no id-data")?;
+        require(data.encap_content_info.econtent_type == ID_DATA, "its content is not id-data")?;
         let content = match data.encap_content_info.econtent {
             Some(content) => {
                 Some(content.decode_as::<OctetString>().map_err(Error::CmsEncoding)?.into_bytes().into())

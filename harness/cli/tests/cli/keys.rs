@@ -162,7 +162,7 @@ fn what_is_wrong_with_a_token_is_said() {
         ("pkcs11:object=%ff", "`object` is not UTF-8"),
         ("'pkcs11:object=x;slot-id=one'", "`slot-id` is not a number: one"),
         ("'pkcs11:object=x;type=public'", "`type` is public, which is neither private nor cert"),
-        ("'pkcs11:object=x?module-name=a/b'", "`module-name` is no path: that would be `module-path`"),
+        ("'pkcs11:object=x?module-name=a/b'", "`module-name` is not a path: that would be `module-path`"),
         ("'pkcs11:object=x;colour=red'", "attribute `colour` is not supported"),
         ("'pkcs11:object=x?pin-source=|cat'", "commands as `pin-source` are not supported"),
     ] {

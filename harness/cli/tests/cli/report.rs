@@ -89,7 +89,7 @@ fn what_is_no_result_makes_no_report() {
     scratch.write("bench.json", loads().to_string().as_bytes());
     let not_json = scratch.error("report file.txt");
     assert!(
-        not_json.starts_with("file.txt is no result of `bpfsig bench` that can be used here: expected"),
+        not_json.starts_with("file.txt is not a result of `bpfsig bench` that can be used here: expected"),
         "{not_json}"
     );
     scratch.write("other.json", b"{}");

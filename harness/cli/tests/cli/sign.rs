@@ -448,7 +448,7 @@ fn whoever_loads_an_object_may_choose_parameters() {
         ("--parameter limit=1..5", "--embed"),
         ("--embed --parameter limit=5..1", "a range is MIN..MAX"),
         ("--embed --parameter limit", "there is no `=` in it"),
-        ("--embed --parameter missing=1..5", "parameter `missing` is no variable of the object"),
+        ("--embed --parameter missing=1..5", "parameter `missing` is not a variable of the object"),
         (
             "--embed --parameter _license=1..5",
             "parameter `_license` is neither in `.rodata` nor a map in `.maps`",

@@ -28,7 +28,7 @@ impl Disk {
     pub fn new() -> Result<Self> {
         // Another machine's disk has something on it.
         let serial = fs::read_to_string(SERIAL).context(SERIAL)?;
-        ensure!(serial.trim_end() == GUEST_DISK_SERIAL, "{GUEST_DISK} is no disk that may be erased");
+        ensure!(serial.trim_end() == GUEST_DISK_SERIAL, "{GUEST_DISK} is not a disk that may be erased");
         // Blocks as large as those that fs-verity hashes. None of what goes on in the background later: a journal, and
         // inodes to initialise.
         let options =

@@ -92,7 +92,7 @@ pub fn ladders() -> Vec<Entry> {
 pub fn select(only: Option<&str>) -> Result<Vec<Entry>> {
     let entries = entries()?;
     let Some(pattern) = only else { return Ok(entries.to_vec()) };
-    let glob = Pattern::new(pattern).with_context(|| format!("`{pattern}` is no glob pattern"))?;
+    let glob = Pattern::new(pattern).with_context(|| format!("`{pattern}` is not a glob pattern"))?;
     let selected: Vec<Entry> = entries.iter().filter(|entry| glob.matches(&entry.name)).cloned().collect();
     if selected.is_empty() {
         let names: Vec<_> = entries.iter().map(|entry| &*entry.name).collect();

@@ -55,7 +55,7 @@ pub trait Job: Serialize + DeserializeOwned {
     /// Carries it out, in the guest.
     ///
     /// # Errors
-    /// The machine can't be prepared, or something can't be attempted. That the kernel refuses a program is no error.
+    /// The machine can't be prepared, or something can't be attempted. That the kernel refuses a program is not an error.
     fn carry_out(&self) -> Result<Self::Outcome>;
 }
 

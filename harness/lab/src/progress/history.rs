@@ -12,7 +12,7 @@ use crate::home;
 const FILE: &str = "times.json";
 
 /// The time of each kind of step in its last run, in seconds for each item. It is only a guess for the next run, so a file that
-/// can't be read or written is no error.
+/// can't be read or written is not an error.
 #[derive(Default)]
 pub struct History {
     file: Option<PathBuf>,

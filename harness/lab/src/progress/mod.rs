@@ -48,7 +48,7 @@ pub enum Total {
     Bytes(u64),
     /// So many items.
     Items(u64),
-    /// About so many items: shown with `~`, and passing it is no error.
+    /// About so many items: shown with `~`, and passing it is not an error.
     AboutItems(u64),
 }
 
@@ -75,7 +75,7 @@ impl Progress {
         match self.shows {
             Shows::Nothing => {}
             Shows::Lines => eprint!("{}", self.lines().line(text)),
-            // MultiProgress::println() shows nothing where stderr is no terminal.
+            // MultiProgress::println() shows nothing where stderr is not a terminal.
             Shows::Bars => self.bars.suspend(|| eprintln!("{text}")),
         }
     }
@@ -102,7 +102,7 @@ impl Progress {
             Total::Items(n) => (Some(n), "{wide_bar} {pos}/{len}"),
             Total::AboutItems(n) => (Some(n), "{wide_bar} {pos}/~{len}"),
         };
-        // A name is no template.
+        // A name is not a template.
         let template = format!("{{spinner}} {{prefix}} {{elapsed}}{{expected}} {counter} {{msg}}");
         let style = ProgressStyle::with_template(&template).expect("the template is fixed");
         let style = style.with_key("expected", move |state: &ProgressState, out: &mut dyn fmt::Write| {

@@ -145,7 +145,7 @@ mod tests {
             let error = Collection::read(&[file]).err().unwrap();
             let message = format!("{error:#}");
             assert!(
-                message.contains(name) && message.contains("is no result of `bpfsig bench`"),
+                message.contains(name) && message.contains("is not a result of `bpfsig bench`"),
                 "{message}"
             );
             message

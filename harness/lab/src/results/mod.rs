@@ -146,7 +146,7 @@ impl AnyResults {
 }
 
 fn not_a_result(path: &Path) -> String {
-    format!("{} is no result of `bpfsig bench` that can be used here", path.display())
+    format!("{} is not a result of `bpfsig bench` that can be used here", path.display())
 }
 
 /// The contents of a file of this schema.

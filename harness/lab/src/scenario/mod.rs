@@ -34,7 +34,7 @@ pub struct Row {
     pub errno: i32,
     /// Baseline for comparison: the same kernel, without any proof of trust.
     pub compared_with: Option<Scenario>,
-    /// The scenario whose refusal of a program means that this one can't carry that program, which is no wrong answer.
+    /// The scenario whose refusal of a program means that this one can't carry that program, which is not a wrong answer.
     /// None: each program must be carried.
     pub carried_if: Option<Scenario>,
 }

@@ -146,7 +146,7 @@ mod machine {
 
     /// Where a register is in `struct pt_regs`.
     fn register(name: &str) -> Option<u16> {
-        // In the order of the struct; numbers and segments that are no arguments have no name.
+        // In the order of the struct; numbers and segments that are not arguments have no name.
         const NAMES: [&[&str]; 20] = [
             &["r15", "r15d", "r15w", "r15b"],
             &["r14", "r14d", "r14w", "r14b"],

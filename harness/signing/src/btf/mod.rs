@@ -50,7 +50,7 @@ pub(crate) mod linkage {
     pub const EXTERN: u32 = 2;
 }
 
-/// Why bytes are no BTF.
+/// Why bytes are not BTF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("BTF {0}")]
 pub struct BtfError(pub(crate) &'static str);

@@ -136,7 +136,7 @@ pub struct Facts {
     pub facts: Vec<Fact>,
 }
 
-/// Why something is no facts.
+/// Why something is not facts.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FactsError {

@@ -80,7 +80,7 @@ impl Pkcs11Uri {
             "type" => Err(invalid(format!("`type` is {text}, which is neither private nor cert"))),
             "module-path" => set_once(name, &mut self.module, text.into()),
             "module-name" if text.contains(['/', '\\']) => {
-                Err(invalid("`module-name` is no path: that would be `module-path`".into()))
+                Err(invalid("`module-name` is not a path: that would be `module-path`".into()))
             }
             "module-name" => set_once(name, &mut self.module_name, string()),
             "pin-value" => set_once(name, &mut self.pin, Zeroizing::new(string())),

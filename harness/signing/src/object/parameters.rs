@@ -27,7 +27,7 @@ impl Tags {
             let problem = |what: &str| problem(btf.name(tagged).unwrap_or_default(), what);
             let is_variable = btf.type_offset(tagged).is_some_and(|at| btf.kind(at) == kind::VAR);
             if !is_variable {
-                return Err(problem("is no variable"));
+                return Err(problem("is not a variable"));
             }
             if tags.ranges.insert(tagged, range.map_err(problem)?).is_some() {
                 return Err(problem("has two ranges"));

@@ -220,7 +220,7 @@ pub(super) fn load(section: &str, program: &str) -> Result<Load, ObjectError> {
     })
 }
 
-/// The longest name that `name` begins with. A letter after it would make it another word (`tcp` is no `tc`), a dot a
+/// The longest name that `name` begins with. A letter after it would make it another word (`tcp` is not `tc`), a dot a
 /// variant of libbpf's that is not known here.
 fn by_prefix(name: &str) -> Option<&'static Definition> {
     let begins = |definition: &&Definition| {

@@ -79,7 +79,7 @@ fn table(section: &Section<'_>, variable: &Variable<'_>, btf: &Btf) -> Result<St
         problem: problem.to_owned(),
     };
     if !btf.is_struct(variable.type_id) {
-        return Err(problem("is no struct"));
+        return Err(problem("is not a struct"));
     }
     let (type_name, fields) = btf.structure(variable.type_id)?;
     if type_name.is_empty() {

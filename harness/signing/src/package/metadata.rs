@@ -62,7 +62,7 @@ pub enum MetadataError {
         problem: &'static str,
     },
     /// A file that is not in the package.
-    #[error("{field} `{value}` is no file of the package")]
+    #[error("{field} `{value}` is not a file of the package")]
     NoFile {
         /// The field.
         field: &'static str,

@@ -182,7 +182,7 @@ fn tags_that_make_no_parameter_are_refused() {
         assert_eq!(object(variables, &[used]).unwrap_err(), format!("parameter {message}"));
     }
     let of_a_struct = r#"struct s { int a; } PARAM("1:2"); struct s x = { 1 };"#;
-    assert_eq!(object(of_a_struct, &["x"]).unwrap_err(), "parameter `s` is no variable");
+    assert_eq!(object(of_a_struct, &["x"]).unwrap_err(), "parameter `s` is not a variable");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn an_object_is_annotated() {
             Err(error) => error.to_string(),
         }
     };
-    assert_eq!(error("missing"), "parameter `missing` is no variable of the object");
+    assert_eq!(error("missing"), "parameter `missing` is not a variable of the object");
     assert_eq!(error("_license"), "parameter `_license` is neither in `.rodata` nor a map in `.maps`");
     assert!(annotate(b"no object", &ranges).is_err());
 }

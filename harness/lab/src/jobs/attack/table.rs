@@ -185,7 +185,7 @@ pub fn count(only: Option<&str>, policy: Policy) -> Result<usize> {
 /// The rows whose name matches, or all, and in any case the one without an attacker.
 pub fn select(only: Option<&str>) -> Result<Vec<&'static Row>> {
     let Some(pattern) = only else { return Ok(ROWS.iter().collect()) };
-    let glob = Pattern::new(pattern).with_context(|| format!("`{pattern}` is no glob pattern"))?;
+    let glob = Pattern::new(pattern).with_context(|| format!("`{pattern}` is not a glob pattern"))?;
     let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
     let matches = names.iter().any(|name| glob.matches(name));
     ensure!(matches, "no attack matches `{pattern}`; there are: {}", names.join(", "));

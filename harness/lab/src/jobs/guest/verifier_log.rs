@@ -76,7 +76,7 @@ fn numbers(text: &str) -> impl Iterator<Item = u64> {
     text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok())
 }
 
-/// The reason that a log gives: the last line that is no statistics; none if there is no such line.
+/// The reason that a log gives: the last line that is not statistics; none if there is no such line.
 pub fn reason(log: &str) -> Option<&str> {
     const STATISTICS: [&str; 5] =
         ["processed ", "verification time ", "stack depth ", "subprog ", "signature check "];

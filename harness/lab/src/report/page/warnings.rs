@@ -79,7 +79,7 @@ fn sources(environments: &[&Environment]) -> Option<String> {
         |environment: &&&Environment| environment.commit.as_ref().is_none_or(|commit| commit.contains(DIRTY));
     let dirty = environments.iter().filter(is_dirty).count();
     (dirty > 0)
-        .then(|| format!("{dirty} of {} files come from sources that are no commit.", environments.len()))
+        .then(|| format!("{dirty} of {} files were made from sources that are not committed.", environments.len()))
 }
 
 fn commits(environments: &[&Environment]) -> Option<String> {
