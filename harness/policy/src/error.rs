@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The policy file is not TOML, or says something else than a policy can say.
+    /// The policy file is not TOML, or says something other than a policy can say.
     #[error("not a policy")]
     Toml(#[from] toml::de::Error),
     /// The policy can't be as it is.

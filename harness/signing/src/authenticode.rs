@@ -147,7 +147,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Reads the signature of an image. Nothing is checked of it but its form.
+    /// Reads the signature of an image. Only its form is checked.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl Signature {
         require(data.encap_content_info.econtent_type == INDIRECT_DATA, "it is not about a PE image")?;
 
         let [signer] = data.signer_infos.0.as_slice() else {
-            return Err(AuthenticodeError::Profile("it has not exactly one signer"));
+            return Err(AuthenticodeError::Profile("it does not have exactly one signer"));
         };
         let SignerIdentifier::IssuerAndSerialNumber(name) = &signer.sid else {
             return Err(AuthenticodeError::Profile("the signer is not named by issuer and serial number"));

@@ -90,8 +90,8 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`Error::CmsSize`], [`Error::CmsEncoding`] if it is not a DER encoded SignedData, [`Error::CmsProfile`] if it is one
-    /// that programs are not signed with.
+    /// [`Error::CmsSize`], [`Error::CmsEncoding`] if it is not a DER encoded SignedData, [`Error::CmsProfile`] if it is
+    /// outside of the profile.
     pub fn parse(der: &[u8]) -> Result<Self> {
         check_size(der)?;
         let outer = ContentInfo::from_der(der).map_err(Error::CmsEncoding)?;
@@ -110,7 +110,7 @@ impl Message {
         };
 
         let [signer] = <[SignerInfo; 1]>::try_from(data.signer_infos.0.into_vec())
-            .map_err(|_| Error::CmsProfile("it has not exactly one signer"))?;
+            .map_err(|_| Error::CmsProfile("it does not have exactly one signer"))?;
         let SignerIdentifier::SubjectKeyIdentifier(SubjectKeyIdentifier(key_id)) = signer.sid else {
             return Err(Error::CmsProfile("the signer is not named by its subject key identifier"));
         };
@@ -131,7 +131,7 @@ impl Message {
         })
     }
 
-    /// The subject key identifier of the key that is said to have signed.
+    /// The subject key identifier of the signer, as the message has it.
     pub fn signer(&self) -> &KeyId {
         &self.signer
     }

@@ -28,7 +28,7 @@ pub fn sign(statement: &Statement, signer: &Signer) -> Result<Vec<u8>> {
     Ok(signature)
 }
 
-/// The messages, of which there is at least one. They have not been looked into.
+/// The messages, of which there is at least one. They have not been checked.
 pub fn split(mut signature: &[u8]) -> Vec<&[u8]> {
     let mut messages = Vec::new();
     loop {

@@ -253,7 +253,7 @@ fn impossible_struct_ops_are_refused() {
         ),
         (
             r#"SEC(".struct_ops") struct ops { int (*f)(void *); } ops = { (void *)helper };"#,
-            "section `.struct_ops` refers to something else than a program",
+            "section `.struct_ops` refers to something other than a program",
         ),
         (
             r#"SEC(".struct_ops") struct ops { char bytes[8]; void *pointers[2]; } ops = { .pointers = { f } };"#,
@@ -569,7 +569,7 @@ fn without_symbols(mut bytes: Vec<u8>, section: &str) -> Vec<u8> {
 fn relocations_against_nothing_are_refused() {
     for (section, message) in [
         (".maps", "map `outer` holds ``, which is not a map"),
-        (".struct_ops", "section `.struct_ops` refers to something else than a program"),
+        (".struct_ops", "section `.struct_ops` refers to something other than a program"),
         ("fentry/f", "function `program`: instruction 2 refers to a symbol that is in no section"),
     ] {
         assert_eq!(error(&without_symbols(sound(), section)).to_string(), message);

@@ -27,7 +27,7 @@ pub enum Event<'a> {
     Tick,
 }
 
-/// A program ended with something else than success.
+/// A program ended with something other than success.
 #[derive(Debug, thiserror::Error)]
 #[error("`{command}` failed ({status})\n{tail}\nthe whole output: {log}")]
 pub struct Failed {

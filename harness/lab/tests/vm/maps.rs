@@ -170,7 +170,7 @@ fn changed_types() {
     }
 }
 
-/// Type ids that mean something else than in the program's BTF.
+/// Type ids that mean something other than in the program's BTF.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn types_of_another_btf() {

@@ -80,7 +80,7 @@ impl Hooks {
         Ok(self)
     }
 
-    /// For one program, what its section does not say, or something else than it says. It is written as a section has
+    /// For one program, what its section does not say, or something other than it says. It is written as a section has
     /// it behind the program's type:
     ///
     /// | programs | place |

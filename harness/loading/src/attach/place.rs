@@ -57,7 +57,7 @@ pub(super) enum Place<'p> {
     Netns,
     /// Neither the section nor the caller names it.
     Unnamed,
-    /// A program array, a socket, a struct_ops, …: something else than this module attaches it.
+    /// A program array, a socket, a struct_ops, …: something other than this module attaches it.
     Elsewhere,
 }
 

@@ -137,7 +137,7 @@ impl Btf {
     pub(crate) fn var(&self, entry: usize) -> Result<usize, BtfError> {
         self.type_offset(self.word(entry))
             .filter(|var| self.kind(*var) == kind::VAR)
-            .ok_or(BtfError("has a data section with something else than variables"))
+            .ok_or(BtfError("has a data section with something other than variables"))
     }
 
     /// Where the entries of a struct or a data section start.

@@ -52,7 +52,7 @@ impl Btf {
         btf.string(btf.word(at))
     }
 
-    /// Name and members of the struct or union that a type is, but for typedefs and qualifiers.
+    /// Name and members of a struct or union, behind typedefs and qualifiers.
     pub fn structure(&self, type_id: u32) -> Result<(&str, Vec<Member<'_>>), BtfError> {
         let (btf, at) = self
             .unqualified(type_id)
@@ -76,7 +76,7 @@ impl Btf {
     /// Bytes that a value of a type takes; `None` for one without a size, such as a function.
     pub fn size(&self, mut type_id: u32) -> Option<u32> {
         let mut count = 1u32;
-        // A chain that is longer than that is a circle.
+        // A longer chain is a cycle.
         for _ in 0..32 {
             let (btf, at) = self.locate(type_id)?;
             let size = match btf.kind(at) {
@@ -111,7 +111,7 @@ impl Btf {
         None
     }
 
-    /// What a pointer points to, but for its own qualifiers.
+    /// The type that a pointer points to. Qualifiers of the pointer itself do not matter.
     pub fn pointee(&self, type_id: u32) -> Option<u32> {
         let (btf, at) = self.unqualified(type_id)?;
         (btf.kind(at) == kind::PTR).then(|| btf.word(at + 8))
@@ -125,7 +125,7 @@ impl Btf {
 
     /// The type behind typedefs and qualifiers, of BTF without a base.
     pub(crate) fn behind(&self, mut type_id: u32) -> Option<u32> {
-        // A chain that is longer than that is a circle.
+        // A longer chain is a cycle.
         for _ in 0..32 {
             let at = self.type_offset(type_id)?;
             if !is_qualifier(self.kind(at)) {
@@ -147,12 +147,12 @@ impl Btf {
         }
     }
 
-    /// Whether a type is a function prototype, but for typedefs and qualifiers.
+    /// Whether a type is a function prototype, behind typedefs and qualifiers.
     pub fn is_function(&self, type_id: u32) -> bool {
         self.unqualified(type_id).is_some_and(|(btf, at)| btf.kind(at) == kind::FUNC_PROTO)
     }
 
-    /// Whether a type is a struct, but for typedefs and qualifiers.
+    /// Whether a type is a struct, behind typedefs and qualifiers.
     pub fn is_struct(&self, type_id: u32) -> bool {
         self.unqualified(type_id).is_some_and(|(btf, at)| btf.kind(at) == kind::STRUCT)
     }
@@ -184,9 +184,9 @@ impl Btf {
         Some((size, is_signed))
     }
 
-    /// Whether a type is nothing, but for typedefs and qualifiers.
+    /// Whether a type is `void`, behind typedefs and qualifiers.
     pub(crate) fn is_void(&self, mut type_id: u32) -> bool {
-        // A chain that is longer than that is a circle.
+        // A longer chain is a cycle.
         for _ in 0..32 {
             match self.locate(type_id) {
                 Some((btf, at)) if is_qualifier(btf.kind(at)) => type_id = btf.word(at + 8),
@@ -218,7 +218,7 @@ impl Btf {
 
     /// Where the type behind typedefs and qualifiers is.
     fn unqualified(&self, mut type_id: u32) -> Option<(&Btf, usize)> {
-        // A chain that is longer than that is a circle.
+        // A longer chain is a cycle.
         for _ in 0..32 {
             let (btf, at) = self.locate(type_id)?;
             if !is_qualifier(btf.kind(at)) {

@@ -139,7 +139,7 @@ fn open_module(uri: &Pkcs11Uri) -> Result<Pkcs11> {
     Ok(pkcs11)
 }
 
-/// The module of that name: the one that p11-kit is told of, or else a library that the system finds by itself.
+/// p11-kit's module of that name, or else a library that the system finds.
 fn module_called(name: &str) -> PathBuf {
     const CONFIGURED: [&str; 2] = ["/etc/pkcs11/modules", "/usr/share/p11-kit/modules"];
     let configured = CONFIGURED.iter().find_map(|folder| {

@@ -1,4 +1,4 @@
-//! Makes parameters of variables that the source of an object makes none of.
+//! Makes parameters of variables that have no such tag in the source of an object.
 
 use super::elf::Elf;
 use super::{ObjectError, parameters};

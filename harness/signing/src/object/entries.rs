@@ -1,4 +1,4 @@
-//! What the maps of an object hold from the start.
+//! Initial entries of an object's maps.
 
 use super::elf::Elf;
 use super::maps::{MAPS, Maps};

@@ -1,4 +1,4 @@
-//! Which function a program has for the exceptions that it throws: `__exception_cb(FUNCTION)`, a declaration tag.
+//! A program's callback for the exceptions that it throws: `__exception_cb(FUNCTION)`, a declaration tag.
 
 use std::collections::HashMap;
 

@@ -317,12 +317,12 @@ impl Object {
         self.btf.as_deref()
     }
 
-    /// What is worth knowing of the object before it is signed.
+    /// Remarks about the object, for whoever signs it.
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }
 
-    /// What the maps hold from the start, but for global data.
+    /// The maps' initial entries, without global data.
     pub fn entries(&self) -> &[InitialEntry] {
         &self.entries
     }

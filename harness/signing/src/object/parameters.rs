@@ -1,4 +1,4 @@
-//! Which constants and sizes of maps an object leaves to those who load it, by the tags of its variables.
+//! Parameters: constants and sizes of maps that an object leaves to whoever loads it, by the tags of its variables.
 
 use std::collections::HashMap;
 use std::sync::Arc;

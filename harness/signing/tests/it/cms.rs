@@ -241,7 +241,7 @@ fn messages_outside_of_the_profile_are_refused() {
     );
     assert_eq!(
         refuse(&format!("{SIGN} -nodetach -noattr -nocerts -keyid -signer other.pem -inkey signer.key")),
-        "CMS message: it has not exactly one signer"
+        "CMS message: it does not have exactly one signer"
     );
     assert_eq!(
         refuse(&format!("{SIGN} -nodetach -noattr -nocerts -keyid -md sha384")),
