@@ -23,7 +23,7 @@ use serde::Serialize;
 use super::files;
 use super::sign::{ChoiceOptions, PlatformOption};
 
-/// Show what a signature vouches for, or what a signature of a file would bind
+/// Show what a signature covers, or what a signature of a file would cover
 ///
 /// Nothing is verified.
 #[derive(Args)]
@@ -68,15 +68,15 @@ pub fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// All that there is to say.
+/// Everything that is shown.
 #[derive(Serialize)]
 struct View {
     /// What the file is.
     kind: String,
-    /// What is worth knowing of it.
+    /// Remarks for whoever signs it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     remarks: Vec<String>,
-    /// What a signature of the file would bind.
+    /// What a signature of the file would cover.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     binds: Vec<Bound>,
     /// The signature that the file is, or that is in it.

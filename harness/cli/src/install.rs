@@ -40,7 +40,7 @@ pub fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pin
     Ok(pins)
 }
 
-/// What is attested of an object in a package for the running kernel.
+/// The attestation of an object in a package for the running kernel.
 fn attestation(package: &Package, object: &package::File) -> Result<Option<KernelAttestation>> {
     let path = format!("{}{}", object.path, attestation::SUFFIX);
     let Some(file) = package.files().iter().find(|file| file.path == path) else { return Ok(None) };

@@ -59,7 +59,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         request: PathBuf,
     },
-    /// A signer's certificate, as a request asks for it
+    /// Issue the certificate that a signer's request asks for
     Issue {
         /// The request: PEM or DER
         #[arg(long, value_name = "FILE")]

@@ -32,13 +32,13 @@ pub fn signatures_supported() -> bool {
 }
 
 impl OpenObject {
-    /// Loads the object, signed if it has a signature: creates its maps with what is in them from the start, or takes
-    /// those that are to be reused; loads its BTF and its programs. If the kernel refuses the attestation, they are
-    /// loaded without it.
+    /// Loads the object, signed if it has a signature: creates its maps with their initial contents, or takes those
+    /// that are to be reused; loads its BTF and its programs. If the kernel refuses the attestation, they are loaded
+    /// without it.
     ///
     /// # Errors
     /// [`Error::Refused`] if the kernel refuses a program; [`Error::Map`] if it refuses a map, or one that is to be
-    /// reused has another definition; [`Error::Program`] if a program is for a place that this kernel does not have;
+    /// reused has another definition; [`Error::Program`] if a program attaches to something that this kernel does not have;
     /// [`Error::SignaturesUnsupported`]. Nothing stays in the kernel then.
     #[doc(alias = "bpf_object__load")]
     pub fn load(mut self) -> Result<LoadedObject> {
@@ -136,7 +136,7 @@ const LOG_SIZE: usize = 64 << 10;
 /// As much as the kernel takes (`UINT_MAX >> 2`).
 const MAX_LOG_SIZE: usize = (u32::MAX >> 2) as usize;
 
-/// How the log begins when it was the attestation for which a program was refused.
+/// How the log begins if a program was refused because of its attestation.
 const ATTESTATION: &str = "signature: attestation: ";
 
 /// Loads a program. `maps` are the object's.
@@ -192,7 +192,7 @@ fn attest<'a>(program: &Program, attestation: Option<&'a KernelAttestation>) -> 
     Ok(facts.map_or(Attest::No, |facts| Attest::Facts { message: &attestation.message, facts }))
 }
 
-/// Why the kernel has refused the attestation, if it was that.
+/// Why the kernel has refused the attestation, if it has.
 fn attestation_error(error: &Error) -> Option<String> {
     let refused = error.refused()?;
     let why = refused.log.lines().next()?.strip_prefix(ATTESTATION)?;

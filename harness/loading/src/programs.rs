@@ -65,7 +65,7 @@ pub struct ProgramInfo {
     pub origin: Option<Origin>,
 }
 
-/// What is known of where a program comes from (`sig_verdict` of `struct bpf_prog_info`).
+/// The origin of a program (`sig_verdict` of `struct bpf_prog_info`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Origin {
@@ -122,7 +122,7 @@ pub enum Attested {
     OtherModules,
     /// CO-RE made other instructions of the program.
     OtherInstructions,
-    /// No facts can say all that this program takes.
+    /// Facts can't express all that this program needs.
     Unsupported,
     /// They do not fit the program.
     Malformed,
@@ -157,7 +157,7 @@ impl fmt::Display for Attested {
             Attested::OtherSwitches => "verified: the verifier is set up differently",
             Attested::OtherModules => "verified: the modules are others",
             Attested::OtherInstructions => "verified: CO-RE made other instructions of it",
-            Attested::Unsupported => "verified: no facts can say what it takes",
+            Attested::Unsupported => "verified: facts can't express what it needs",
             Attested::Malformed => "verified: the facts do not fit it",
             Attested::Unknown => "verified",
         })

@@ -11,6 +11,6 @@ pub use crate::target::LoadTarget;
 pub use crate::test_run::{TestRun, test_run};
 
 pub mod stopwatch {
-    //! What the system calls of a load take.
+    //! The time that the system calls of a load take.
     pub use crate::stopwatch::elapsed;
 }

@@ -15,7 +15,7 @@ use crate::stopwatch::timed;
 /// Room for packets that grow, in bytes.
 const HEADROOM: usize = 256;
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestRun {
     /// What the program returned.

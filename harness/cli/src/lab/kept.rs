@@ -9,7 +9,7 @@ use bpfsig_lab::progress::Progress;
 use bpfsig_lab::report::{self, Collection, Pages};
 use bpfsig_lab::results::{AnyResults, Figures, Loads, Results};
 
-/// So many sentences of the finding are shown at a time.
+/// The number of sentences of the finding that are shown at a time.
 const SENTENCES: usize = 3;
 
 /// Files for results, and what has been shown of them.
@@ -28,7 +28,7 @@ pub struct Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
-    /// Files beside each other, before any work is done that would be lost.
+    /// Opens files beside each other, before any work is done that would be lost.
     ///
     /// # Errors
     /// One of them can't be written.
@@ -92,7 +92,7 @@ impl<'a> Kept<'a> {
     /// Says where the results are.
     ///
     /// # Errors
-    /// That of the run.
+    /// The run's.
     pub fn end<F>(self, outcome: Result<Results<F>>) -> Result<()> {
         // There is none beside a pipe.
         if let Some(page) = self.pages.paths().next() {

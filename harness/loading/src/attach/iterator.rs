@@ -39,7 +39,7 @@ pub(super) fn attach(program: BorrowedFd<'_>, parameter: &str, object: &LoadedOb
         }
         "pid" => info.task.pid = number()?,
         "tid" => info.task.tid = number()?,
-        _ => return Err(Error::Invalid(format!("`{kind}` is nothing that an iterator takes"))),
+        _ => return Err(Error::Invalid(format!("an iterator takes no `{kind}`"))),
     }
     let options = sys::bpf_link_create_opts {
         iter_info: &mut info,

@@ -18,7 +18,7 @@ pub(super) enum Place<'p> {
         offset: u64,
         is_return: bool,
     },
-    /// The functions of the kernel that a pattern fits.
+    /// The functions of the kernel that match a pattern.
     KprobeMulti {
         pattern: &'p str,
         is_return: bool,
@@ -34,7 +34,7 @@ pub(super) enum Place<'p> {
         offset: u64,
         is_return: bool,
     },
-    /// The functions of a binary that a pattern fits.
+    /// The functions of a binary that match a pattern.
     UprobeMulti {
         binary: &'p str,
         pattern: &'p str,

@@ -24,10 +24,9 @@ use crate::{files, interrupt, sign};
 
 /// Load a signed eBPF object into the kernel
 ///
-/// Creates the maps, loads all programs with the signature, and pins and attaches them if asked to. What is attached
-/// stays so for as long as it is pinned, or else until Ctrl-C. If there is an OBJ.attest that has something about the
-/// running kernel, the kernel may take what is attested instead of verifying the programs. If it refuses the attestation
-/// itself, it verifies them.
+/// Creates the maps, loads all programs with the signature, and pins and attaches them if asked to. Programs stay
+/// attached for as long as they are pinned, or else until Ctrl-C. If OBJ.attest has an attestation for the running
+/// kernel, the kernel may take it instead of verifying the programs; if it refuses the attestation, it verifies them.
 #[derive(Args)]
 pub struct Options {
     /// The object
@@ -46,7 +45,7 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pin: Option<PathBuf>,
 
-    /// Where maps that are to be pinned by name are pinned, and found if another object has pinned them
+    /// Directory where maps with LIBBPF_PIN_BY_NAME are pinned, or found if another object has pinned them
     #[arg(long, value_name = "DIR", default_value = bpf::DEFAULT_PIN_ROOT)]
     pin_path: PathBuf,
 
@@ -54,14 +53,14 @@ pub struct Options {
     #[arg(long)]
     attach: bool,
 
-    /// Attach a program to what its section does not say, written as a section would have it: a function of the kernel
-    /// (FUNCTION+OFFSET or a pattern), of a binary (BINARY:FUNCTION), a usdt (BINARY:PROVIDER:NAME), a tracepoint
-    /// (CATEGORY/NAME), a counter (cpu-clock:HERTZ), a hook of netfilter (ip|ip6/input/PRIORITY), or what to iterate over
-    /// (map=NAME|PATH, cgroup=PATH, pid=NUMBER)
+    /// Attach a program to something that its section does not name, written as in a section's name: a function of the
+    /// kernel (FUNCTION+OFFSET or a pattern), of a binary (BINARY:FUNCTION), a usdt (BINARY:PROVIDER:NAME), a
+    /// tracepoint (CATEGORY/NAME), a counter (cpu-clock:HERTZ), a hook of netfilter (ip|ip6/input/PRIORITY), or what to
+    /// iterate over (map=NAME|PATH, cgroup=PATH, pid=NUMBER)
     #[arg(long, value_name = "PROGRAM=PLACE", value_parser = pair)]
     at: Vec<(String, String)>,
 
-    /// Attach XDP and tc programs to this network device; tc programs that name no direction to what comes in
+    /// Attach XDP and tc programs to this network device; tc programs whose section names no direction, to ingress
     #[arg(long, value_name = "IFACE")]
     dev: Option<String>,
 
@@ -159,7 +158,7 @@ pub fn run(options: Options) -> Result<()> {
     }
 }
 
-/// What is attested of an object for the running kernel.
+/// The attestation of an object for the running kernel.
 fn attestation(object: &Path) -> Result<Option<KernelAttestation>> {
     let path = sign::attestations_path(object);
     if !path.exists() {
@@ -211,7 +210,7 @@ fn set_target(object: &mut OpenObject, target: BorrowedFd<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What a link is pinned as; the second one of a program and those after it have a number.
+/// The name to pin a link by. If a program has several, the second and later ones get a number.
 fn link_name(name: &str, taken: &mut HashSet<String>) -> String {
     let plain = format!("{name}_link");
     let numbered = (2..).map(|number| format!("{plain}{number}"));

@@ -28,7 +28,7 @@ impl Signature {
     pub fn find(path: &Path, object: &[u8], given: Option<&Path>) -> Result<(Self, Choices)> {
         let found = FoundSignature::of(path, object, given)?;
         let Some(FoundSignature { signature: bytes, descriptions, place }) = found else {
-            // Signing does not make an object of what is none.
+            // If it is not an object, signing it would not help.
             Object::parse(object).with_context(|| path.display().to_string())?;
             bail!(
                 "{}: no signature in it and no {}: `bpfsig sign` makes one",

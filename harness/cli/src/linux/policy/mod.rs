@@ -38,7 +38,7 @@ enum Command {
     #[cfg(feature = "policy")]
     Sign(file::SignOptions),
     Require(require::Options),
-    /// Let facts that are attested take the place of verification, or not
+    /// Whether attested facts may take the place of verification
     Attest {
         /// Whether to
         switch: Switch,
