@@ -10,12 +10,12 @@ use tempfile::NamedTempFile;
 /// A file that is known to be writable, but has not been touched yet.
 pub struct Destination {
     path: PathBuf,
-    /// A pipe, a terminal or another device: what is written there can't be replaced.
+    /// A pipe, a terminal or another device, whose contents can't be replaced.
     is_stream: bool,
 }
 
 impl Destination {
-    /// Makes sure that `path` can be written, before anything is done whose result would be lost. Makes its directory.
+    /// Makes sure that `path` can be written, before any work whose result would be lost. Makes its directory.
     ///
     /// # Errors
     /// It can't be written.
@@ -38,7 +38,7 @@ impl Destination {
         self.is_stream
     }
 
-    /// Writes the file with `write`; what it had before is replaced when all has been written.
+    /// Writes the file with `write`; the earlier contents are replaced when all has been written.
     ///
     /// # Errors
     /// It can't be written. What was there before is still there then.

@@ -1,4 +1,4 @@
-//! What follows from attacks, in words.
+//! Conclusions from attacks, in words.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ pub fn sentences(results: &Results<Attacks>) -> Vec<String> {
         .collect()
 }
 
-/// By which factor the dearest attempt shrinks of those that signatures are meant to stop.
+/// The factor by which the dearest attempt shrinks, of the attacks that signatures are meant to stop.
 pub(super) fn shrinks_by(results: &Results<Attacks>) -> Option<f64> {
     let figures = Figures::in_results(results);
     let dearest = |policy| Some(figures.dearest(policy)?.1.per_attempt);

@@ -1,4 +1,4 @@
-//! `bpfsig bench --dos`: what does an attacker get who may load programs, and what do his neighbours have left?
+//! `bpfsig bench --dos`: the harm that an attacker who may load programs can do to his neighbours.
 //!
 //! ```text
 //! signers → prepared attacks → a job for each kernel → measured, checked → attacks
@@ -41,8 +41,8 @@ impl Target {
     }
 }
 
-/// The kernels of an engine, the patched one first. User-mode Linux is only built with the patches, and nothing leads out of requiring signatures
-/// on a host.
+/// The kernels of an engine, the patched one first. User-mode Linux is only built with the patches, and a host that
+/// requires signatures can't go back.
 pub(super) fn targets(engine: Engine) -> &'static [Target] {
     match engine {
         Engine::Tcg | Engine::Kvm => &[PATCHED, BASELINE],
@@ -51,12 +51,12 @@ pub(super) fn targets(engine: Engine) -> &'static [Target] {
     }
 }
 
-/// For how long victims are watched.
+/// The time for which victims are watched.
 const WINDOW: Duration = Duration::from_secs(1);
 const QUICK_WINDOW: Duration = Duration::from_millis(500);
 
-/// Attacks each kernel. After each machine, and when the run fails, `keep` gets what there is; what is there of an `earlier`
-/// run that did not come to its end is not measured again.
+/// Attacks each kernel. After each machine, and when the run fails, `keep` gets the results so far. Results of an
+/// `earlier` run that ended early are not measured again.
 ///
 /// # Errors
 /// No attack matches, the earlier run does not belong to this one, a kernel can't be built or booted, the guest dies, a
@@ -166,7 +166,7 @@ fn attack_kernel(
             record.results.figures.attacks.push(figures);
         }
     }
-    // As the policies follow each other, wherever they were tried.
+    // In the order of the policies, wherever they were tried.
     record.results.figures.attacks.sort_by_key(|result| result.key.policy);
     record.finish(name, kernel, outcome.kernel)
 }

@@ -1,4 +1,4 @@
-//! What is measured: real programs and generated ones.
+//! The programs to measure: real and generated ones.
 
 mod elf;
 mod ladder;
@@ -27,7 +27,7 @@ pub struct Entry {
 const IN_MODULES: &[(&str, &str)] = &[("xdp_ct_gate", "nf_conntrack")];
 
 impl Entry {
-    /// What has to be in the kernel before the program can be loaded; nothing if it can be loaded by itself.
+    /// What the program needs in the kernel before it can be loaded; nothing if it can be loaded by itself.
     pub fn needs(&self) -> Option<String> {
         if let Attach::Program { name } = &self.program.attach {
             return Some(format!("a program with a function `{name}` to attach to"));

@@ -1,4 +1,4 @@
-//! What a machine is told to do.
+//! Jobs for machines.
 //!
 //! Host and guest run the same binary. The host writes a [`Job`] into the shared directory, the guest carries it out and
 //! leaves the outcome there.
@@ -33,7 +33,7 @@ pub use signers::Signers;
 /// The prefix of the line that the guest prints when it is done with an item.
 const PROGRESS: &str = "done: ";
 
-/// What the guest can be told to do.
+/// A job for a guest.
 pub trait Job: Serialize + DeserializeOwned {
     /// What the command line of `bpfsig guest` calls it.
     const NAME: &'static str;

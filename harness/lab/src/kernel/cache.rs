@@ -31,7 +31,7 @@ use crate::{home, interrupt};
 /// Held by the process that builds.
 pub type Lock = Flock<File>;
 
-/// What [`Entry`] is stored as.
+/// The file that an [`Entry`] is stored in.
 const ENTRY: &str = "kernel.json";
 
 /// A built kernel. All paths are in its cache entry.
@@ -57,7 +57,7 @@ pub struct Kernel {
     pub patches_sha256: Option<String>,
 }
 
-/// What an entry says about itself.
+/// The description in an entry.
 #[derive(Serialize, Deserialize)]
 pub struct Entry {
     pub version: String,
@@ -187,7 +187,7 @@ impl Cache {
         for entry in fs::read_dir(self.sources())? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
-                // Not removed where it is: a tree that is there is whole.
+                // Moved before it is removed: a tree at its place is whole.
                 fs::rename(entry.path(), workspace.path().join(entry.file_name()))
                     .context("cannot remove an older kernel source")?;
             }

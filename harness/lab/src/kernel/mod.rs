@@ -68,7 +68,7 @@ pub enum Variant {
     Unprotected,
     /// Patched, and built as user-mode Linux: a program of this machine.
     Uml,
-    /// As user-mode Linux, and it finds its own wrong uses of memory.
+    /// As user-mode Linux, with KASAN, which finds wrong uses of memory.
     Kasan,
 }
 

@@ -13,13 +13,13 @@ use anyhow::{Context, Result};
 use crate::group::Group;
 use crate::interrupt;
 
-/// How often a child process that says nothing is looked at.
+/// The interval at which a silent child process is checked.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Last lines of the log that an error shows.
 const LINES_SHOWN: usize = 15;
 
-/// What a running program does.
+/// An event of a running program.
 pub enum Event<'a> {
     /// It wrote a line to stdout.
     Line(&'a str),

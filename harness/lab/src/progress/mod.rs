@@ -18,7 +18,7 @@ use indicatif::{
 use history::History;
 use lines::Lines;
 
-/// A step that takes less leaves no line on a terminal, and nobody has to expect it.
+/// A shorter step leaves no line on a terminal, and needs no estimate.
 const NOTICEABLE: Duration = Duration::from_secs(1);
 
 /// Shows tasks on stderr. Several threads can share it.

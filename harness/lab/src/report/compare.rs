@@ -17,7 +17,7 @@ struct Change<'a> {
     after: f64,
 }
 
-/// What two runs differ in.
+/// The differences of two runs.
 pub struct Comparison {
     /// A table of what has moved by more than the threshold, and a line that says how much was compared.
     pub text: String,

@@ -1,6 +1,6 @@
 //! What was measured: the one schema of the files that `bpfsig bench` writes and that reports are made of.
 //!
-//! Files hold what was measured. What follows from it is worked out whenever it is shown.
+//! Files hold measurements only. Conclusions are drawn when they are shown.
 
 mod attacks;
 mod environment;

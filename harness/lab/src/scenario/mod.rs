@@ -1,6 +1,7 @@
 //! The table of scenarios: each way to hand a program to a kernel that is measured.
 //!
-//! To add one, add a row. The command line, the bench, the check of the kernel's answers and the reports go by the table.
+//! To add one, add a row. The command line, the bench, the check of the kernel's answers and the reports go by the
+//! table; for a column of its own in the terminal's table, add a row in `report/table.rs`, too.
 
 mod name;
 mod setup;
@@ -66,7 +67,7 @@ pub enum Signature {
 }
 
 impl Row {
-    /// An unsigned load that must be accepted: what a row does not say is as here.
+    /// An unsigned load that must be accepted. A row takes from here what it does not say.
     const DEFAULT: Row = Row {
         name: "",
         words: "",

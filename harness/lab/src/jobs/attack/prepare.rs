@@ -1,4 +1,4 @@
-//! Makes the attacks of the table ready: their programs, signed.
+//! Prepares the attacks of the table: makes and signs their programs.
 
 use std::collections::HashMap;
 use std::slice;

@@ -19,14 +19,14 @@ pub struct Row {
     pub attackers: Attackers,
 }
 
-/// The action of attackers.
+/// What the attackers do.
 pub enum Behaviour {
     Nothing,
     Compute,
     FailAtOnce,
     /// Load a program with a message. With `true`, the verifier logs each instruction and state.
     Load(Load, Message, bool),
-    /// All loads that must be refused where signatures are required, in turn.
+    /// All loads that must be refused where signatures are required, one after the other.
     Mixture,
 }
 
@@ -37,7 +37,7 @@ pub enum Load {
     Small,
     /// As many instructions as the kernel takes.
     Million,
-    /// A loop that the verifier just about follows to its end.
+    /// A loop that the verifier only just follows to its end.
     Looping,
     /// A loop that the verifier gives up on.
     Endless,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::results::VerifierStats;
 
-/// Where the time of a signature check went, in nanoseconds.
+/// The time that a signature check took, and its parts, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckTimes {
     /// All of it.

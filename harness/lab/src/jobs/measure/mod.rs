@@ -1,4 +1,4 @@
-//! Measures what loads take.
+//! Measures the cost of loads.
 //!
 //! ```text
 //! workloads × scenarios ── prepare (signs) ──> plan ──guest──> outcome ── verdict, figures ──> results
