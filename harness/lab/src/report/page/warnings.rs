@@ -78,8 +78,9 @@ fn sources(environments: &[&Environment]) -> Option<String> {
     let is_dirty =
         |environment: &&&Environment| environment.commit.as_ref().is_none_or(|commit| commit.contains(DIRTY));
     let dirty = environments.iter().filter(is_dirty).count();
-    (dirty > 0)
-        .then(|| format!("{dirty} of {} files were made from sources that are not committed.", environments.len()))
+    (dirty > 0).then(|| {
+        format!("{dirty} of {} files were made from sources that are not committed.", environments.len())
+    })
 }
 
 fn commits(environments: &[&Environment]) -> Option<String> {
