@@ -4,7 +4,7 @@
 //! exploring the program again, if an [attestation](crate::attestation) vouches for them. Nothing here can tell whether
 //! they are true.
 
-mod words;
+mod display;
 
 use std::fmt;
 
