@@ -9,9 +9,9 @@
 
 #![cfg(target_os = "linux")]
 
+mod attach_type;
 mod error;
 mod load;
-mod names;
 mod object;
 mod policy;
 mod report;

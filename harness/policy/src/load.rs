@@ -6,7 +6,7 @@ use bpfsig_signing::Digest;
 use bpfsig_signing::uapi::{helper, map_type, prog_type};
 use serde::{Deserialize, Serialize};
 
-use crate::names::attach_type_name;
+use crate::attach_type::attach_type_name;
 
 /// A program's capabilities, by which classes of programs are defined.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

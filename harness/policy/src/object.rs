@@ -4,8 +4,8 @@ use bpfsig_signing::Digest;
 use bpfsig_signing::uapi::{helper, map_type, prog_type};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
+use crate::attach_type::{attach_type_name, attach_type_number};
 use crate::error::{Error, Result};
-use crate::names::{attach_type_name, attach_type_number};
 use crate::policy::{Class, Policy, Program};
 
 /// `bpf/policy.bpf.c`, with a policy that grants nothing.

@@ -7,8 +7,8 @@ use bpfsig_signing::Digest;
 use bpfsig_signing::uapi::{helper, map_type, prog_type};
 use serde::{Deserialize, Serialize};
 
+use crate::attach_type::attach_type_number;
 use crate::error::{Error, Result};
-use crate::names::attach_type_number;
 use crate::report::{Entry, Report};
 
 /// Of a program that differs each time, at most so many are granted by their digests in a draft.

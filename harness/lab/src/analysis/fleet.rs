@@ -1,6 +1,6 @@
 //! The CPU time of many hosts in a year.
 
-use super::peers::trust;
+use super::pairs::trust;
 use super::run::Run;
 use crate::results::{Load, Unit};
 use crate::scenario::ScenarioName;

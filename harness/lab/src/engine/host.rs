@@ -11,9 +11,9 @@ use bpfsig_signing::certificate::Certificate;
 use nix::unistd::geteuid;
 use tempfile::TempDir;
 
-use super::follow::{bound, follow};
 use super::machine::{self, Event, Machine};
-use super::settings::Settings;
+use super::process::{bound, follow};
+use super::sysctls::Settings;
 use super::watch::Watch;
 use crate::kernel::{self, Kernel, Variant};
 use crate::progress::Progress;

@@ -6,13 +6,13 @@
 //!
 //! Every machine is bounded in time, and nothing of it outlives us.
 
-mod follow;
 mod host;
 mod init;
 mod machine;
 mod probe;
+mod process;
 mod qemu;
-mod settings;
+mod sysctls;
 mod uml;
 mod vm;
 mod watch;
@@ -35,7 +35,7 @@ use vm::Vm;
 pub use init::init;
 pub use machine::{Event, Machine, quote, remove};
 pub use qemu::version as qemu_version;
-pub use settings::Settings;
+pub use sysctls::Settings;
 
 /// Where a guest finds the contents of [`Machine::share`].
 pub const GUEST_SHARE: &str = "/mnt/vmtest";

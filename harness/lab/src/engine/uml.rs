@@ -7,8 +7,8 @@ use std::{env, fs};
 use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
-use super::follow::{Stream, bound, follow};
 use super::machine::{self, Event, Machine};
+use super::process::{Stream, bound, follow};
 use super::watch::Watch;
 use super::{GUEST_SHARE, KERNEL_ARGS, MEMORY};
 

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Variant;
 use crate::progress::{Progress, Total};
-use crate::{home, interrupt};
+use crate::{cache_dir, interrupt};
 
 /// Held by the process that builds.
 pub type Lock = Flock<File>;
@@ -75,7 +75,7 @@ pub struct Cache {
 impl Cache {
     /// The user's cache; makes its directories.
     pub fn open() -> Result<Self> {
-        Self::at(home::cache()?)
+        Self::at(cache_dir::cache()?)
     }
 
     fn at(root: PathBuf) -> Result<Self> {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::group::Group;
 use crate::interrupt;
+use crate::process_group::Group;
 
 /// The interval at which a silent child process is checked.
 const TICK: Duration = Duration::from_millis(100);

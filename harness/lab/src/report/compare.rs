@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 
 use super::document::{Column, Table, Text};
-use super::plain;
+use super::terminal;
 use crate::results::{Key, Load, Loads, Results, Summary};
 
 /// A figure that both runs have.
@@ -112,7 +112,10 @@ fn table(changes: &[&Change<'_>]) -> String {
         ];
         row.map(Text::from).into()
     };
-    plain::table(&Table { columns: [&text[..], &numbers].concat(), rows: changes.iter().map(row).collect() })
+    terminal::table(&Table {
+        columns: [&text[..], &numbers].concat(),
+        rows: changes.iter().map(row).collect(),
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use libbpf_rs::libbpf_sys as sys;
 
 use crate::error::{Error, Result};
 use crate::libbpf::{link_create, link_create_with};
-use crate::object::LoadedObject;
+use crate::loaded_object::LoadedObject;
 use crate::pin;
 
 /// Attaches an iterator. `parameter` is `map=NAME` (a map of the object, or where one is pinned), `cgroup=PATH`,

@@ -22,7 +22,7 @@ use nix::net::if_::if_nametoindex;
 
 use crate::error::{Error, Result};
 use crate::libbpf::{self, link_create, link_create_with, raw_tracepoint_open};
-use crate::object::{LoadedMap, LoadedObject, LoadedProgram};
+use crate::loaded_object::{LoadedMap, LoadedObject, LoadedProgram};
 use binary::Binary;
 use place::Place;
 

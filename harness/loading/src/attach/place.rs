@@ -4,7 +4,7 @@ use bpfsig_signing::uapi::{attach_type, prog_type};
 
 use super::perf_event::Event;
 use crate::error::{Error, Result};
-use crate::object::LoadedProgram;
+use crate::loaded_object::LoadedProgram;
 
 /// Where a program attaches.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use crate::error::{Error, Result};
 use crate::info;
 use crate::libbpf::map_update;
-use crate::object::LoadedMap;
+use crate::loaded_object::LoadedMap;
 
 /// The map of `usdt.bpf.h`.
 pub(super) const SPECS: &str = "__bpf_usdt_specs";

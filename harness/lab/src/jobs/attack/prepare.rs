@@ -11,8 +11,8 @@ use bpfsig_signing::program::Program;
 use super::super::Signers;
 use super::super::measure::AttestedFacts;
 use super::super::message::{self, forged};
+use super::hostile_messages;
 use super::job::{Action, Attempt, PlannedAttack};
-use super::messages;
 use super::table::{Attackers, Behaviour, Load, Message, ROWS, Row, select};
 use crate::results::{AttackClass as Class, Policy};
 
@@ -184,11 +184,11 @@ impl<'a> Preparation<'a> {
             }
             Message::ByUnknownSigner => Some(self.valid(load, &self.signers.unknown)?),
             Message::Foreign => Some(self.valid(Load::Small, known)?),
-            Message::RandomBytes => Some(messages::random_bytes()),
-            Message::MostSigners => Some(messages::most_signers(known)),
-            Message::DeepAsn1 => Some(messages::deep_asn1(known)),
-            Message::MostEntries => Some(messages::most_entries(known)?),
-            Message::MostEntriesForged => Some(forged(messages::most_entries(known)?)?),
+            Message::RandomBytes => Some(hostile_messages::random_bytes()),
+            Message::MostSigners => Some(hostile_messages::most_signers(known)),
+            Message::DeepAsn1 => Some(hostile_messages::deep_asn1(known)),
+            Message::MostEntries => Some(hostile_messages::most_entries(known)?),
+            Message::MostEntriesForged => Some(forged(hostile_messages::most_entries(known)?)?),
         };
         Ok(Attempt { program: self.place(load)?, signature, attested: None, trace })
     }

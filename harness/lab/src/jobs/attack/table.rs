@@ -5,7 +5,7 @@ use bpfsig_signing::key::Algorithm;
 use bpfsig_signing::program::Program;
 use glob::Pattern;
 
-use super::programs;
+use super::heavy_programs;
 use crate::corpus;
 use crate::results::{AttackClass as Class, Policy};
 
@@ -162,12 +162,14 @@ impl Load {
             Load::Small => from_corpus("straight-2"),
             Load::Million => from_corpus("straight-1000000"),
             Load::Looping => from_corpus("loop-999998"),
-            Load::Endless => Ok(programs::endless()),
-            Load::Quadratic => Ok(programs::quadratic(QUADRATIC_STEPS)),
-            Load::Deep => Ok(programs::deep(DEEP_LEVELS, DEEP_EFFORT)),
+            Load::Endless => Ok(heavy_programs::endless()),
+            Load::Quadratic => Ok(heavy_programs::quadratic(QUADRATIC_STEPS)),
+            Load::Deep => Ok(heavy_programs::deep(DEEP_LEVELS, DEEP_EFFORT)),
             Load::Branching => from_corpus("branch-983040"),
             Load::Rewritten => from_corpus("rewrite-4096"),
-            Load::Laden => Ok(programs::laden(from_corpus("straight-1000000")?, &from_corpus("xdp_acl")?)),
+            Load::Laden => {
+                Ok(heavy_programs::laden(from_corpus("straight-1000000")?, &from_corpus("xdp_acl")?))
+            }
         }
     }
 }

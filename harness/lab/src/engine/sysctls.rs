@@ -1,4 +1,4 @@
-//! Settings of the kernel that measurements depend on.
+//! Sysctls that measurements depend on.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! Names that differ from those of the kernel's header.
+//! The names of attach types, one of which is not that of the kernel's header.
 
 use std::borrow::Cow;
 

@@ -9,7 +9,7 @@ use std::thread;
 use anyhow::{Context, Result};
 
 use super::watch::{TICK, Watch};
-use crate::group::Group;
+use crate::process_group::Group;
 
 /// Where a process writes a line to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
