@@ -53,34 +53,8 @@ impl OpenObject {
         let tables = tables.collect::<Result<Vec<_>>>()?;
 
         let mut pinned = Pinned::default();
-        let mut maps = Vec::new();
-        for map in &mut self.maps {
-            let definition = map.definition.clone();
-            let fd = match (map.reused.take(), &map.pin_path) {
-                (Some(fd), _) => Ok(fd),
-                (None, Some(path)) => maps::create_or_reuse(&definition, btf, path, &mut pinned),
-                (None, None) => maps::create(&definition, btf),
-            };
-            let fd = fd.map_err(|error| error.in_map(&definition.name))?;
-            let (name, map_type) = (definition.name.clone(), definition.map_type);
-            maps.push(LoadedMap { name, map_type, is_link: false, fd, table: None });
-        }
-        let mut attestation = self.attestation.as_ref();
-        let mut attestation_refused = None;
-        let mut programs = Vec::new();
-        for program in &self.programs {
-            if !program.autoload() {
-                programs.push(None);
-                continue;
-            }
-            let mut result = load_program(&self, program, &maps, btf, attestation);
-            if let Some(why) = result.as_ref().err().and_then(attestation_error) {
-                attestation_refused = Some(why);
-                attestation = None;
-                result = load_program(&self, program, &maps, btf, attestation);
-            }
-            programs.push(Some(result?));
-        }
+        let mut maps = self.create_maps(btf, &mut pinned)?;
+        let (programs, attestation_refused) = self.load_programs(&maps, btf)?;
         // Not before: a signature covers what is in a frozen map, and this is for the host to say.
         for (map, open) in maps.iter().zip(&self.maps).filter(|(_, open)| !open.definition.host.is_empty()) {
             map_freeze(map.as_fd())
@@ -104,6 +78,48 @@ impl OpenObject {
             attestation_refused,
             next_usdt: AtomicU32::new(0),
         })
+    }
+
+    fn create_maps(&mut self, btf: Option<BorrowedFd<'_>>, pinned: &mut Pinned) -> Result<Vec<LoadedMap>> {
+        let mut maps = Vec::new();
+        for map in &mut self.maps {
+            let definition = map.definition.clone();
+            let fd = match (map.reused.take(), &map.pin_path) {
+                (Some(fd), _) => Ok(fd),
+                (None, Some(path)) => maps::create_or_reuse(&definition, btf, path, pinned),
+                (None, None) => maps::create(&definition, btf),
+            };
+            let fd = fd.map_err(|error| error.in_map(&definition.name))?;
+            let (name, map_type) = (definition.name.clone(), definition.map_type);
+            maps.push(LoadedMap { name, map_type, is_link: false, fd, table: None });
+        }
+        Ok(maps)
+    }
+
+    /// Loads the programs; none stands for one that is not to be loaded. Also returns why the kernel has refused the
+    /// attestation, if it has.
+    fn load_programs(
+        &self,
+        maps: &[LoadedMap],
+        btf: Option<BorrowedFd<'_>>,
+    ) -> Result<(Vec<Option<LoadedProgram>>, Option<String>)> {
+        let mut attestation = self.attestation.as_ref();
+        let mut attestation_refused = None;
+        let mut programs = Vec::new();
+        for program in &self.programs {
+            if !program.autoload() {
+                programs.push(None);
+                continue;
+            }
+            let mut result = load_program(self, program, maps, btf, attestation);
+            if let Some(why) = result.as_ref().err().and_then(attestation_error) {
+                attestation_refused = Some(why);
+                attestation = None;
+                result = load_program(self, program, maps, btf, attestation);
+            }
+            programs.push(Some(result?));
+        }
+        Ok((programs, attestation_refused))
     }
 
     /// Puts a map into a map of maps, or a program into a program array.
@@ -199,8 +215,8 @@ fn attestation_error(error: &Error) -> Option<String> {
     Some(format!("{why} ({:?})", refused.errno))
 }
 
-/// Loads a program, and once more if the verifier refuses it, for it to say why. What there is to say about a signature
-/// has been said then, and asking again would be another failure of this user's.
+/// Loads a program. If the verifier refuses it, loads it again with a log that says why; not if its signature is refused,
+/// as the first log says why, and another attempt would count as another failure of this user.
 fn with_log(mut load: PreparedLoad<'_>) -> Result<OwnedFd, (Errno, String)> {
     let mut result = attempt(&mut load);
     let mut log_size = LOG_SIZE;

@@ -1,6 +1,5 @@
 //! The signature of an object that is loaded.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -50,20 +49,18 @@ impl Signature {
     /// Adds to an error what else the verifier has to say, and how the program differs from the one that was signed.
     pub fn explain(&self, error: bpf::Error) -> anyhow::Error {
         let Some(refused) = error.refused() else { return error.into() };
-        let mut text = error.to_string();
+        let mut lines = vec![error.to_string()];
         if refused.reason().is_some_and(|reason| reason != refused.log.trim_end()) {
-            write!(text, "\n{}", refused.log.trim_end()).expect("there is room in memory");
+            lines.push(refused.log.trim_end().to_owned());
         }
         let differences = Description::of(&refused.as_loaded).ok().and_then(|program| {
             program.counterpart(&self.signed).map(|counterpart| program.differences(counterpart))
         });
         let differences = differences.unwrap_or_default();
         if !differences.is_empty() {
-            write!(text, "\nIt is not what was signed:").expect("there is room in memory");
+            lines.push("It is not what was signed:".to_owned());
         }
-        for difference in differences {
-            write!(text, "\n  {difference}").expect("there is room in memory");
-        }
-        anyhow::Error::msg(text)
+        lines.extend(differences.iter().map(|difference| format!("  {difference}")));
+        anyhow::Error::msg(lines.join("\n"))
     }
 }
