@@ -26,7 +26,7 @@
 //! Everything that can fail returns an [`Error`] that says what failed, of which program or map, and why. The kernel's
 //! own line about a refused signature is in it.
 //!
-//! [`ProgramInfo`] tells of any program that is loaded who signed it, and [`keyring`] whom the kernel trusts.
+//! [`ProgramInfo`] says who signed a loaded program, and [`keyring`] whom the kernel trusts.
 
 #![cfg(target_os = "linux")]
 

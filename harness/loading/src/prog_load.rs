@@ -92,7 +92,7 @@ impl<'a> PreparedLoad<'a> {
         Ok(())
     }
 
-    /// Makes room for all that the verifier has to say, `size` bytes.
+    /// Makes room for a whole verifier log of `size` bytes.
     pub fn trace(&mut self, size: usize) {
         self.log_level = verifier_log::STATS | verifier_log::TRACE;
         self.log = Log::new(size);

@@ -102,7 +102,7 @@ impl Policy {
 }
 
 impl Class {
-    /// The smallest class that has all that an entry of a report stands for.
+    /// The smallest class that has all programs of an entry in a report.
     fn around(entry: &Entry) -> Self {
         let able = &entry.capabilities;
         Self {
@@ -117,7 +117,7 @@ impl Class {
         }
     }
 
-    /// Whether it has all that an entry stands for. An entry does not record the executable's digest.
+    /// Whether it has all programs of an entry. An entry does not record the executable's digest.
     fn has(&self, entry: &Entry) -> bool {
         let able = &entry.capabilities;
         self.prog_type == able.prog_type

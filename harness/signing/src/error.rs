@@ -35,7 +35,7 @@ pub enum Error {
     /// Attestations in a format of another version.
     #[error("attestations of version {0} are not supported")]
     AttestationsVersion(u32),
-    /// More than one answer to what is attested for a kernel.
+    /// More than one attestation for a kernel.
     #[error("the attestations have the kernel {0} twice")]
     AttestationsTwice(BuildId),
 

@@ -1,4 +1,4 @@
-//! Objects that can't be signed, and files that are none. The objects are compiled by clang.
+//! Objects that can't be signed, and files that are not objects. The objects are compiled by clang.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

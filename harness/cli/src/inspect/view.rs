@@ -157,7 +157,7 @@ impl KernelView {
 }
 
 impl SignatureView {
-    /// Of messages, of which there is at least one.
+    /// Of at least one message.
     fn of(messages: &[Message], certificate: Option<&Certificate>) -> Result<Self> {
         let message = &messages[0];
         let signers = certificate.filter(|certificate| certificate.subject_key_id() == message.signer());

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 
 use super::bench_output::BenchOutput;
 
-/// Measure what a signature check costs, next to what verification costs
+/// Measure the cost of a signature check, next to that of verification
 ///
 /// Builds the patched kernel if need be, boots it in a virtual machine and loads programs there: unsigned, signed,
 /// with a forged signature, by an unknown signer, and altered after signing. Shows these figures, and goes on with the kernel

@@ -173,7 +173,7 @@ fn what_is_wrong_with_a_token_is_said() {
     assert!(!scratch.path("x.csr").exists());
 }
 
-/// The digest that `openssl` signs is that of the statement: the signature verifies.
+/// `openssl` signs the statement's digest: the signature verifies.
 #[test]
 fn a_command_signs() {
     for algorithm in ["rsa-2048", "p-256", "p-384"] {

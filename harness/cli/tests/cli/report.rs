@@ -1,4 +1,4 @@
-//! Reports of results, and of what is none.
+//! Reports of results, and files that are not results.
 
 use std::fs;
 use std::path::Path;

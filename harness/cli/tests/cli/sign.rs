@@ -317,7 +317,7 @@ fn what_goes_wrong_is_said() {
     let error = scratch.error(&format!("{VERIFY} linux.o"));
     assert!(error.contains("the signature has expired"), "{error}");
 
-    // An object that tells nothing of what it is for.
+    // An object that does not tell which system it is for.
     let source = WINDOWS.replace("bpf_sock_addr_t", "context_t").replace("cgroup/connect4", "netevent");
     scratch.write("foreign.c", source.as_bytes());
     scratch.run("clang", "-O2 -target bpf -c -o foreign.o foreign.c");

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::quantity::{number, percent};
 use crate::results::{AttackClass as Class, AttackResult, Attacks, AttemptCost, Policy, Results, Unit};
 
-/// What the results say, as far as what they compare has been measured.
+/// The sentences for which enough was measured.
 pub fn sentences(results: &Results<Attacks>) -> Vec<String> {
     let figures = Figures::in_results(results);
     [figures.shrinks(), figures.worse(), figures.limit(), figures.victims(), figures.valid()]
@@ -95,7 +95,7 @@ impl<'a> Figures<'a> {
         ))
     }
 
-    /// Where a check costs more than what it saves.
+    /// Checks that cost more than they save.
     fn worse(&self) -> Option<String> {
         let small = self.cost("unsigned-small", Policy::Baseline)?.per_attempt;
         let dearer: Vec<String> = self

@@ -17,11 +17,11 @@ pub struct Overhead {
     pub unsigned_to_baseline: Option<Spread>,
     /// An unsigned load that is refused because a signature is required.
     pub required_unsigned: Option<Spread>,
-    /// SHA-256, for each byte: the slope of what the manifest takes against the size of the program.
+    /// SHA-256, for each byte: the slope of the manifest's cost over the program's size.
     pub hash_per_byte: Option<f64>,
-    /// The check of a first load, divided by the bare public-key operation and the hash of what is covered.
+    /// The check of a first load, divided by the bare public-key operation and the hash.
     pub first_to_bare: Option<Spread>,
-    /// What the signature adds to a load of a statement that is known, without the hash of what is covered.
+    /// The cost that a signature with a known statement adds to a load, without the hash.
     pub repeated_beyond_hash: Option<Spread>,
     /// Whole objects.
     pub objects: Vec<ObjectOverhead>,

@@ -25,7 +25,7 @@ const LIST: &str = "approved_loader";
 /// Lets only listed programs load eBPF programs, until this value goes away.
 #[derive(Debug)]
 pub struct ApproveList {
-    /// The attached LSM program. It is all that the enforcement hangs on.
+    /// The attached LSM program. The list is enforced for as long as it is attached.
     pub link: Link,
 }
 

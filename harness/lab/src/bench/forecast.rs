@@ -26,9 +26,9 @@ const ATTACK: Duration = Duration::from_secs(5);
 
 /// The parts of a run.
 pub struct Forecast {
-    /// Those of the patched kernel.
+    /// Jobs on the patched kernel, and its build.
     patched: Part,
-    /// Those of the other kernels.
+    /// Jobs on the other kernels, and their builds.
     others: Part,
     /// Whether the others are built while the patched kernel is measured.
     overlaps: bool,

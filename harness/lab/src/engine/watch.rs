@@ -75,7 +75,7 @@ impl<'a> Watch<'a> {
         if SPLATS.iter().any(|splat| line.contains(splat)) {
             self.splat.get_or_insert_with(|| line.to_owned());
         }
-        // The trace of what led to it has been printed before.
+        // Its backtrace has been printed before.
         if let Some(at) = line.find(PANIC) {
             self.fail(anyhow!("{}", &line[at..]));
         }

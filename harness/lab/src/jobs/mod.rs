@@ -35,7 +35,7 @@ const PROGRESS: &str = "done: ";
 
 /// A job for a guest.
 pub trait Job: Serialize + DeserializeOwned {
-    /// What the command line of `bpfsig guest` calls it.
+    /// Its name on the command line of `bpfsig guest`.
     const NAME: &'static str;
 
     /// What it does, where progress is shown.

@@ -20,7 +20,7 @@ pub struct History {
 }
 
 impl History {
-    /// That of this machine.
+    /// This machine's history.
     pub fn open() -> History {
         cache_dir::cache().map_or_else(|_| History::default(), |cache| History::at(&cache.join(FILE)))
     }

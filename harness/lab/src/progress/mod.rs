@@ -1,6 +1,6 @@
 //! Progress of long work, on stderr: bars on a terminal, and a line for each finished step. Elsewhere a line a step.
 //!
-//! Each step shows its time, and the time that is expected: that of the last run on this machine.
+//! Each step shows its time, and the time of the last run on this machine.
 
 mod history;
 mod lines;

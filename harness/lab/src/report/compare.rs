@@ -19,7 +19,7 @@ struct Change<'a> {
 
 /// The differences of two runs.
 pub struct Comparison {
-    /// A table of what has moved by more than the threshold, and a line that says how much was compared.
+    /// A table of the figures that have moved by more than the threshold, and a line that says how many were compared.
     pub text: String,
     /// Whether anything costs more than it did, beyond the threshold.
     pub is_worse: bool,

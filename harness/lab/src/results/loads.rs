@@ -42,8 +42,8 @@ pub struct Load {
     pub programs: usize,
     /// Their size in instructions.
     pub insns: u32,
-    /// Bytes that a signature check hashes at least: all that the manifests cover, and the manifests, or what the scenario
-    /// signs in their place.
+    /// Bytes that a signature check hashes at least: everything that the manifests cover, and the manifests, or
+    /// whatever the scenario signs in their place.
     pub hashed_bytes: usize,
     /// Bytes to send to the machine: the object, of a generated program its instructions, or the loader and what it loads;
     /// and the signature, and attested facts.

@@ -15,7 +15,7 @@ pub use setup::{Loader, Setup};
 /// What the table says of a scenario.
 #[derive(Debug)]
 pub struct Row {
-    /// What the command line, files and tables call it.
+    /// Its name on the command line, in files and in tables.
     pub name: &'static str,
     /// What it is, for reports.
     pub words: &'static str,
@@ -201,7 +201,7 @@ scenarios! {
 }
 
 impl Scenario {
-    /// What the command line, files and tables call it.
+    /// Its name on the command line, in files and in tables.
     pub fn name(self) -> &'static str {
         self.row().name
     }

@@ -36,7 +36,7 @@ pub enum Loader {
 }
 
 impl Setup {
-    /// What files and messages call it.
+    /// Its name in files and messages.
     pub fn name(self) -> &'static str {
         match self {
             Setup::Baseline => "baseline",

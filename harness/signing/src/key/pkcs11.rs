@@ -246,7 +246,7 @@ fn failed(what: &'static str) -> impl FnOnce(cryptoki::error::Error) -> Error {
     move |error| Error::Token { what, reason: code(error) }
 }
 
-/// Of what the library says, the code's name is enough.
+/// The name of the library's error code is enough.
 fn code(error: cryptoki::error::Error) -> String {
     match error {
         cryptoki::error::Error::Pkcs11(code, _) => format!("{code:?}"),

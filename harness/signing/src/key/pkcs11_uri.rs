@@ -49,7 +49,7 @@ impl Pkcs11Uri {
         }
     }
 
-    /// Checks that the URI, as far as it says what it is for, is for this: `private` or `cert`.
+    /// Checks that the URI, if it has a `type`, has this one: `private` or `cert`.
     pub(super) fn must_be_for(&self, kind: &str) -> Result<()> {
         match &self.kind {
             Some(other) if other != kind => {

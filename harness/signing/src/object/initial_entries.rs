@@ -9,7 +9,7 @@ use crate::uapi::map_type;
 /// Bytes of a pointer in the object.
 const POINTER_SIZE: u32 = 8;
 
-/// Something that a loader puts into a map. A signature does not cover it: it is data, as all that comes later.
+/// Something that a loader puts into a map. A signature does not cover it: it is data, as are all later entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InitialEntry {
     /// An index into [`Object::maps`](super::Object::maps).

@@ -60,8 +60,7 @@ pub struct Object {
 type EntryPoints = HashMap<(usize, u64), usize>;
 
 impl Object {
-    /// Reads an object as clang or `bpftool gen object` writes it. If a signature is in it, what its signer has said about
-    /// the object holds.
+    /// Reads an object as clang or `bpftool gen object` writes it. If a signature is in it, its signer's choices apply.
     ///
     /// # Errors
     ///
@@ -71,7 +70,7 @@ impl Object {
         Self::parse_with(bytes, &said.unwrap_or_default().choices)
     }
 
-    /// Reads an object, with what is said about it.
+    /// Reads an object. `choices` say what it leaves open.
     ///
     /// # Errors
     ///

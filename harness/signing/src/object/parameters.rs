@@ -39,7 +39,7 @@ impl Tags {
         Ok(tags)
     }
 
-    /// Makes parameters of what is tagged in a section of constants.
+    /// Makes parameters of the tagged variables in a section of constants.
     pub fn take_constants(
         &mut self,
         map: &mut MapDefinition,

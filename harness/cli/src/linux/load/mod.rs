@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long, value_name = "NAME|SERIAL", default_value = "secondary", allow_hyphen_values = true)]
     keyring: Keyring,
 
-    /// Pin programs and maps in this directory, each under its name, and the links of what is attached as NAME_link
+    /// Pin programs and maps in this directory, each under its name, and links as NAME_link
     #[arg(long, value_name = "DIR")]
     pin: Option<PathBuf>,
 

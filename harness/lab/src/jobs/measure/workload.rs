@@ -13,7 +13,7 @@ use crate::scenario::{Scenario, Setup};
 pub struct Workload {
     /// Unique among the workloads.
     pub name: String,
-    /// One, or all that an object has.
+    /// One program, or all of an object.
     pub programs: Vec<Program>,
     /// Where they come from.
     pub source: Source,

@@ -76,7 +76,7 @@ fn of_elsewhere() {
     );
 }
 
-/// Of what another kernel's attester says, nothing is looked at.
+/// Nothing in another kernel's attestation is looked at.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn of_another_kernel_by_anyone() {
