@@ -38,9 +38,9 @@ enum Command {
     #[cfg(feature = "policy")]
     Sign(file::SignOptions),
     Require(require::Options),
-    /// Whether attested facts may take the place of verification
+    /// Allow attested facts to take the place of verification, or not
     Attest {
-        /// Whether to
+        /// Whether they may
         switch: Switch,
     },
 }
