@@ -161,7 +161,7 @@ fn signatures_inside_of_files() {
     assert!(!text.contains("warning"), "{text}");
     scratch.bpfsig(&format!("{SIGN} linux.o"));
     let text = scratch.bpfsig(&format!("{SIGN} --embed linux.o"));
-    assert!(text.contains("warning: linux.o.p7s is there, too"), "{text}");
+    assert!(text.contains("warning: linux.o.p7s exists, too"), "{text}");
 }
 
 fn is_executable(metadata: &fs::Metadata) -> bool {

@@ -154,6 +154,6 @@ mod tests {
             error.contains("nothing*") && error.contains("xdp_acl") && error.contains("loop-1024"),
             "{error}"
         );
-        assert!(select(Some("[")).unwrap_err().to_string().contains("no glob pattern"));
+        assert!(select(Some("[")).unwrap_err().to_string().contains("not a glob pattern"));
     }
 }
