@@ -90,7 +90,7 @@ pub struct PreparedAttacks {
 
 impl PreparedAttacks {
     /// Prepares the attacks whose name matches the glob pattern `only`, or all, and in any case the reference `none`.
-    /// The signers have keys of [`ALGORITHMS`]. [`PreparedAttacks::attest`] is still to be called.
+    /// The signers have keys of [`ALGORITHMS`](super::ALGORITHMS). [`PreparedAttacks::attest`] is still to be called.
     ///
     /// # Errors
     /// No attack matches, or something can't be signed.
