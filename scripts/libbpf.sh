@@ -16,7 +16,7 @@ fi
 source=$(realpath "$1")
 output=$(realpath --canonicalize-missing "${2:-target/libbpf}")
 if ! grep -q bpf_program__sig_verdict "$source/tools/lib/bpf/libbpf.map" 2>/dev/null; then
-	echo "${0##*/}: error: $source is no kernel source with kernel-patch/linux-7.3/libbpf/" >&2
+	echo "${0##*/}: error: $source is not a kernel source with kernel-patch/linux-7.3/libbpf/" >&2
 	exit 1
 fi
 

@@ -13,7 +13,7 @@ profile=()
 source scripts/common.sh
 
 kernel=${1:-patched} size=${2:-65536}
-[[ $size =~ ^[0-9]+$ && $size -ge 8 && $size -le 1000000 ]] || fail "$size is no size from 8 to 1000000"
+[[ $size =~ ^[0-9]+$ && $size -ge 8 && $size -le 1000000 ]] || fail "$size is not a size from 8 to 1000000"
 for tool in bpftool clang gcc nm qemu-system-x86_64; do
 	command -v "$tool" >/dev/null || fail "$tool is not installed: scripts/setup.sh installs it"
 done

@@ -33,7 +33,7 @@ run_tests() {
 		"$tests" --ignored --test-threads=1 "${@:3}"
 }
 
-# What a machine has attested is taken on another one, see attested_elsewhere.
+# Attests an object on one machine, for another machine to load: see attested_elsewhere.
 attest() {
 	cp "/usr/lib/$(uname -m)-linux-gnu/bpf/xdpfilt_dny_all.o" "$work/$1/attested.o"
 	signer "$work/$1/attester" p-256 --purpose attestation --ca-key "$work/$1/ca.key" --ca-cert "$work/$1/ca.pem"
@@ -54,7 +54,7 @@ test_patched() {
 	run_tests patched bpf_signature=required policy_required
 }
 
-# What gets past a kernel without the protection, so that it is known that the tests above look for the right things.
+# Races that succeed on a kernel without the protection: they show that the tests above look for the right things.
 test_unprotected() {
 	run_tests unprotected "" unprotected
 }
@@ -63,7 +63,7 @@ signatures() { cut -d' ' -f1-2 "$work/portable-$1"; }
 offsets() { cut -d' ' -f3 "$work/portable-$1"; }
 
 # One signature for kernels whose structures are laid out differently. This one also looks for mistakes in locking: not
-# where it would only be slow, in tests of what the code or the command line comes to.
+# in tests of native code or of the command line, where that would only be slow.
 test_layout() {
 	prepare patched
 	for variant in patched layout; do

@@ -26,7 +26,7 @@ pub fn catch(command: impl FnOnce() -> ExitCode) -> ExitCode {
     }
 }
 
-/// Whether a panic is that of `println!` with nobody to read it. It carries nothing but a text.
+/// Whether a panic comes from `println!` with nobody to read it. It carries nothing but a text.
 fn is_closed_pipe(payload: &(dyn Any + Send)) -> bool {
     // `EPIPE`, and Windows' `ERROR_NO_DATA`.
     const CODES: [&str; 2] = ["(os error 32)", "(os error 232)"];

@@ -25,8 +25,8 @@ pub fn certificates(path: &Path) -> Result<Vec<Certificate>> {
     trust::certificates(&read(path)?).with_context(|| path.display().to_string())
 }
 
-/// Recognises a file by its content; if something is said about an object, this counts, and not what the signer of a
-/// signature in it has said. It is for the caller to name the file in an error.
+/// Recognises a file by its content. If there are choices about an object, they count instead of those of a signature
+/// in it. The caller names the file in errors.
 pub fn artifact(file: &[u8], platform: Option<Platform>, choices: &Choices) -> Result<Artifact> {
     let artifact = match choices.is_empty() {
         true => Artifact::of(file, platform)?,

@@ -1,4 +1,4 @@
-//! `bpfsig completions` and `bpfsig man`: the command line, as shells and `man` want to know it.
+//! `bpfsig completions` and `bpfsig man`: the command line, described for shells and `man`.
 
 use std::fs;
 use std::path::PathBuf;

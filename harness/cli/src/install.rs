@@ -40,7 +40,7 @@ pub fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pin
     Ok(pins)
 }
 
-/// What is attested of an object in a package for the running kernel.
+/// The attestation of an object in a package for the running kernel.
 fn attestation(package: &Package, object: &package::File) -> Result<Option<KernelAttestation>> {
     let path = format!("{}{}", object.path, attestation::SUFFIX);
     let Some(file) = package.files().iter().find(|file| file.path == path) else { return Ok(None) };
@@ -57,7 +57,7 @@ fn attestation(package: &Package, object: &package::File) -> Result<Option<Kerne
 /// A newer version of the package is installed, whatever its platform, or this one; something can't be written.
 pub fn install(package: &Package, into: &Path) -> Result<PathBuf> {
     let lock = File::open(into).with_context(|| into.display().to_string())?;
-    ensure!(lock.metadata()?.is_dir(), "{} is no directory", into.display());
+    ensure!(lock.metadata()?.is_dir(), "{} is not a directory", into.display());
     // Two installations at once could each miss the version that the other one brings.
     let _lock = Flock::lock(lock, FlockArg::LockExclusive)
         .map_err(|(_, errno)| errno)

@@ -16,7 +16,7 @@ pub enum Command {
     /// A certificate authority, for the kernel to trust
     Ca {
         #[command(flatten)]
-        subject: SubjectOptions,
+        subject: NewSubject,
 
         /// What the authority is limited to: program, attestation, package, policy, code [default: not limited]
         #[arg(long = "purpose", value_name = "PURPOSE")]
@@ -31,7 +31,7 @@ pub enum Command {
     /// A signer
     Signer {
         #[command(flatten)]
-        subject: SubjectOptions,
+        subject: NewSubject,
 
         #[command(flatten)]
         purposes: PurposeOptions,
@@ -59,7 +59,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         request: PathBuf,
     },
-    /// A signer's certificate, as a request asks for it
+    /// Issue the certificate that a signer's request asks for
     Issue {
         /// The request: PEM or DER
         #[arg(long, value_name = "FILE")]
@@ -82,7 +82,7 @@ pub enum Command {
 }
 
 #[derive(Args)]
-pub struct SubjectOptions {
+struct SubjectOptions {
     /// Common name of the subject
     #[arg(long)]
     name: String,
@@ -90,6 +90,12 @@ pub struct SubjectOptions {
     /// Algorithm of a new key: rsa-2048, rsa-3072, rsa-4096, p-256, p-384, ml-dsa-44, ml-dsa-65 or ml-dsa-87
     #[arg(long, default_value_t = Algorithm::Rsa2048)]
     algorithm: Algorithm,
+}
+
+#[derive(Args)]
+pub struct NewSubject {
+    #[command(flatten)]
+    subject: SubjectOptions,
 
     /// Where to write the new key: PKCS#8, PEM, readable by nobody else. Or the `pkcs11:` URI of a key that is there
     #[arg(long, value_name = "FILE|URI")]
@@ -98,13 +104,8 @@ pub struct SubjectOptions {
 
 #[derive(Args)]
 pub struct RequestSubject {
-    /// Common name of the subject
-    #[arg(long)]
-    name: String,
-
-    /// Algorithm of a new key: rsa-2048, rsa-3072, rsa-4096, p-256, p-384, ml-dsa-44, ml-dsa-65 or ml-dsa-87
-    #[arg(long, default_value_t = Algorithm::Rsa2048)]
-    algorithm: Algorithm,
+    #[command(flatten)]
+    subject: SubjectOptions,
 
     /// The key: a file, which is made if there is none, or a `pkcs11:` URI
     #[arg(long, value_name = "FILE|URI", required_unless_present = "signer_command")]
@@ -158,8 +159,8 @@ pub fn run(command: Command) -> Result<()> {
         Command::Ca { subject, purposes, pen, certificate } => {
             check_absent(&certificate.cert)?;
             let usage = Role::Ca.limited_to(&purposes, pen.pen);
-            let key = SubjectKey::make(&subject.key, subject.algorithm)?;
-            let made = Certificate::self_signed(usage, &subject.name, &*key.key, certificate.days)?;
+            let key = subject.key()?;
+            let made = Certificate::self_signed(usage, &subject.subject.name, &*key.key, certificate.days)?;
             key.save()?;
             certificate.write(&made)?;
             print_purposes(&purposes, pen.pen);
@@ -167,8 +168,8 @@ pub fn run(command: Command) -> Result<()> {
         Command::Signer { subject, purposes, certificate, ca_key, ca_cert } => {
             check_absent(&certificate.cert)?;
             let ca = ca_key.zip(ca_cert).map(|(key, cert)| signer::signer(&key, &cert)).transpose()?;
-            let (name, usage, days) = (&subject.name, purposes.usage(), certificate.days);
-            let key = SubjectKey::make(&subject.key, subject.algorithm)?;
+            let (name, usage, days) = (&subject.subject.name, purposes.usage(), certificate.days);
+            let key = subject.key()?;
             let made = match &ca {
                 Some(ca) => Certificate::issued_by(ca, usage, name, &key.key.public_key(), days)?,
                 None => Certificate::self_signed(usage, name, &*key.key, days)?,
@@ -180,7 +181,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Request { subject, purposes, request: path } => {
             check_absent(&path)?;
             let key = subject.key()?;
-            let request = Request::new(purposes.usage(), &subject.name, &*key.key)?;
+            let request = Request::new(purposes.usage(), &subject.subject.name, &*key.key)?;
             key.save()?;
             files::create(&path, request.to_pem().as_bytes(), 0o644)?;
             println!("{}: request for a {} key", path.display(), request.public_key());
@@ -212,6 +213,12 @@ impl CertificateOptions {
     }
 }
 
+impl NewSubject {
+    fn key(&self) -> Result<SubjectKey> {
+        SubjectKey::make(&self.key, self.subject.algorithm)
+    }
+}
+
 impl RequestSubject {
     fn key(&self) -> Result<SubjectKey> {
         if let (Some(command), Some(path)) = (&self.signer_command, &self.public_key) {
@@ -222,7 +229,7 @@ impl RequestSubject {
         if location.exists() {
             return Ok(SubjectKey { key: signer::key(location)?, file: None });
         }
-        SubjectKey::make(location, self.algorithm)
+        SubjectKey::make(location, self.subject.algorithm)
     }
 }
 

@@ -17,6 +17,7 @@ mod lab;
 #[cfg(target_os = "linux")]
 mod linux;
 mod package;
+mod pair;
 mod sign;
 mod signature;
 mod signer;

@@ -39,7 +39,7 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         platform: String,
 
-        /// Days that the signature counts for [default: for ever]
+        /// Days that the signature is valid for [default: for ever]
         #[arg(long)]
         days: Option<u32>,
 

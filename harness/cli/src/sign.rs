@@ -17,10 +17,11 @@ use bpfsig_signing::pe::Image;
 use bpfsig_signing::statement::Statement;
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use bpfsig_signing::{cms, embed, signature};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::files;
 use super::keygen::PenOptions;
+use super::pair::pair;
 use super::signer::SignerOptions;
 
 /// Sign eBPF objects, PE images and any other files: one signature for all of them
@@ -32,11 +33,7 @@ pub struct Options {
     #[command(flatten)]
     signer: SignerOptions,
 
-    /// Digest algorithm
-    #[arg(long, value_enum, default_value_t = Hash::Sha256)]
-    hash: Hash,
-
-    /// Days that the signature counts for [default: for ever]
+    /// Days that the signature is valid for [default: for ever]
     #[arg(long)]
     days: Option<u32>,
 
@@ -66,8 +63,8 @@ pub struct Options {
     #[command(flatten)]
     choices: ChoiceOptions,
 
-    /// Let whoever loads the object choose a constant of `.rodata`, or the size of a map, from MIN to MAX, as its source can
-    /// by a tag `bpf_param:MIN:MAX`. Can be given several times
+    /// Let whoever loads the object choose a constant of `.rodata`, or the size of a map, from MIN to MAX. A tag
+    /// `bpf_param:MIN:MAX` in its source does the same. Can be given several times
     #[arg(long = "parameter", value_name = "NAME=MIN..MAX", value_parser = parameter, requires = "embed")]
     parameters: Vec<(String, Range)>,
 
@@ -76,29 +73,23 @@ pub struct Options {
     files: Vec<PathBuf>,
 }
 
-/// The digest algorithms that the formats have a number for.
-#[derive(Clone, Copy, ValueEnum)]
-enum Hash {
-    Sha256,
-}
-
 /// What `sign`, `verify` and `inspect` must agree on.
 #[derive(Args, Clone, Copy)]
 pub struct PlatformOption {
-    /// What eBPF objects are made for: linux or windows [default: as their sections and types tell]
+    /// The system that eBPF objects are for: linux or windows [default: told by their sections and types]
     #[arg(long)]
     pub platform: Option<Platform>,
 }
 
-/// What `sign` and `inspect` are told of an object. For `verify` and `load`, it is beside the signature.
+/// What `sign` and `inspect` are told about an object. `verify` and `load` find it beside the signature.
 #[derive(Args, Clone)]
 pub struct ChoiceOptions {
     /// Program type of a section whose name does not give one: a section name that libbpf knows (xdp, tc,
     /// kprobe/FUNCTION, …). Can be given several times
-    #[arg(long = "type", value_name = "SECTION=TYPE", value_parser = pair)]
+    #[arg(long = "type", value_name = "SECTION=TYPE", value_parser = section_type)]
     types: Vec<(String, String)>,
 
-    /// What a program attaches to whose section is just called fentry, fexit, lsm, freplace and the like. Can be given
+    /// The attach target of a program whose section is just called fentry, fexit, lsm, freplace and the like. Can be given
     /// several times
     #[arg(long = "target-function", value_name = "PROGRAM=FUNCTION", value_parser = pair)]
     targets: Vec<(String, String)>,
@@ -113,14 +104,9 @@ impl ChoiceOptions {
     }
 }
 
-fn pair(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("there is no `=` in it")?;
-    let name = name.trim_start_matches('?');
-    if name.is_empty() || value.is_empty() {
-        Err("a side of the `=` is empty")
-    } else {
-        Ok((name.into(), value.into()))
-    }
+/// A section may be given with the `?` of programs that are not loaded by default.
+fn section_type(text: &str) -> Result<(String, String), &'static str> {
+    pair(text.trim_start_matches('?'))
 }
 
 fn parameter(text: &str) -> Result<(String, Range), &'static str> {
@@ -136,7 +122,6 @@ struct Input<'p> {
 }
 
 pub fn run(options: Options) -> Result<()> {
-    let Hash::Sha256 = options.hash;
     let output = match (&options.output, &options.files[..]) {
         _ if options.embed => None,
         (Some(output), _) => Some(output.clone()),
@@ -202,7 +187,7 @@ pub fn lines(artifact: &Artifact) -> Vec<String> {
     }
 }
 
-/// Writes the signature, and beside it what it is about.
+/// Writes the signature, and beside it descriptions of what it covers.
 fn write(output: &Path, signature: &[u8], inputs: &[Input<'_>], choices: &Choices) -> Result<()> {
     let programs: Vec<Description> =
         inputs.iter().flat_map(|input| input.artifact.programs()).cloned().collect();
@@ -265,7 +250,7 @@ impl Options {
             let beside = signature_path(path);
             if beside.exists() {
                 eprintln!(
-                    "bpfsig: warning: {} is there, too, and is what counts: remove it",
+                    "bpfsig: warning: {} exists, too, and takes precedence: remove it",
                     beside.display()
                 );
             }
@@ -294,17 +279,17 @@ impl Options {
     }
 }
 
-/// Where the signature of a file is when nobody says otherwise: beside it.
+/// The default place of a file's signature: beside it.
 pub fn signature_path(file: &Path) -> PathBuf {
     with_suffix(file, ".p7s")
 }
 
-/// Where the descriptions are of what a signature covers.
+/// The file with descriptions of what a signature covers.
 pub fn descriptions_path(signature: &Path) -> PathBuf {
     with_suffix(signature, ".json")
 }
 
-/// Where the attestations are of the programs of an object.
+/// The file with the attestations of an object's programs.
 pub fn attestations_path(object: &Path) -> PathBuf {
     with_suffix(object, attestation::SUFFIX)
 }
@@ -315,7 +300,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-/// When a signature that counts for some days expires: seconds since the epoch, 0 for never.
+/// When a signature that is valid for some days expires: seconds since the epoch, 0 for never.
 pub fn expiry(days: Option<u32>) -> Result<u64> {
     let Some(days) = days else { return Ok(0) };
     let end = SystemTime::now() + Duration::from_secs(u64::from(days) * 24 * 60 * 60);

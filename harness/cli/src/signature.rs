@@ -1,4 +1,4 @@
-//! Where the signature of a file is, and what is said there about what was signed.
+//! Finds the signature of a file, and the descriptions of what was signed.
 
 use std::fs;
 use std::path::Path;

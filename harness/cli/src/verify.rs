@@ -23,10 +23,10 @@ use super::signature::FoundSignature;
 ///
 /// The signature is the one in FILE.p7s, if there is such a file, or else the one inside of FILE. The signer's
 /// certificate must be valid now, for signing programs, and, with --ca, issued by one of these CAs. All files are
-/// checked; for a program that is not the one that was signed, it is said in what they differ.
+/// checked; for a program that is not the one that was signed, the differences are shown.
 #[derive(Args)]
 pub struct Options {
-    /// The signer's certificate, and after it in the same file those between it and the CA
+    /// The signer's certificate, followed in the same file by those between it and the CA
     #[arg(long, value_name = "FILE", required_unless_present = "ca")]
     cert: Option<PathBuf>,
 
@@ -92,7 +92,7 @@ impl Signers {
         })
     }
 
-    /// What a signature lists that one of the signers has made.
+    /// The statement of a signature that one of the signers has made.
     fn statement(&self, signature: &[u8]) -> Result<(Statement, &Certificate)> {
         let messages = signature::read(signature)?;
         let message = &messages[0];
@@ -111,7 +111,7 @@ impl Signers {
         Ok((statement, signer))
     }
 
-    /// Whether a signer is the one of --cert, if there is one, and has a certificate of one of the CAs, if there are any.
+    /// Checks that a signer is the one of --cert, if that is given, and certified by one of the CAs, if any are given.
     fn trust(&self, signer: &Certificate, others: &[Certificate], purpose: Purpose) -> Result<()> {
         let usage = ExpectedUsage::new(purpose, self.pen);
         if let Some(expected) = self.certificates.first() {
@@ -125,7 +125,7 @@ impl Signers {
     }
 }
 
-/// Checks one file, and says what was checked. An error is for what keeps it from being checked at all.
+/// Checks one file, and says what was checked. An error means that it could not be checked at all.
 fn check(path: &Path, file: &[u8], options: &Options, signers: &Signers) -> Result<bool> {
     let found = match FoundSignature::of(path, file, options.signature.as_deref())? {
         Some(found) => found,
@@ -143,7 +143,7 @@ fn check(path: &Path, file: &[u8], options: &Options, signers: &Signers) -> Resu
     Ok(report(&artifact, &statement, descriptions.programs))
 }
 
-/// Says of each thing in a file whether it was signed, and if not, in what it differs from what was.
+/// Prints for each thing in a file whether it was signed, and if not, how it differs.
 fn report(artifact: &Artifact, statement: &Statement, descriptions: Vec<Description>) -> bool {
     let signed = signed_programs(statement, descriptions);
     let mut all = true;

@@ -1,8 +1,8 @@
 //! The commands in README.md, CONTRIBUTING.md and docs/ do what the pages say.
 //!
-//! A block marked `sh` is run, those of a page one after the other, in a directory of their own. The others need what a
-//! test can't have: `sh kernel` the patched kernel and root, `sh lab` a virtual machine, `sh build` the time to build kernels.
-//! Of these it is checked that there are such commands with such options.
+//! Blocks marked `sh` are run, a page's one after the other, in a directory of their own. The others need what a test
+//! can't have: `sh kernel` the patched kernel and root, `sh lab` a virtual machine, `sh build` the time to build
+//! kernels. Of these, only the commands and options are checked.
 
 use std::fs;
 use std::path::{Path, PathBuf};

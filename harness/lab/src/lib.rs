@@ -3,7 +3,7 @@
 //! Each module uses only modules above it:
 //!
 //! ```text
-//! home, interrupt, group, destination, progress
+//! cache_dir, interrupt, process_group, output_file, progress
 //! kernel        builds kernels
 //! engine        boots them: the machines that jobs run in
 //! corpus        the programs to measure
@@ -22,15 +22,15 @@
 pub mod analysis;
 pub mod approve_list;
 pub mod bench;
+mod cache_dir;
 pub mod corpus;
-pub mod destination;
 pub mod engine;
-mod group;
-mod home;
 pub mod interrupt;
 pub mod jobs;
 pub mod kernel;
 pub mod loader;
+pub mod output_file;
+mod process_group;
 pub mod progress;
 pub mod report;
 pub mod results;

@@ -1,4 +1,4 @@
-//! What the crates and their modules may depend on, as CONTRIBUTING.md says it: no circle, and the loader free of the lab.
+//! The dependencies that CONTRIBUTING.md allows crates and modules: no circles, and a loader without the lab.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,8 +16,7 @@ const CRATES: [(&str, &[&str]); 5] = [
     ("bpfsig", &["bpfsig-lab", "bpfsig-loading", "bpfsig-policy", "bpfsig-signing"]),
 ];
 
-/// What an application must not get with `bpfsig-loading`: what builds, boots and measures kernels, and what only a
-/// command needs.
+/// Crates that an application must not get with `bpfsig-loading`: to build, boot and measure kernels, and for commands.
 const NOT_IN_LOADING: [&str; 7] =
     ["anyhow", "bpfsig-lab", "clap", "libbpf-cargo", "maud", "plotters", "vmtest"];
 

@@ -7,7 +7,7 @@ use bpfsig_signing::map::MapDefinition;
 
 use crate::error::{Error, Result};
 
-/// Gives an arena its address, without which the verifier takes no program that uses it, and its global variables, which
+/// Gives an arena its address, without which the verifier refuses programs that use it, and its global variables, which
 /// lie at its beginning. Both stay when the memory is no longer mapped here.
 ///
 /// # Errors

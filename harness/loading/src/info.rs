@@ -11,7 +11,7 @@ use crate::libbpf::check;
 /// The id of a program and its tag: the start of SHA-1 over its instructions, without what depends on the host.
 ///
 /// # Errors
-/// `program` is no eBPF program.
+/// `program` is not an eBPF program.
 pub fn program_id(program: BorrowedFd<'_>) -> io::Result<(u32, [u8; 8])> {
     let info = program_info(program, |_| {})?;
     Ok((info.id, info.tag))
@@ -20,7 +20,7 @@ pub fn program_id(program: BorrowedFd<'_>) -> io::Result<(u32, [u8; 8])> {
 /// `enum bpf_prog_type`.
 ///
 /// # Errors
-/// `program` is no eBPF program.
+/// `program` is not an eBPF program.
 pub fn prog_type(program: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(program_info(program, |_| {})?.type_)
 }
@@ -28,7 +28,7 @@ pub fn prog_type(program: BorrowedFd<'_>) -> io::Result<u32> {
 /// Bytes of JITed code.
 ///
 /// # Errors
-/// `program` is no eBPF program.
+/// `program` is not an eBPF program.
 pub fn jited_size(program: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(program_info(program, |_| {})?.jited_prog_len)
 }
@@ -36,7 +36,7 @@ pub fn jited_size(program: BorrowedFd<'_>) -> io::Result<u32> {
 /// The instructions that the kernel has made of a program's, 8 bytes each, as `bpftool prog dump xlated` shows them.
 ///
 /// # Errors
-/// `program` is no eBPF program, or the caller may not see its instructions.
+/// `program` is not an eBPF program, or the caller may not see its instructions.
 pub fn xlated(program: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     let mut insns = vec![0; program_info(program, |_| {})?.xlated_prog_len as usize];
     let info = program_info(program, |info| {
@@ -59,7 +59,7 @@ pub struct Jited {
 /// The native code of a program, as `bpftool prog dump jited` shows it.
 ///
 /// # Errors
-/// `program` is no eBPF program, or the caller may not see its code.
+/// `program` is not an eBPF program, or the caller may not see its code.
 pub fn jited(program: BorrowedFd<'_>) -> io::Result<Jited> {
     let sizes = program_info(program, |_| {})?;
     let mut code = vec![0; sizes.jited_prog_len as usize];
@@ -87,7 +87,7 @@ pub fn jited(program: BorrowedFd<'_>) -> io::Result<Jited> {
 /// The ids of the maps that a program uses.
 ///
 /// # Errors
-/// `program` is no eBPF program.
+/// `program` is not an eBPF program.
 pub fn map_ids(program: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
     // As many as a program can have.
     let mut ids = vec![0u32; 64];
@@ -102,7 +102,7 @@ pub fn map_ids(program: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
 /// The id of a map.
 ///
 /// # Errors
-/// `map` is no map.
+/// `map` is not a map.
 pub fn map_id(map: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(map_info(map)?.id)
 }

@@ -1,4 +1,4 @@
-//! `.kconfig`: what the host says of itself, where an object asks for it, as libbpf fills it in.
+//! `.kconfig`: values of the host that an object asks for, as libbpf fills them in.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -22,7 +22,7 @@ const COOKIE_SINCE: u64 = version(5, 15, 0);
 /// The value of the map.
 ///
 /// # Errors
-/// The host has nothing to say of a variable that is not weak, or something that its type can't hold.
+/// The host has no value for a variable that is not weak, or one that its type can't hold.
 pub(super) fn value(map: &MapDefinition) -> Result<Vec<u8>> {
     let needs_options = map.host.iter().any(|variable| variable.name.starts_with(OPTION));
     let options = if needs_options { options() } else { None };
@@ -34,7 +34,7 @@ pub(super) fn value(map: &MapDefinition) -> Result<Vec<u8>> {
                 None if variable.name.starts_with(OPTION) => {
                     "neither /proc/config.gz nor /boot tells how this kernel is configured"
                 }
-                _ => "this host has nothing to say of it",
+                _ => "this host has no value for it",
             };
             return Err(Error::Missing(format!("{}: {problem}", variable.name)));
         }
@@ -49,7 +49,7 @@ pub(super) fn value(map: &MapDefinition) -> Result<Vec<u8>> {
     Ok(value)
 }
 
-/// What the host has to say of a variable, as a configuration has it.
+/// The value that the host has for a variable, in the form of a configuration.
 fn found(name: &str, options: Option<&str>) -> Result<Option<String>> {
     Ok(match name {
         VERSION => Some(kernel_version()?.to_string()),
@@ -82,7 +82,7 @@ fn write(room: &mut [u8], variable: &HostVariable, text: &str) -> Result<(), Str
         (HostKind::Tristate, Some(switch)) => switch,
         (HostKind::Bool, Some(switch)) => {
             if switch > 1 {
-                return Err("the program wants to know whether, but it is a module".to_owned());
+                return Err("the program wants y or n, but it is m".to_owned());
             }
             switch
         }
@@ -116,7 +116,7 @@ fn parse(text: &str) -> Result<i128, String> {
     number.map_err(|_| "not a number".to_owned())
 }
 
-/// The kernel's configuration: what it says itself, or else what is said beside its image.
+/// The kernel's configuration: from the kernel itself, or else from the file beside its image.
 fn options() -> Option<String> {
     let mut text = String::new();
     let own = File::open("/proc/config.gz").map(GzDecoder::new);

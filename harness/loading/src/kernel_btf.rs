@@ -1,4 +1,4 @@
-//! The type information that the running kernel has: its own, its modules' and that of programs.
+//! BTF of the running kernel, of its modules, and of programs.
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::info;
 use crate::libbpf::{btf_by_id, next_btf_id};
 
-/// The kernel's own, read once.
+/// The kernel's own BTF, read once.
 ///
 /// # Errors
 /// The kernel has none.
@@ -25,7 +25,7 @@ pub(super) fn vmlinux() -> Result<Arc<Btf>> {
     Ok(vmlinux.insert(Arc::new(btf)).clone())
 }
 
-/// A module's, and the kernel's object for it.
+/// A module's BTF, and the kernel's object for it.
 ///
 /// # Errors
 /// There is no such module, or it has no BTF.
@@ -46,7 +46,7 @@ pub(super) fn module(name: &str) -> Result<(Btf, OwnedFd)> {
     Err(Error::Missing(format!("{path}: the kernel has no such BTF")))
 }
 
-/// That of a program.
+/// The BTF of a program.
 ///
 /// # Errors
 /// It has none.

@@ -88,7 +88,7 @@ pub fn trust(certificate: &[u8]) -> Result<()> {
     add_certificate(certificate, ".secondary_trusted_keys")
 }
 
-/// What the kernel calls the keyring of attesters, which is none that programs are loaded with.
+/// The kernel's name for the keyring of attesters. It is not a keyring that programs are loaded with.
 pub const ATTESTERS: &str = ".bpf_attest";
 
 /// Adds an X.509 certificate (DER) to the keyring of attesters.
@@ -135,7 +135,7 @@ pub enum KeyState {
     Valid,
     /// Until a time from now, as the kernel says it: `5m`, `3w`.
     ValidFor(String),
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// It has been revoked or invalidated.
     Revoked,
@@ -207,7 +207,7 @@ pub fn serials(keyring: i32) -> io::Result<Vec<i32>> {
     }
 }
 
-/// Lets this process have what a keyring has, which revoking and timing out its keys takes.
+/// Gives this process possession of the keys in a keyring, which it needs to revoke them or to let them expire.
 ///
 /// # Errors
 /// The caller may not link the keyring.
@@ -313,7 +313,7 @@ pub fn deny(digest: &str, signature: &[u8]) -> Result<()> {
     const NAME: &str = ".blacklist";
     let keyring = demand(NAME)?;
     let description =
-        CString::new(denial(digest)).map_err(|_| Error::Invalid(format!("`{digest}` is no digest")))?;
+        CString::new(denial(digest)).map_err(|_| Error::Invalid(format!("`{digest}` is not a digest")))?;
     add(c"blacklist", Some(&description), signature, keyring)
         .map(drop)
         .map_err(Error::system(format!("adding {digest} to {NAME}")))

@@ -26,7 +26,7 @@
 //! Everything that can fail returns an [`Error`] that says what failed, of which program or map, and why. The kernel's
 //! own line about a refused signature is in it.
 //!
-//! [`ProgramInfo`] tells of any program that is loaded who signed it, and [`keyring`] whom the kernel trusts.
+//! [`ProgramInfo`] says who signed a loaded program, and [`keyring`] whom the kernel trusts.
 
 #![cfg(target_os = "linux")]
 
@@ -40,13 +40,12 @@ mod kernel_btf;
 pub mod keyring;
 mod libbpf;
 mod load;
-mod log;
+mod loaded_object;
 mod maps;
-mod object;
-mod open;
+mod open_object;
 mod pin;
 mod prog_load;
-mod programs;
+mod program_info;
 pub mod raw;
 mod stopwatch;
 mod struct_ops;
@@ -54,13 +53,14 @@ mod syscall;
 pub mod sysctl;
 mod target;
 mod test_run;
+mod verifier_log;
 
 pub use attach::{Hooks, Link};
 pub use build_id::build_id;
 pub use error::{Error, Refused, Result};
 pub use libbpf::program_by_id;
 pub use load::signatures_supported;
-pub use object::{LoadedMap, LoadedObject, LoadedProgram};
-pub use open::{DEFAULT_PIN_ROOT, OpenMap, OpenObject, OpenProgram};
+pub use loaded_object::{LoadedMap, LoadedObject, LoadedProgram};
+pub use open_object::{DEFAULT_PIN_ROOT, OpenMap, OpenObject, OpenProgram};
 pub use pin::{Pins, pinned};
-pub use programs::{Attested, Origin, ProgramInfo, Signature, programs};
+pub use program_info::{Attested, Origin, ProgramInfo, Signature, programs};

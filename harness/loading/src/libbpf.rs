@@ -101,7 +101,7 @@ pub(super) fn link_create(object: BorrowedFd<'_>, target: i32, attach_type: u32)
 /// The same with options, whose size this sets.
 ///
 /// # Safety
-/// Addresses in `options` must be of what the attach type says, and as long as it says there.
+/// Addresses in `options` must be valid for the attach type, with the lengths that `options` has.
 pub(super) unsafe fn link_create_with(
     object: BorrowedFd<'_>,
     target: i32,

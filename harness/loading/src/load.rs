@@ -17,9 +17,9 @@ use nix::errno::Errno;
 use crate::error::{Error, Refused, Result, SIGNATURE};
 use crate::kernel_btf;
 use crate::libbpf::{load_btf, map_freeze, map_update};
+use crate::loaded_object::{LoadedMap, LoadedObject, LoadedProgram};
 use crate::maps;
-use crate::object::{LoadedMap, LoadedObject, LoadedProgram};
-use crate::open::{OpenObject, OpenProgram};
+use crate::open_object::{OpenObject, OpenProgram};
 use crate::pin::Pinned;
 use crate::prog_load::{Attest, LoadContext, PreparedLoad};
 use crate::struct_ops::Table;
@@ -32,13 +32,13 @@ pub fn signatures_supported() -> bool {
 }
 
 impl OpenObject {
-    /// Loads the object, signed if it has a signature: creates its maps with what is in them from the start, or takes
-    /// those that are to be reused; loads its BTF and its programs. If the kernel refuses the attestation, they are
-    /// loaded without it.
+    /// Loads the object, signed if it has a signature: creates its maps with their initial contents, or takes those
+    /// that are to be reused; loads its BTF and its programs. If the kernel refuses the attestation, they are loaded
+    /// without it.
     ///
     /// # Errors
     /// [`Error::Refused`] if the kernel refuses a program; [`Error::Map`] if it refuses a map, or one that is to be
-    /// reused has another definition; [`Error::Program`] if a program is for a place that this kernel does not have;
+    /// reused has another definition; [`Error::Program`] if a program attaches to something that this kernel does not have;
     /// [`Error::SignaturesUnsupported`]. Nothing stays in the kernel then.
     #[doc(alias = "bpf_object__load")]
     pub fn load(mut self) -> Result<LoadedObject> {
@@ -53,34 +53,8 @@ impl OpenObject {
         let tables = tables.collect::<Result<Vec<_>>>()?;
 
         let mut pinned = Pinned::default();
-        let mut maps = Vec::new();
-        for map in &mut self.maps {
-            let definition = map.definition.clone();
-            let fd = match (map.reused.take(), &map.pin_path) {
-                (Some(fd), _) => Ok(fd),
-                (None, Some(path)) => maps::create_or_reuse(&definition, btf, path, &mut pinned),
-                (None, None) => maps::create(&definition, btf),
-            };
-            let fd = fd.map_err(|error| error.in_map(&definition.name))?;
-            let (name, map_type) = (definition.name.clone(), definition.map_type);
-            maps.push(LoadedMap { name, map_type, is_link: false, fd, table: None });
-        }
-        let mut attestation = self.attestation.as_ref();
-        let mut attestation_refused = None;
-        let mut programs = Vec::new();
-        for program in &self.programs {
-            if !program.autoload() {
-                programs.push(None);
-                continue;
-            }
-            let mut result = load_program(&self, program, &maps, btf, attestation);
-            if let Some(why) = result.as_ref().err().and_then(attestation_error) {
-                attestation_refused = Some(why);
-                attestation = None;
-                result = load_program(&self, program, &maps, btf, attestation);
-            }
-            programs.push(Some(result?));
-        }
+        let mut maps = self.create_maps(btf, &mut pinned)?;
+        let (programs, attestation_refused) = self.load_programs(&maps, btf)?;
         // Not before: a signature covers what is in a frozen map, and this is for the host to say.
         for (map, open) in maps.iter().zip(&self.maps).filter(|(_, open)| !open.definition.host.is_empty()) {
             map_freeze(map.as_fd())
@@ -104,6 +78,48 @@ impl OpenObject {
             attestation_refused,
             next_usdt: AtomicU32::new(0),
         })
+    }
+
+    fn create_maps(&mut self, btf: Option<BorrowedFd<'_>>, pinned: &mut Pinned) -> Result<Vec<LoadedMap>> {
+        let mut maps = Vec::new();
+        for map in &mut self.maps {
+            let definition = map.definition.clone();
+            let fd = match (map.reused.take(), &map.pin_path) {
+                (Some(fd), _) => Ok(fd),
+                (None, Some(path)) => maps::create_or_reuse(&definition, btf, path, pinned),
+                (None, None) => maps::create(&definition, btf),
+            };
+            let fd = fd.map_err(|error| error.in_map(&definition.name))?;
+            let (name, map_type) = (definition.name.clone(), definition.map_type);
+            maps.push(LoadedMap { name, map_type, is_link: false, fd, table: None });
+        }
+        Ok(maps)
+    }
+
+    /// Loads the programs; none stands for one that is not to be loaded. Also returns why the kernel has refused the
+    /// attestation, if it has.
+    fn load_programs(
+        &self,
+        maps: &[LoadedMap],
+        btf: Option<BorrowedFd<'_>>,
+    ) -> Result<(Vec<Option<LoadedProgram>>, Option<String>)> {
+        let mut attestation = self.attestation.as_ref();
+        let mut attestation_refused = None;
+        let mut programs = Vec::new();
+        for program in &self.programs {
+            if !program.autoload() {
+                programs.push(None);
+                continue;
+            }
+            let mut result = load_program(self, program, maps, btf, attestation);
+            if let Some(why) = result.as_ref().err().and_then(attestation_error) {
+                attestation_refused = Some(why);
+                attestation = None;
+                result = load_program(self, program, maps, btf, attestation);
+            }
+            programs.push(Some(result?));
+        }
+        Ok((programs, attestation_refused))
     }
 
     /// Puts a map into a map of maps, or a program into a program array.
@@ -136,7 +152,7 @@ const LOG_SIZE: usize = 64 << 10;
 /// As much as the kernel takes (`UINT_MAX >> 2`).
 const MAX_LOG_SIZE: usize = (u32::MAX >> 2) as usize;
 
-/// How the log begins when it was the attestation for which a program was refused.
+/// How the log begins if a program was refused because of its attestation.
 const ATTESTATION: &str = "signature: attestation: ";
 
 /// Loads a program. `maps` are the object's.
@@ -192,15 +208,15 @@ fn attest<'a>(program: &Program, attestation: Option<&'a KernelAttestation>) -> 
     Ok(facts.map_or(Attest::No, |facts| Attest::Facts { message: &attestation.message, facts }))
 }
 
-/// Why the kernel has refused the attestation, if it was that.
+/// Why the kernel has refused the attestation, if it has.
 fn attestation_error(error: &Error) -> Option<String> {
     let refused = error.refused()?;
     let why = refused.log.lines().next()?.strip_prefix(ATTESTATION)?;
     Some(format!("{why} ({:?})", refused.errno))
 }
 
-/// Loads a program, and once more if the verifier refuses it, for it to say why. What there is to say about a signature
-/// has been said then, and asking again would be another failure of this user's.
+/// Loads a program. If the verifier refuses it, loads it again with a log that says why; not if its signature is refused,
+/// as the first log says why, and another attempt would count as another failure of this user.
 fn with_log(mut load: PreparedLoad<'_>) -> Result<OwnedFd, (Errno, String)> {
     let mut result = attempt(&mut load);
     let mut log_size = LOG_SIZE;

@@ -80,7 +80,7 @@ pub(crate) fn create_or_reuse(
 /// Compares a map with a definition as libbpf does before it reuses one.
 ///
 /// # Errors
-/// They differ, or it is no map.
+/// They differ, or it is not a map.
 pub(crate) fn check_same(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
     let there = info::map_info(fd).map_err(Error::system("what is there"))?;
     let here = SlotMap::of(map);

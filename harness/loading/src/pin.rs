@@ -101,7 +101,7 @@ pub fn pinned(path: &Path) -> io::Result<OwnedFd> {
     libbpf::pinned(&c_string(path)?)
 }
 
-/// What is pinned where a map is to be pinned; none if nothing is.
+/// What is pinned at the path of a map; none if nothing is.
 pub(crate) fn find(path: &Path) -> Result<Option<OwnedFd>> {
     match pinned(path) {
         Ok(fd) => Ok(Some(fd)),

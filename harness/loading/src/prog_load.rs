@@ -11,10 +11,10 @@ use bpfsig_signing::program::Program;
 
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
-use crate::log::{self, Log};
 use crate::stopwatch;
 use crate::syscall::{ProgLoad, address, number, prog_load};
 use crate::target::LoadTarget;
+use crate::verifier_log::{self, Log};
 
 /// `BPF_ATTEST_EXPORT`.
 const ATTEST_EXPORT: u32 = 1;
@@ -74,7 +74,7 @@ impl<'a> PreparedLoad<'a> {
             license: CString::new(program.license.as_str()).map_err(|_| {
                 Error::Invalid("its license has a zero byte".to_owned()).in_program(&program.name)
             })?,
-            log_level: log::STATS,
+            log_level: verifier_log::STATS,
             log: Log::default(),
         })
     }
@@ -92,9 +92,9 @@ impl<'a> PreparedLoad<'a> {
         Ok(())
     }
 
-    /// Makes room for all that the verifier has to say, `size` bytes.
+    /// Makes room for a whole verifier log of `size` bytes.
     pub fn trace(&mut self, size: usize) {
-        self.log_level = log::STATS | log::TRACE;
+        self.log_level = verifier_log::STATS | verifier_log::TRACE;
         self.log = Log::new(size);
     }
 

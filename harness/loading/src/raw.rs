@@ -2,15 +2,15 @@
 
 pub use crate::info::{Jited, jited, jited_size, map_id, map_ids, program_id, xlated};
 pub use crate::libbpf::{check, load_btf, map_freeze, map_update};
-pub use crate::log::{Log, STATS};
 pub use crate::maps::{create as create_map, create_all as create_maps};
 pub use crate::prog_load::{Attest, LoadContext, PreparedLoad};
-pub use crate::programs::facts;
+pub use crate::program_info::facts;
 pub use crate::syscall::{MapCreate, ProgLoad, map_create, owned, prog_load};
 pub use crate::target::LoadTarget;
 pub use crate::test_run::{TestRun, test_run};
+pub use crate::verifier_log::{Log, STATS};
 
 pub mod stopwatch {
-    //! What the system calls of a load take.
+    //! The time that the system calls of a load take.
     pub use crate::stopwatch::elapsed;
 }

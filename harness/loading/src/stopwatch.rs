@@ -1,4 +1,4 @@
-//! What the system calls of a load take.
+//! The time that the system calls of a load take.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ thread_local! {
     static ELAPSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// What the calls of `bpf(2)` have taken, so far and in this thread, with which BTF is loaded, maps are created, filled
-/// and frozen, and programs are loaded and run by hand. What user space does in between is not in it.
+/// The time that calls of `bpf(2)` have taken so far in this thread: to load BTF, to create, fill and freeze maps, and
+/// to load and run programs. Time in user space is not included.
 pub fn elapsed() -> Duration {
     ELAPSED.get()
 }

@@ -127,7 +127,7 @@ impl Table {
     }
 }
 
-/// What the object has a member set to; of no use for a function.
+/// The object's value of a member; of no use for a function.
 fn data<'t>(table: &'t StructOps, member: &StructOpsMember) -> &'t [u8] {
     &table.data[member.offset as usize..(member.offset + member.size) as usize]
 }

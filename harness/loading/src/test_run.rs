@@ -15,7 +15,7 @@ use crate::stopwatch::timed;
 /// Room for packets that grow, in bytes.
 const HEADROOM: usize = 256;
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestRun {
     /// What the program returned.
@@ -36,7 +36,7 @@ pub fn test_run(program: BorrowedFd<'_>, data: &[u8], context: &[u8]) -> io::Res
     let mut data_out = vec![0; if data.is_empty() { 0 } else { data.len() + HEADROOM }];
     let mut context = context.to_vec();
     let context_address = or_null(&mut context);
-    // These write to what they read from, if at all.
+    // These write to their input, if at all.
     let in_place =
         matches!(info::prog_type(program)?, sys::BPF_PROG_TYPE_SYSCALL | sys::BPF_PROG_TYPE_RAW_TRACEPOINT);
     let mut options = sys::bpf_test_run_opts {

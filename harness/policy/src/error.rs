@@ -4,10 +4,10 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The policy file is not TOML, or says something else than a policy can say.
+    /// The policy file is not TOML, or has something in it that a policy can't have.
     #[error("not a policy")]
     Toml(#[from] toml::de::Error),
-    /// The policy can't be as it is.
+    /// The policy is not valid.
     #[error("{0}")]
     Invalid(String),
     /// It is not an object that a policy has been compiled into.
@@ -16,10 +16,10 @@ pub enum Error {
     /// A program could not be loaded or attached.
     #[error(transparent)]
     Loading(#[from] bpfsig_loading::Error),
-    /// What the report program says could not be read.
+    /// The output of the report program could not be read.
     #[error("reading what the report program says")]
     Ring(#[source] libbpf_rs::Error),
 }
 
-/// The result of what can go wrong.
+/// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,4 +1,4 @@
-//! What loads eBPF programs on a machine, and policies of what may.
+//! Reports what loads eBPF programs on a machine, and makes policies that grant loads.
 //!
 //! ```text
 //! kernel ── report.bpf.c ──> Load, Load, … ──> Report ──> Policy, which a person edits ──> policy.bpf.c, to be signed
@@ -9,9 +9,9 @@
 
 #![cfg(target_os = "linux")]
 
+mod attach_type;
 mod error;
 mod load;
-mod names;
 mod object;
 mod policy;
 mod report;

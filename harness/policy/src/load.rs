@@ -6,9 +6,9 @@ use bpfsig_signing::Digest;
 use bpfsig_signing::uapi::{helper, map_type, prog_type};
 use serde::{Deserialize, Serialize};
 
-use crate::names::attach_type_name;
+use crate::attach_type::attach_type_name;
 
-/// What a program is able to do: all that a class of programs is defined by.
+/// A program's capabilities, by which classes of programs are defined.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Capabilities {
@@ -27,7 +27,7 @@ pub struct Capabilities {
     pub kernel_symbols: u32,
 }
 
-/// Stands for helpers that have no bit in what the kernel tells.
+/// Stands for helpers that have no bit in the kernel's description.
 const OTHERS: &str = "others";
 
 impl Capabilities {

@@ -4,8 +4,8 @@ use bpfsig_signing::Digest;
 use bpfsig_signing::uapi::{helper, map_type, prog_type};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
+use crate::attach_type::{attach_type_name, attach_type_number};
 use crate::error::{Error, Result};
-use crate::names::{attach_type_name, attach_type_number};
 use crate::policy::{Class, Policy, Program};
 
 /// `bpf/policy.bpf.c`, with a policy that grants nothing.
@@ -92,7 +92,7 @@ fn words(digest: &Digest) -> [u64; 4] {
 
 /// Where the constants are in an object.
 fn place(object: &[u8]) -> Result<usize> {
-    let file = object::File::parse(object).map_err(|_| Error::Object("it is no ELF file"))?;
+    let file = object::File::parse(object).map_err(|_| Error::Object("it is not an ELF file"))?;
     let symbol = file.symbol_by_name("policy").ok_or(Error::Object("it has no constant `policy`"))?;
     let section = symbol.section_index().and_then(|index| file.section_by_index(index).ok());
     let (start, size) =

@@ -7,8 +7,8 @@ use bpfsig_signing::Digest;
 use bpfsig_signing::uapi::{helper, map_type, prog_type};
 use serde::{Deserialize, Serialize};
 
+use crate::attach_type::attach_type_number;
 use crate::error::{Error, Result};
-use crate::names::attach_type_number;
 use crate::report::{Entry, Report};
 
 /// Of a program that differs each time, at most so many are granted by their digests in a draft.
@@ -18,12 +18,12 @@ const DRAFTED_DIGESTS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Policy {
-    /// A machine that has seen a policy grants nothing by one with a lower version, until it boots again.
+    /// A machine that has taken a policy takes none with a lower version until it boots again.
     pub version: u64,
     /// Programs that are granted by their digest.
     #[serde(default, rename = "program")]
     pub programs: Vec<Program>,
-    /// Programs that are granted by what they are able to do.
+    /// Programs that are granted by their capabilities.
     #[serde(default, rename = "class")]
     pub classes: Vec<Class>,
 }
@@ -38,7 +38,7 @@ pub struct Program {
     pub digest: Digest,
 }
 
-/// Programs that are granted by what they are able to do. None of them may use kernel functions or variables.
+/// Programs that are granted by their capabilities. None of them may use kernel functions or variables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Class {
@@ -91,7 +91,7 @@ impl Policy {
         Ok(file)
     }
 
-    /// What grants all that an entry of a report stands for, in words; none if nothing does.
+    /// What grants all loads of an entry in a report, in words; none if nothing does.
     pub fn grants(&self, entry: &Entry) -> Option<String> {
         let named = |digest: &Digest| self.programs.iter().find(|program| program.digest == *digest);
         if !entry.digests.is_empty() && entry.digests.iter().all(|digest| named(digest).is_some()) {
@@ -102,7 +102,7 @@ impl Policy {
 }
 
 impl Class {
-    /// The smallest class that has all that an entry of a report stands for.
+    /// The smallest class that has all programs of an entry in a report.
     fn around(entry: &Entry) -> Self {
         let able = &entry.capabilities;
         Self {
@@ -117,7 +117,7 @@ impl Class {
         }
     }
 
-    /// Whether it has all that an entry stands for. An entry does not record the executable's digest.
+    /// Whether it has all programs of an entry. An entry does not record the executable's digest.
     fn has(&self, entry: &Entry) -> bool {
         let able = &entry.capabilities;
         self.prog_type == able.prog_type

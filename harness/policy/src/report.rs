@@ -36,7 +36,7 @@ pub struct Entry {
     pub instructions: u32,
     /// Whether CO-RE makes other instructions of it on another kernel.
     pub core: bool,
-    /// The digests of all that was loaded, which are one if it is the same each time.
+    /// The digests of all programs that were loaded; a single one if it was the same each time.
     pub digests: BTreeSet<Digest>,
     /// How often.
     pub count: u32,
@@ -79,7 +79,7 @@ fn container(cgroup: &str) -> Option<String> {
 }
 
 impl Report {
-    /// Sums up.
+    /// Sums up loads.
     pub fn new(loads: &[Load], before: &[ProgramInfo]) -> Self {
         let mut entries = BTreeMap::<_, Entry>::new();
         for load in loads {

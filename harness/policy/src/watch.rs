@@ -13,7 +13,7 @@ use crate::load::Load;
 /// `bpf/report.bpf.c`.
 const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/report.bpf.o"));
 
-/// Sees every load from when it is made on until it goes away. Refuses none.
+/// Sees every load for as long as it exists. Refuses none.
 pub struct Watch {
     ring: RingBuffer<'static>,
     lost: MapHandle,
@@ -57,7 +57,7 @@ impl Watch {
         Ok(self.seen.take())
     }
 
-    /// The loads since the last call, for which this waits as long as told if there is none yet.
+    /// The loads since the last call. If there are none, waits for one, for as long as `timeout` says.
     ///
     /// # Errors
     /// A signal interrupts it.

@@ -1,7 +1,7 @@
-//! What a file is to a signature: recognised by its content, it is turned into entries of a statement.
+//! Recognises a file by its content, and makes the entries of a statement for it.
 //!
 //! - An eBPF object for Linux: each of its programs, by its manifest, which is what the kernel looks for.
-//! - An eBPF object for Linux with maps alone: the whole file, as no kernel asks for a signature then.
+//! - An eBPF object for Linux without programs: the whole file, since no kernel asks for its signature.
 //! - An eBPF object for Windows: the whole file, as Windows has no manifests, but without the signature inside of it.
 //! - A PE image: its Authenticode digest, which leaves out the signature inside of it.
 //! - Anything else: the whole file.
@@ -31,7 +31,7 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// Tells from an eBPF object what system it is made for.
+    /// Finds out which system an eBPF object is made for.
     ///
     /// Both systems use the same ELF machine, and some of the same section names. It is for Windows if it has a section
     /// that holds programs on Windows only (`bind`, `xdp_test`, `cgroup/recv_accept4`, …), or if its BTF has the name of
@@ -96,14 +96,14 @@ fn has_windows_type(btf: &[u8]) -> bool {
     btf.split(|byte| *byte == 0).any(|name| TYPES.contains(&name))
 }
 
-/// What a file is, with all that a signature can bind of it.
+/// A file of a known kind, with everything that a signature can cover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Artifact {
     /// An eBPF object for Linux.
     LinuxObject {
         /// Its programs, of which there is at least one.
         programs: Vec<Description>,
-        /// What is worth knowing of it.
+        /// Remarks for whoever signs it.
         remarks: Vec<Remark>,
     },
     /// An eBPF object for Linux that has maps, but no programs.
@@ -145,7 +145,7 @@ impl Artifact {
         Self::of_object(file, platform, Object::parse)
     }
 
-    /// Recognises a file; if it is an eBPF object for Linux, with what is said about it.
+    /// Recognises a file. `choices` say what an eBPF object for Linux leaves open.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl Artifact {
         Ok(Artifact::File(Digest::of(file)))
     }
 
-    /// What a statement lists for the file.
+    /// The entries of a statement for the file.
     pub fn entries(&self) -> Vec<Entry> {
         match self {
             Artifact::LinuxObject { programs, .. } => programs
@@ -204,7 +204,7 @@ impl Artifact {
         }
     }
 
-    /// What is worth knowing of an eBPF object for Linux.
+    /// Remarks about an eBPF object for Linux, for whoever signs it.
     pub fn remarks(&self) -> &[Remark] {
         match self {
             Artifact::LinuxObject { remarks, .. } => remarks,

@@ -1,4 +1,4 @@
-//! Attestations: who signs one vouches that facts are what the verifier of a kernel learned about a program.
+//! Attestations: an attester vouches that a kernel's verifier learned these facts about a program.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub const SIZE: usize = 76;
 const MAGIC: [u8; 8] = *b"BPFSIGAT";
 const VERSION: u32 = 1;
 
-/// That these are the facts about this program (`struct bpf_sig_attestation`).
+/// States that these are the facts about this program (`struct bpf_sig_attestation`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attestation {
     /// The digest of the program's manifest.
@@ -32,23 +32,23 @@ impl Attestation {
         bytes.try_into().expect("the fields add up to SIZE")
     }
 
-    /// What a statement lists for it.
+    /// Its entry in a statement.
     pub fn entry(&self) -> Entry {
         Entry { kind: Kind::ATTESTATION, digest: Digest::of(self.to_bytes()) }
     }
 }
 
-/// What the name of the object is followed by in the name of a file with its [`Attestations`].
+/// Suffix of the file with an object's [`Attestations`].
 pub const SUFFIX: &str = ".attest";
 
-/// What is attested of an object's programs: the content of a file beside the object, JSON.
+/// All attestations of an object's programs: a JSON file beside the object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attestations {
-    /// For each kernel; there are no two for the same.
+    /// At most one for each kernel.
     pub kernels: Vec<KernelAttestation>,
 }
 
-/// What one attester vouches for about one kernel. In JSON, binary data is hexadecimal.
+/// One attester's attestation for one kernel. In JSON, binary data is hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelAttestation {
@@ -63,7 +63,7 @@ pub struct KernelAttestation {
     pub programs: Vec<AttestedProgram>,
 }
 
-/// A program with what the verifier learned about it.
+/// A program and the facts about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttestedProgram {
@@ -101,12 +101,12 @@ struct File<K> {
 }
 
 impl Attestations {
-    /// What is attested for a kernel.
+    /// The attestation for a kernel.
     pub fn kernel(&self, build_id: &BuildId) -> Option<&KernelAttestation> {
         self.kernels.iter().find(|kernel| kernel.build_id == *build_id)
     }
 
-    /// Adds what is attested for a kernel, in place of what was before.
+    /// Adds an attestation, in place of an earlier one for the same kernel.
     pub fn insert(&mut self, attestation: KernelAttestation) {
         self.kernels.retain(|kernel| kernel.build_id != attestation.build_id);
         self.kernels.push(attestation);
@@ -118,7 +118,7 @@ impl Attestations {
         serde_json::to_string_pretty(&file).expect("an attestation has no keys but names") + "\n"
     }
 
-    /// Reads the content of such a file. Messages and facts are not looked into.
+    /// Reads the content of such a file. Messages and facts are not checked.
     ///
     /// # Errors
     ///

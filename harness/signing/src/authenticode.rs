@@ -43,7 +43,7 @@ pub enum AuthenticodeError {
     /// No signature.
     #[error("the PE image has no Authenticode signature")]
     Unsigned,
-    /// Something that is no DER encoded SignedData.
+    /// Something that is not a DER encoded SignedData.
     #[error("the Authenticode signature is not a DER encoded PKCS#7 message")]
     Encoding(#[from] der::Error),
     /// A signature that is put together in another way.
@@ -147,7 +147,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Reads the signature of an image. Nothing is checked of it but its form.
+    /// Reads the signature of an image. Only its form is checked.
     ///
     /// # Errors
     ///
@@ -159,12 +159,12 @@ impl Signature {
         let outer = ContentInfo::decode(&mut reader)?;
         let rest = reader.read_slice(reader.remaining_len())?;
         require(rest.iter().all(|byte| *byte == 0), "something follows it in the certificate table")?;
-        require(outer.content_type == ID_SIGNED_DATA, "it is no SignedData")?;
+        require(outer.content_type == ID_SIGNED_DATA, "it is not SignedData")?;
         let data: SignedData = outer.content.decode_as()?;
         require(data.encap_content_info.econtent_type == INDIRECT_DATA, "it is not about a PE image")?;
 
         let [signer] = data.signer_infos.0.as_slice() else {
-            return Err(AuthenticodeError::Profile("it has not exactly one signer"));
+            return Err(AuthenticodeError::Profile("it does not have exactly one signer"));
         };
         let SignerIdentifier::IssuerAndSerialNumber(name) = &signer.sid else {
             return Err(AuthenticodeError::Profile("the signer is not named by issuer and serial number"));

@@ -1,4 +1,4 @@
-//! What whoever signs an object says about it, because the object itself does not.
+//! What a signer says about an object because the object itself does not.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ impl Choices {
         self.types.is_empty() && self.targets.is_empty()
     }
 
-    /// What the section of a program would have to be called to say all that is known. A leading question mark (not to be
+    /// The section name that would say all that is known about a program. A leading question mark (not to be
     /// loaded unless asked for) stays.
     pub(crate) fn section<'s>(&'s self, section: &'s str, program: &str) -> Cow<'s, str> {
         let (mark, name) = section.strip_prefix('?').map_or(("", section), |name| ("?", name));

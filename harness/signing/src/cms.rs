@@ -90,18 +90,18 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`Error::CmsSize`], [`Error::CmsEncoding`] if it is no DER encoded SignedData, [`Error::CmsProfile`] if it is one
-    /// that programs are not signed with.
+    /// [`Error::CmsSize`], [`Error::CmsEncoding`] if it is not a DER encoded SignedData, [`Error::CmsProfile`] if it is
+    /// outside of the profile.
     pub fn parse(der: &[u8]) -> Result<Self> {
         check_size(der)?;
         let outer = ContentInfo::from_der(der).map_err(Error::CmsEncoding)?;
-        require(outer.content_type == ID_SIGNED_DATA, "it is no SignedData")?;
+        require(outer.content_type == ID_SIGNED_DATA, "it is not SignedData")?;
         let data: SignedData = outer.content.decode_as().map_err(Error::CmsEncoding)?;
 
         require(data.version == CmsVersion::V3, "the version of SignedData is not 3")?;
         require(data.certificates.is_none(), "it includes certificates")?;
         require(data.crls.is_none(), "it includes revocation lists")?;
-        require(data.encap_content_info.econtent_type == ID_DATA, "its content is no id-data")?;
+        require(data.encap_content_info.econtent_type == ID_DATA, "its content is not id-data")?;
         let content = match data.encap_content_info.econtent {
             Some(content) => {
                 Some(content.decode_as::<OctetString>().map_err(Error::CmsEncoding)?.into_bytes().into())
@@ -110,7 +110,7 @@ impl Message {
         };
 
         let [signer] = <[SignerInfo; 1]>::try_from(data.signer_infos.0.into_vec())
-            .map_err(|_| Error::CmsProfile("it has not exactly one signer"))?;
+            .map_err(|_| Error::CmsProfile("it does not have exactly one signer"))?;
         let SignerIdentifier::SubjectKeyIdentifier(SubjectKeyIdentifier(key_id)) = signer.sid else {
             return Err(Error::CmsProfile("the signer is not named by its subject key identifier"));
         };
@@ -131,7 +131,7 @@ impl Message {
         })
     }
 
-    /// The subject key identifier of the key that is said to have signed.
+    /// The subject key identifier of the signer, as the message has it.
     pub fn signer(&self) -> &KeyId {
         &self.signer
     }

@@ -119,7 +119,7 @@ impl Description {
         Ok(description)
     }
 
-    /// The name as the object has it, which tells programs apart that share the part that is bound.
+    /// The whole name, which distinguishes programs whose bound part of the name is the same.
     pub fn whole_name(&self) -> &str {
         self.whole_name.as_deref().unwrap_or(&self.name)
     }
@@ -152,7 +152,7 @@ impl Description {
         }
     }
 
-    /// What a statement lists for the program.
+    /// The entry of a statement for the program.
     pub fn digest(&self) -> Digest {
         self.manifest().digest()
     }
@@ -225,7 +225,7 @@ struct File<P> {
     programs: P,
 }
 
-/// What is known of what was signed.
+/// What was signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Descriptions {
     /// What the signer has said about the object.

@@ -6,7 +6,7 @@ use crate::description::{Description, Part};
 use crate::slot::{Slot, SlotMap};
 use crate::uapi::{map_type, prog_type};
 
-/// One thing in which a program is not what was signed. Shown as one line, such as
+/// One difference between a program and what was signed. Shown as one line, such as
 /// ``slot 2 `config`: max_entries 1024, signed 512``.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -37,7 +37,7 @@ impl fmt::Display for Difference {
 }
 
 impl Description {
-    /// In what the program is not the one that was signed; empty if the manifests are the same.
+    /// The differences from the signed program; none if the manifests are the same.
     pub fn differences(&self, signed: &Description) -> Vec<Difference> {
         let mut list = List::default();
         list.field("name", &quoted(&self.name), &quoted(&signed.name));

@@ -22,20 +22,20 @@ pub enum Error {
         problem: &'static str,
     },
 
-    /// Something that is no list of descriptions.
+    /// Something that is not a list of descriptions.
     #[error("not descriptions of programs")]
     Descriptions(#[from] serde_json::Error),
     /// Descriptions in a format of another version.
     #[error("descriptions of version {0} are not supported")]
     DescriptionsVersion(u32),
 
-    /// Something that is no list of attestations.
+    /// Something that is not a list of attestations.
     #[error("not attestations")]
     Attestations(#[source] serde_json::Error),
     /// Attestations in a format of another version.
     #[error("attestations of version {0} are not supported")]
     AttestationsVersion(u32),
-    /// More than one answer to what is attested for a kernel.
+    /// More than one attestation for a kernel.
     #[error("the attestations have the kernel {0} twice")]
     AttestationsTwice(BuildId),
 
@@ -47,7 +47,7 @@ pub enum Error {
         /// Bytes that it has.
         actual: u64,
     },
-    /// Something that is no statement.
+    /// Something that is not a statement.
     #[error("not a statement: it does not begin with `BPFSIGST`")]
     StatementMagic,
     /// A statement of another version.
@@ -66,7 +66,7 @@ pub enum Error {
     #[error("{0} entries are too many for one statement")]
     StatementTooLong(usize),
 
-    /// Something that is no DER encoded CMS SignedData.
+    /// Something that is not a DER encoded CMS SignedData.
     #[error("not a DER encoded CMS message")]
     CmsEncoding(#[source] der::Error),
     /// A CMS message outside of the profile.
@@ -93,7 +93,7 @@ pub enum Error {
     #[error("wrong signature: not made by this key over this content")]
     WrongSignature,
 
-    /// Something that is no private key.
+    /// Something that is not a private key.
     #[error("not a private key: neither PKCS#8, PKCS#1 nor SEC1, in PEM or DER")]
     KeyFormat,
     /// A private key that is damaged.
@@ -127,7 +127,7 @@ pub enum Error {
     /// A private key that could not be written.
     #[error("can't encode the private key")]
     KeyEncoding(#[source] pkcs8::Error),
-    /// Something that is no public key.
+    /// Something that is not a public key.
     #[error("not a public key in PEM or DER: {0}")]
     PublicKeyFormat(der::Error),
     /// A command that did not sign.
@@ -199,7 +199,7 @@ pub enum Error {
     #[error("can't sign")]
     Signing(#[source] signature::Error),
 
-    /// Something that is no X.509 certificate.
+    /// Something that is not an X.509 certificate.
     #[error("not an X.509 certificate in PEM or DER")]
     CertificateEncoding(#[source] der::Error),
     /// A certificate that names no key.
@@ -212,7 +212,7 @@ pub enum Error {
         subject: String,
     },
     /// An issuer that may not issue.
-    #[error("`{subject}` can't issue certificates: it is no CA")]
+    #[error("`{subject}` can't issue certificates: it is not a CA")]
     CertificateIssuer {
         /// The issuer's subject.
         subject: String,
@@ -226,7 +226,7 @@ pub enum Error {
     /// No such purpose.
     #[error("unknown purpose `{0}`; there are program, attestation, package, policy and code")]
     UnknownPurpose(String),
-    /// Something that is no certificate request.
+    /// Something that is not a certificate request.
     #[error("not a PKCS#10 certificate request in PEM or DER: {0}")]
     RequestEncoding(der::Error),
     /// A certificate request that is signed in another way.

@@ -24,40 +24,34 @@ pub const PSEUDO_MAP_IDX: u8 = 5;
 /// `fd_array`.
 pub const PSEUDO_MAP_IDX_VALUE: u8 = 6;
 
-/// Arithmetic operations (`BPF_OP` of the ALU classes).
+/// Arithmetic operations (`BPF_OP` of the ALU classes), as far as programs here use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names of RFC 9669, section 4.1")]
 pub enum AluOp {
     Add = 0x00,
-    Sub = 0x10,
     Mul = 0x20,
-    Or = 0x40,
-    And = 0x50,
-    Lsh = 0x60,
     Rsh = 0x70,
     Xor = 0xa0,
     Mov = 0xb0,
 }
 
-/// Conditions of a jump (`BPF_OP` of the JMP classes).
+/// Conditions of a jump (`BPF_OP` of the JMP classes), as far as programs here use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names of RFC 9669, section 4.3")]
 pub enum JumpOp {
     Eq = 0x10,
     Set = 0x40,
-    Ne = 0x50,
     Lt = 0xa0,
 }
 
-/// The width of a load.
+/// The width of a load, as far as programs here use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names of RFC 9669, section 5")]
 pub enum Width {
     W = 0x00,
-    H = 0x08,
     B = 0x10,
     DW = 0x18,
 }
@@ -112,11 +106,6 @@ impl Insn {
         Self { code: 0x05 | op as u8, dst, off, imm, ..Self::default() }
     }
 
-    /// `goto pc + off`.
-    pub fn jump(off: i16) -> Self {
-        Self { code: 0x05, off, ..Self::default() }
-    }
-
     /// `dst = *(src + off)`.
     pub fn load(width: Width, dst: u8, src: u8, off: i16) -> Self {
         Self { code: 0x61 | width as u8, dst, src, off, ..Self::default() }
@@ -155,7 +144,6 @@ mod tests {
             (Insn::alu64_imm(AluOp::Add, 3, -1), [0x07, 0x03, 0, 0, 0xff, 0xff, 0xff, 0xff]),
             (Insn::alu64_reg(AluOp::Xor, 1, 2), [0xaf, 0x21, 0, 0, 0, 0, 0, 0]),
             (Insn::jump_imm(JumpOp::Lt, 0, 5, -2), [0xa5, 0x00, 0xfe, 0xff, 5, 0, 0, 0]),
-            (Insn::jump(1), [0x05, 0x00, 1, 0, 0, 0, 0, 0]),
             (Insn::load(Width::W, 2, 1, 16), [0x61, 0x12, 16, 0, 0, 0, 0, 0]),
             (Insn::call_helper(7), [0x85, 0x00, 0, 0, 7, 0, 0, 0]),
             (Insn::exit(), [0x95, 0, 0, 0, 0, 0, 0, 0]),

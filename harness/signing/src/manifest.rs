@@ -88,7 +88,7 @@ impl Manifest {
         bytes.try_into().expect("the fields add up to SIZE")
     }
 
-    /// What a statement lists for the program.
+    /// The entry of a statement for the program.
     pub fn digest(&self) -> Digest {
         Digest::of(self.to_bytes())
     }

@@ -1,4 +1,4 @@
-//! What the maps that programs use are created from.
+//! Definitions of the maps that programs use.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,10 @@ pub(crate) mod flag {
     pub const TOKEN_FD: u32 = 1 << 16;
 }
 
-/// What ring buffers' sizes are multiples of: a page of most hosts.
+/// Ring buffers' sizes are multiples of a page; this is the size on most hosts.
 pub(crate) const PAGE_SIZE: u32 = 4096;
 
-/// What a map is created from.
+/// The definition of a map.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapDefinition {
     /// The name of the variable, or of the section of global data; the kernel keeps the first 15 bytes.
@@ -40,7 +40,7 @@ pub struct MapDefinition {
     pub btf_key_type_id: u32,
     /// The type of values in the BTF of the program; 0: none.
     pub btf_value_type_id: u32,
-    /// What the maps in a map of maps look like.
+    /// The definition of the maps in a map of maps.
     pub inner: Option<Box<MapDefinition>>,
     /// The initial values of an array, one after the other, or the first bytes of an arena; what is missing is zero.
     #[serde(with = "serde_bytes")]
@@ -54,12 +54,13 @@ pub struct MapDefinition {
     pub pin_by_name: bool,
     /// The map is frozen once it has its contents: user space can't change them any more.
     pub frozen: bool,
-    /// What whoever loads the map may choose of its contents and its size. The ranges are signed, the values are not.
+    /// Values in its contents, and its size, that whoever loads the map may choose. The ranges are signed, the values
+    /// are not.
     pub parameters: Vec<Parameter>,
 }
 
 impl MapDefinition {
-    /// What a parameter of the map is at present.
+    /// The present value of a parameter of the map.
     pub fn parameter_value(&self, parameter: &Parameter) -> i128 {
         match parameter.place {
             Place::Contents(number) => number.read(&self.contents),
@@ -103,8 +104,7 @@ impl MapDefinition {
     }
 }
 
-/// Whether a kernel refuses maps of a type that have no entries. It has as many as CPUs of some, and as many as needed of
-/// others.
+/// Whether a kernel refuses a map of this type without entries. Some types have one for each CPU, others as many as needed.
 pub fn needs_entries(map_type: u32) -> bool {
     use crate::uapi::map_type::*;
     ![

@@ -1,4 +1,4 @@
-//! Parameters: what a signer leaves to those who load a program, within a range.
+//! Parameters: values that a signer leaves open, within a range, for whoever loads a program.
 //!
 //! A declaration tag in the program's BTF makes a parameter of a constant in `.rodata`, or of the size of a map:
 //! `__attribute__((btf_decl_tag("bpf_param:MIN:MAX")))`. The signature covers the tag, and not the value, which the kernel
@@ -9,18 +9,18 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How a tag begins that makes a parameter.
+/// Prefix of a tag that makes a parameter.
 const PREFIX: &str = "bpf_param:";
 
 /// As many as a kernel takes in one BTF.
 pub const MAX_PARAMETERS: usize = 256;
 
-/// What may be chosen of a map.
+/// A value of a map that may be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameter {
     /// The name of the variable; of a size, that of the map.
     pub name: String,
-    /// What may be chosen.
+    /// The values that may be chosen.
     pub range: Range,
     /// Where the value is.
     pub place: Place,
@@ -140,7 +140,7 @@ impl Number {
         start..start + self.size as usize
     }
 
-    /// What it is in some contents.
+    /// Its value in some contents.
     pub(crate) fn read(&self, contents: &[u8]) -> i128 {
         let bytes = contents.get(self.bytes()).unwrap_or_default();
         let is_negative = self.is_signed && bytes.last().is_some_and(|byte| byte >> 7 == 1);

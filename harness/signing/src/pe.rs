@@ -151,7 +151,7 @@ impl<'a> Image<'a> {
         };
         let (size, kind) = header.split_at(4);
         if kind != ENTRY_PKCS7 {
-            return Err(PeError::Table("holds something else than a PKCS#7 signature"));
+            return Err(PeError::Table("holds something other than a PKCS#7 signature"));
         }
         let size = u32::from_le_bytes(size.try_into().expect("4 bytes")) as usize;
         if size.checked_next_multiple_of(ALIGNMENT) != Some(table.len()) {

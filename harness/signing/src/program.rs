@@ -95,7 +95,7 @@ pub struct Program {
 }
 
 /// `BPF_CORE_EXTERN`, the first of the kinds of a `struct bpf_core_relo` that no compiler writes: the instruction refers
-/// to the function or variable of the kernel that is called like the record's type.
+/// to the function or variable of the kernel with the name of the record's type.
 pub(crate) const RELO_EXTERN: u32 = 256;
 
 /// Bytes of the name of a program or a map that a kernel keeps (`BPF_OBJ_NAME_LEN`, without the terminating zero).

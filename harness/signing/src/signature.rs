@@ -1,8 +1,8 @@
 //! A signature as it is kept in a file or in a section of an object: CMS messages, one directly after the other.
 //!
 //! One message is all there is, unless more is signed together than the kernel takes in one (an object with hundreds of
-//! programs). Each message is then complete by itself, lists some of what is signed, and is what the programs that it lists
-//! are loaded with. A tool that knows nothing of this sees the first message.
+//! programs). Each message is then complete by itself, lists some of the entries, and is the message to load the listed
+//! programs with. A tool that knows nothing of this sees the first message.
 
 use crate::certificate::{Certificate, Signer};
 use crate::cms::{self, Message};
@@ -28,7 +28,7 @@ pub fn sign(statement: &Statement, signer: &Signer) -> Result<Vec<u8>> {
     Ok(signature)
 }
 
-/// The messages, of which there is at least one. They have not been looked into.
+/// The messages, of which there is at least one. They have not been checked.
 pub fn split(mut signature: &[u8]) -> Vec<&[u8]> {
     let mut messages = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What a signature binds of a map that a program uses (`struct bpf_sig_slot`).
+//! What a signature covers of a map (`struct bpf_sig_slot`).
 
 use serde::{Deserialize, Serialize};
 

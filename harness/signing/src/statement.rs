@@ -11,7 +11,7 @@ const ALGORITHM_SHA256: u16 = 1;
 const HEADER_SIZE: usize = 32;
 const ENTRY_SIZE: usize = 4 + Digest::SIZE;
 
-/// What the digest of an entry is of. Other numbers are allowed and passed over.
+/// The kind of thing that an entry's digest covers. Other numbers are allowed and ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Kind(pub u32);
 
@@ -41,7 +41,7 @@ impl fmt::Display for Kind {
 /// One thing that a statement vouches for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// What the digest is of.
+    /// The kind of thing that it covers.
     pub kind: Kind,
     /// Its SHA-256 digest.
     pub digest: Digest,

@@ -258,7 +258,7 @@ fn words(error: &webpki::Error) -> String {
         webpki::Error::RequiredEkuNotFoundContext(_) => {
             "a certificate on the way is for something else".to_owned()
         }
-        webpki::Error::EndEntityUsedAsCa => "an issuer is no CA".to_owned(),
+        webpki::Error::EndEntityUsedAsCa => "an issuer is not a CA".to_owned(),
         webpki::Error::CaUsedAsEndEntity => "it is itself a CA's".to_owned(),
         webpki::Error::PathLenConstraintViolated => {
             "a CA does not allow that many others below it".to_owned()

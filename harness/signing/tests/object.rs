@@ -1,4 +1,4 @@
-//! Objects that can't be signed, and files that are none. The objects are compiled by clang.
+//! Objects that can't be signed, and files that are not objects. The objects are compiled by clang.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -186,7 +186,7 @@ fn impossible_externs_are_refused() {
         (
             r#"extern const int variable SEC(".ksyms");"#,
             r#"asm("call variable"); return (long)&variable;"#,
-            "function `program`: instruction 0 calls `variable`, which is no function",
+            "function `program`: instruction 0 calls `variable`, which is not a function",
         ),
     ] {
         assert_eq!(error(&program(declaration, body)).to_string(), message);
@@ -242,7 +242,7 @@ fn impossible_struct_ops_are_refused() {
         NOINLINE int helper(void *context) { return 2; }
     "#;
     for (table, message) in [
-        (r#"SEC(".struct_ops") int number = 1;"#, "variable `number` for struct_ops is no struct"),
+        (r#"SEC(".struct_ops") int number = 1;"#, "variable `number` for struct_ops is not a struct"),
         (
             r#"SEC(".struct_ops") struct { int (*f)(void *); } ops = { (void *)f };"#,
             "variable `ops` for struct_ops has a type without a name",
@@ -253,7 +253,7 @@ fn impossible_struct_ops_are_refused() {
         ),
         (
             r#"SEC(".struct_ops") struct ops { int (*f)(void *); } ops = { (void *)helper };"#,
-            "section `.struct_ops` refers to something else than a program",
+            "section `.struct_ops` refers to something other than a program",
         ),
         (
             r#"SEC(".struct_ops") struct ops { char bytes[8]; void *pointers[2]; } ops = { .pointers = { f } };"#,
@@ -395,8 +395,8 @@ fn impossible_maps_are_refused() {
             "has sizes that contradict each other: 8 and `key`",
         ),
         ("int (*type)[1]; int colour;", "has a member `colour`, which is not supported"),
-        ("int type;", "has a `type` that is no number"),
-        ("int (*type)[1]; void *value;", "has a `value` that is no pointer to a type with a size"),
+        ("int type;", "has a `type` that is not a number"),
+        ("int (*type)[1]; void *value;", "has a `value` that is not a pointer to a type with a size"),
         ("int (*type)[1]; int *values[];", "has `values` that do not fit its type"),
         ("int (*type)[12]; int *values[];", "is not defined by a struct"),
         (
@@ -448,19 +448,19 @@ fn impossible_initial_entries_are_refused() {
         ),
         (
             "int (*type)[3]; int (*max_entries)[2]; int *key; int (*values[])(void *); } odd = { .values = { helper }",
-            "map `odd` holds `helper`, which is no program",
+            "map `odd` holds `helper`, which is not a program",
         ),
         (
             "int (*type)[3]; int (*max_entries)[2]; int *key; int (*values[])(void *); } odd = { .values = { (void *)&inner }",
-            "map `odd` holds `inner`, which is no program",
+            "map `odd` holds `inner`, which is not a program",
         ),
         (
             "int (*type)[12]; int (*max_entries)[2]; int *key; struct inner *values[]; } odd = { .values = { (void *)program }",
-            "map `odd` holds `program`, which is no map",
+            "map `odd` holds `program`, which is not a map",
         ),
         (
             "int (*type)[12]; int (*max_entries)[2]; int *key; struct inner *values[]; } odd = { .values = { (void *)&number }",
-            "map `odd` holds `number`, which is no map",
+            "map `odd` holds `number`, which is not a map",
         ),
         (
             "int (*type)[13]; int (*max_entries)[2]; long *key; struct inner *values[]; } odd = { .values = { &inner }",
@@ -568,8 +568,8 @@ fn without_symbols(mut bytes: Vec<u8>, section: &str) -> Vec<u8> {
 #[test]
 fn relocations_against_nothing_are_refused() {
     for (section, message) in [
-        (".maps", "map `outer` holds ``, which is no map"),
-        (".struct_ops", "section `.struct_ops` refers to something else than a program"),
+        (".maps", "map `outer` holds ``, which is not a map"),
+        (".struct_ops", "section `.struct_ops` refers to something other than a program"),
         ("fentry/f", "function `program`: instruction 2 refers to a symbol that is in no section"),
     ] {
         assert_eq!(error(&without_symbols(sound(), section)).to_string(), message);

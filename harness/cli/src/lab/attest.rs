@@ -28,8 +28,8 @@ use crate::{files, sign};
 
 /// Have kernels verify an eBPF object, and sign what they learn: they then need not verify it again
 ///
-/// Boots each kernel in a virtual machine. What is signed goes to OBJ.attest, where `load` finds it; what is there about
-/// other kernels stays. Programs that facts can't say enough about are always verified.
+/// Boots each kernel in a virtual machine. What is signed goes to OBJ.attest, where `load` finds it; attestations for
+/// other kernels that are there stay. Programs that facts can't describe are always verified.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
@@ -46,8 +46,8 @@ pub struct Options {
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     append: Option<String>,
 
-    /// Boot the kernels with this many CPUs: what is learned about a program that asks on which of them it runs is of use
-    /// only where there are as many
+    /// Boot the kernels with this many CPUs: facts about a program that asks which CPU it runs on are of use only on
+    /// machines with as many
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     cpus: u8,
 
@@ -56,7 +56,7 @@ pub struct Options {
     #[arg(long = "module", value_name = "NAME")]
     modules: Vec<String>,
 
-    /// Days that the attestations count for [default: for ever]
+    /// Days that the attestations are valid for [default: for ever]
     #[arg(long)]
     days: Option<u32>,
 
@@ -124,14 +124,14 @@ pub fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// Where `lib/modules` is that an image goes with. The virtual machine has this machine's root file system.
+/// The directory that has an image's `lib/modules`. The virtual machine has this machine's root file system.
 fn modules_root(image: &Path) -> Result<PathBuf> {
     let beside = fs::canonicalize(image).with_context(|| image.display().to_string())?;
     let beside = beside.parent().context("an image is in a directory")?;
     Ok(if beside.join("lib/modules").exists() { beside } else { Path::new("/") }.to_owned())
 }
 
-/// The programs of an object that are loaded unless somebody says otherwise.
+/// The programs of an object that are loaded by default.
 fn programs(object: &[u8]) -> Result<Vec<Program>> {
     let object = Object::parse(object)?;
     let wanted = object.programs().iter().filter(|program| !program.section.starts_with('?'));

@@ -12,9 +12,9 @@ use bpfsig_lab::scenario::Scenario;
 use bpfsig_signing::key::Algorithm;
 use clap::{Args, ValueEnum};
 
-use super::kept::Kept;
+use super::bench_output::BenchOutput;
 
-/// Measure what a signature check costs, next to what verification costs
+/// Measure the cost of a signature check, next to that of verification
 ///
 /// Builds the patched kernel if need be, boots it in a virtual machine and loads programs there: unsigned, signed,
 /// with a forged signature, by an unknown signer, and altered after signing. Shows these figures, and goes on with the kernel
@@ -83,7 +83,7 @@ pub fn run(options: Options) -> Result<()> {
 fn measure(options: &Options, selection: &Selection, choice: Choice) -> Result<()> {
     let path = path(options);
     let progress = Progress::on_stderr();
-    let mut kept = Kept::new(&path, Some(&options.csv), &progress)?;
+    let mut output = BenchOutput::new(&path, Some(&options.csv), &progress)?;
     let earlier = earlier(options.resume, &path)?;
     if earlier.is_none() && needs_forecast(choice) {
         progress.line(&Forecast::of_loads(selection, choice, &progress)?.to_string());
@@ -93,19 +93,19 @@ fn measure(options: &Options, selection: &Selection, choice: Choice) -> Result<(
         selection,
         &testbed,
         earlier,
-        &mut |results, stage| kept.keep(results, stage),
+        &mut |results, stage| output.keep(results, stage),
         &progress,
     );
     if let Ok(results) = &outcome {
-        kept.write_csv(results)?;
+        output.write_csv(results)?;
     }
-    kept.end(outcome)
+    output.end(outcome)
 }
 
 fn attack(options: &Options) -> Result<()> {
     let path = path(options);
     let progress = Progress::on_stderr();
-    let mut kept = Kept::new(&path, None, &progress)?;
+    let mut output = BenchOutput::new(&path, None, &progress)?;
     let earlier = earlier(options.resume, &path)?;
     let selection = selection(options);
     if earlier.is_none() && needs_forecast(options.engine) {
@@ -116,10 +116,10 @@ fn attack(options: &Options) -> Result<()> {
         &selection,
         &testbed,
         earlier,
-        &mut |results, stage| kept.keep(results, stage),
+        &mut |results, stage| output.keep(results, stage),
         &progress,
     );
-    kept.end(outcome)
+    output.end(outcome)
 }
 
 /// Whether there may be something to build. On the host there is not, and it may have nothing to measure either.
@@ -166,7 +166,7 @@ fn earlier<F: Figures>(resume: bool, path: &Path) -> Result<Option<Results<F>>> 
     }
 }
 
-fn percent(text: &str) -> Result<f64, String> {
-    let percent: f64 = text.parse().map_err(|_| "no number")?;
-    if percent.is_finite() && percent >= 0.0 { Ok(percent) } else { Err("must not be negative".to_owned()) }
+fn percent(text: &str) -> Result<f64, &'static str> {
+    let percent: f64 = text.parse().map_err(|_| "not a number")?;
+    if percent.is_finite() && percent >= 0.0 { Ok(percent) } else { Err("must be a number from 0 up") }
 }

@@ -18,7 +18,7 @@ pub enum Command {
     Measure(Files),
     /// Attack the kernel
     Attack(Files),
-    /// Verify programs, for what the kernel learns about them
+    /// Verify programs, and export what the kernel learns about them
     Export(Files),
     /// Find out which programs can be loaded
     Probe(Files),

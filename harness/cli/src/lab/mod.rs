@@ -2,8 +2,8 @@
 
 mod attest;
 mod bench;
+mod bench_output;
 mod guest;
-mod kept;
 mod kernel;
 mod report;
 mod vm;

@@ -10,7 +10,7 @@ use clap::Args;
 /// Make a report of the results of several runs of `bpfsig bench`, and show their costs side by side
 #[derive(Args)]
 pub struct Options {
-    /// What `bpfsig bench` has written with --json, with or without --dos, such as those of two engines
+    /// Results of `bpfsig bench`, with or without --dos, such as those of two engines
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 

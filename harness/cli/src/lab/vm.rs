@@ -43,7 +43,7 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<ExitCode> {
     let progress = Progress::on_stderr();
-    ensure!(options.engine != Choice::Host, "the engine host is no virtual machine: just run the command");
+    ensure!(options.engine != Choice::Host, "the engine host is not a virtual machine: just run the command");
     let image = match (options.kernel, options.variant) {
         (Some(image), _) => image,
         (None, Some(variant)) => kernel::obtain(variant, None, &progress)?.image,

@@ -17,14 +17,13 @@ use crate::signer::SignerOptions;
 
 /// Have the kernel refuse programs from now on, whoever has signed them
 ///
-/// It lasts until the next boot. Programs that are loaded stay.
+/// It lasts until the next boot. Programs that are loaded stay. The signer's certificate must be built into the kernel.
 #[derive(Args)]
 pub struct Options {
-    /// Whose certificate is built into the kernel
     #[command(flatten)]
     signer: SignerOptions,
 
-    /// Digests of manifests, as `inspect` and `ps --json` show them, or objects, all of whose programs are meant
+    /// Digests of manifests, as `inspect` and `ps --json` show them, or objects, for all of their programs
     #[arg(required = true, value_name = "DIGEST|OBJ")]
     programs: Vec<String>,
 }

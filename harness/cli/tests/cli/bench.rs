@@ -23,5 +23,5 @@ fn a_host_that_can_not_be_measured_is_told_why() {
 #[test]
 fn a_host_is_no_virtual_machine() {
     let error = Scratch::new().error("vm --engine host -- true");
-    assert_eq!(error, "the engine host is no virtual machine: just run the command");
+    assert_eq!(error, "the engine host is not a virtual machine: just run the command");
 }

@@ -160,6 +160,6 @@ fn nothing_is_written_when_something_is_wrong() {
     let error = scratch.error(
         "keygen signer --algorithm p-256 --name x --key x.key --cert x.pem --ca-key me.key --ca-cert me.pem",
     );
-    assert_eq!(error, "`CN=me` can't issue certificates: it is no CA");
+    assert_eq!(error, "`CN=me` can't issue certificates: it is not a CA");
     assert!(!scratch.path("x.key").exists() && !scratch.path("x.pem").exists());
 }

@@ -160,9 +160,9 @@ fn what_is_wrong_with_a_token_is_said() {
         ("'pkcs11:object=x;object=y'", "attribute `object` is there twice"),
         ("pkcs11:object", "attribute `object` has no value"),
         ("pkcs11:object=%ff", "`object` is not UTF-8"),
-        ("'pkcs11:object=x;slot-id=one'", "`slot-id` is no number: one"),
+        ("'pkcs11:object=x;slot-id=one'", "`slot-id` is not a number: one"),
         ("'pkcs11:object=x;type=public'", "`type` is public, which is neither private nor cert"),
-        ("'pkcs11:object=x?module-name=a/b'", "`module-name` is no path: that would be `module-path`"),
+        ("'pkcs11:object=x?module-name=a/b'", "`module-name` is not a path: that would be `module-path`"),
         ("'pkcs11:object=x;colour=red'", "attribute `colour` is not supported"),
         ("'pkcs11:object=x?pin-source=|cat'", "commands as `pin-source` are not supported"),
     ] {
@@ -173,7 +173,7 @@ fn what_is_wrong_with_a_token_is_said() {
     assert!(!scratch.path("x.csr").exists());
 }
 
-/// The digest that `openssl` signs is that of the statement: the signature verifies.
+/// `openssl` signs the statement's digest: the signature verifies.
 #[test]
 fn a_command_signs() {
     for algorithm in ["rsa-2048", "p-256", "p-384"] {

@@ -197,7 +197,7 @@ fn what_is_refused_leaves_nothing_behind() {
     let error = scratch.error("package install --ca ca.pem --into nowhere filter.tar.gz");
     assert_eq!(error, "nowhere: No such file or directory (os error 2)");
     let error = scratch.error("package install --ca ca.pem --into ca.pem filter.tar.gz");
-    assert_eq!(error, "ca.pem is no directory");
+    assert_eq!(error, "ca.pem is not a directory");
     // Something else is where the package should be.
     scratch.write("installed/filter", b"a file");
     let error = scratch.error(&format!("{INSTALL} filter.tar.gz"));

@@ -1,4 +1,4 @@
-//! Reports of results, and of what is none.
+//! Reports of results, and files that are not results.
 
 use std::fs;
 use std::path::Path;
@@ -47,7 +47,7 @@ fn attacks() -> String {
     let victim = json!({ "cpu": 0, "latencies": [] });
     let attack = json!({
         "attack": "none", "class": "reference", "policy": "baseline", "users": 0, "threads": 0, "cost": null,
-        "victim_share": 0.9, "victim_share_relative": 1.0, "victim_p50": 1, "victim_p99": 2, "victim_max": 3,
+        "victim_share": 0.9, "victim_share_relative": 1.0, "victim_p50": 1, "victim_p99": 2,
         "victim_p99_relative": 1.0, "load_p50": 4, "load_max": 5,
         "samples": { "batch": 0, "periodic": victim, "loader": victim },
     });
@@ -89,7 +89,7 @@ fn what_is_no_result_makes_no_report() {
     scratch.write("bench.json", loads().to_string().as_bytes());
     let not_json = scratch.error("report file.txt");
     assert!(
-        not_json.starts_with("file.txt is no result of `bpfsig bench` that can be used here: expected"),
+        not_json.starts_with("file.txt is not a result of `bpfsig bench` that can be used here: expected"),
         "{not_json}"
     );
     scratch.write("other.json", b"{}");

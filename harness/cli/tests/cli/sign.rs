@@ -161,7 +161,7 @@ fn signatures_inside_of_files() {
     assert!(!text.contains("warning"), "{text}");
     scratch.bpfsig(&format!("{SIGN} linux.o"));
     let text = scratch.bpfsig(&format!("{SIGN} --embed linux.o"));
-    assert!(text.contains("warning: linux.o.p7s is there, too"), "{text}");
+    assert!(text.contains("warning: linux.o.p7s exists, too"), "{text}");
 }
 
 fn is_executable(metadata: &fs::Metadata) -> bool {
@@ -317,7 +317,7 @@ fn what_goes_wrong_is_said() {
     let error = scratch.error(&format!("{VERIFY} linux.o"));
     assert!(error.contains("the signature has expired"), "{error}");
 
-    // An object that tells nothing of what it is for.
+    // An object that does not tell which system it is for.
     let source = WINDOWS.replace("bpf_sock_addr_t", "context_t").replace("cgroup/connect4", "netevent");
     scratch.write("foreign.c", source.as_bytes());
     scratch.run("clang", "-O2 -target bpf -c -o foreign.o foreign.c");
@@ -448,7 +448,7 @@ fn whoever_loads_an_object_may_choose_parameters() {
         ("--parameter limit=1..5", "--embed"),
         ("--embed --parameter limit=5..1", "a range is MIN..MAX"),
         ("--embed --parameter limit", "there is no `=` in it"),
-        ("--embed --parameter missing=1..5", "parameter `missing` is no variable of the object"),
+        ("--embed --parameter missing=1..5", "parameter `missing` is not a variable of the object"),
         (
             "--embed --parameter _license=1..5",
             "parameter `_license` is neither in `.rodata` nor a map in `.maps`",

@@ -1,11 +1,11 @@
-//! What follows from attacks, in words.
+//! Conclusions from attacks, in words.
 
 use std::fmt::Write;
 
 use super::quantity::{number, percent};
 use crate::results::{AttackClass as Class, AttackResult, Attacks, AttemptCost, Policy, Results, Unit};
 
-/// What the results say, as far as what they compare has been measured.
+/// The sentences for which enough was measured.
 pub fn sentences(results: &Results<Attacks>) -> Vec<String> {
     let figures = Figures::in_results(results);
     [figures.shrinks(), figures.worse(), figures.limit(), figures.victims(), figures.valid()]
@@ -14,7 +14,7 @@ pub fn sentences(results: &Results<Attacks>) -> Vec<String> {
         .collect()
 }
 
-/// By which factor the dearest attempt shrinks of those that signatures are meant to stop.
+/// The factor by which the dearest attempt shrinks, of the attacks that signatures are meant to stop.
 pub(super) fn shrinks_by(results: &Results<Attacks>) -> Option<f64> {
     let figures = Figures::in_results(results);
     let dearest = |policy| Some(figures.dearest(policy)?.1.per_attempt);
@@ -95,7 +95,7 @@ impl<'a> Figures<'a> {
         ))
     }
 
-    /// Where a check costs more than what it saves.
+    /// Checks that cost more than they save.
     fn worse(&self) -> Option<String> {
         let small = self.cost("unsigned-small", Policy::Baseline)?.per_attempt;
         let dearer: Vec<String> = self
@@ -236,7 +236,6 @@ mod tests {
             victim_share_relative: share,
             victim_p50: 0,
             victim_p99: 0,
-            victim_max: 0,
             victim_p99_relative: 1.0 / share,
             load_p50: 0,
             load_max: 0,

@@ -1,4 +1,4 @@
-//! The cost of a check, and the size from which on it is cheaper than verification.
+//! The cost of a check, and the program size above which it is cheaper than verification.
 
 use bpfsig_signing::key::Algorithm;
 
@@ -20,7 +20,7 @@ pub struct Finding {
     pub forged: Option<f64>,
     /// A whole load by an unknown signer.
     pub unknown_signer: Option<f64>,
-    /// The program size, in instructions, from which on the check is cheaper than verification.
+    /// The program size, in instructions, above which the check is cheaper than verification.
     pub break_even_insns: BreakEven,
     /// The same in instructions that the verifier processes for a small program.
     pub break_even_processed: BreakEven,
@@ -30,7 +30,7 @@ pub struct Finding {
     pub real_programs_cheaper: usize,
 }
 
-/// From where on something is cheaper.
+/// Where something becomes cheaper.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum BreakEven {
     /// Too little was measured.
@@ -74,7 +74,7 @@ fn finding(loads: &[Load], algorithm: Algorithm) -> Option<Finding> {
         let is_it = move |load: &&Load| load.is_of(scenario) && load.key.algorithm == Some(algorithm);
         loads.iter().filter(is_it)
     };
-    // Neither depends on the program: the statement is always as long.
+    // Neither depends on the program: the statement always has the same length.
     let part = |part: fn(&Check) -> f64| {
         median(of(Scenario::Signed).filter_map(|load| load.check.as_ref().map(part)).collect())
     };
@@ -107,8 +107,8 @@ fn by_effort(load: &Load) -> Option<f64> {
     load.key.program.starts_with("loop-").then_some(load.verifier_stats?.total_insns as f64)
 }
 
-/// Signed programs for which there is an `x`, each once. What the manifest takes is the same for all algorithms, and
-/// so it is taken from whichever was measured.
+/// Signed programs for which there is an `x`, each once. The cost of the manifest is the same for all algorithms, so
+/// any of them will do.
 fn points(loads: &[Load], x: impl Fn(&Load) -> Option<f64>, fixed: f64) -> impl Iterator<Item = Point> {
     let mut signed: Vec<&Load> = loads.iter().filter(|load| load.is_of(Scenario::Signed)).collect();
     signed.dedup_by_key(|load| &load.key.program);

@@ -1,6 +1,6 @@
 //! The CPU time of many hosts in a year.
 
-use super::peers::trust;
+use super::pairs::trust;
 use super::run::Run;
 use crate::results::{Load, Unit};
 use crate::scenario::ScenarioName;
@@ -23,7 +23,8 @@ pub struct Year {
     pub hours: f64,
 }
 
-/// What a way to load costs the hosts if they load all real programs that it carries; none if it is compared with no other.
+/// The cost of a way to load, for hosts that load all real programs that it carries; none if it is not compared with
+/// another.
 pub fn year(run: &Run, scenario: &ScenarioName) -> Option<Year> {
     let real = |program: &str| {
         let mut loads = run.results.figures.of_programs(scenario.clone()).filter(|load| Load::is_real(load));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::attacks::{at_once, dearest_refused, least_share, shrinks_by};
 use super::finding::BreakEven;
-use super::peers::ratio;
+use super::pairs::ratio;
 use super::quantity::{number, percent, times};
 use super::run::Run;
 use crate::results::{Attacks, Results};

@@ -1,5 +1,5 @@
-//! What the figures say of the patches themselves: what they cost users who load unsigned programs, how close a check
-//! comes to its public-key operation and hash, and what a second load saves.
+//! What the figures say about the patches themselves: the cost to users who load unsigned programs, how close a check
+//! comes to its public-key operation and hash, and the saving of a second load.
 
 use bpfsig_signing::program::INSN_SIZE;
 
@@ -7,7 +7,7 @@ use super::finding::manifest_per_insn;
 use crate::results::{Load, Unit, median};
 use crate::scenario::Scenario;
 
-/// Whole loads are compared only up to this cost: beyond it, what a figure varies by hides the difference.
+/// Whole loads are compared only up to this cost: above it, the variation of figures hides the difference.
 const CHEAP: f64 = 2e6;
 
 /// What was found.
@@ -17,11 +17,11 @@ pub struct Overhead {
     pub unsigned_to_baseline: Option<Spread>,
     /// An unsigned load that is refused because a signature is required.
     pub required_unsigned: Option<Spread>,
-    /// SHA-256, for each byte: the slope of what the manifest takes against the size of the program.
+    /// SHA-256, for each byte: the slope of the manifest's cost over the program's size.
     pub hash_per_byte: Option<f64>,
-    /// The check of a first load, divided by the bare public-key operation and the hash of what is covered.
+    /// The check of a first load, divided by the bare public-key operation and the hash.
     pub first_to_bare: Option<Spread>,
-    /// What the signature adds to a load of a statement that is known, without the hash of what is covered.
+    /// The cost that a signature with a known statement adds to a load, without the hash.
     pub repeated_beyond_hash: Option<Spread>,
     /// Whole objects.
     pub objects: Vec<ObjectOverhead>,
@@ -73,7 +73,7 @@ impl Spread {
 }
 
 impl Overhead {
-    /// What the loads amount to. Only the first algorithm that each program was signed with counts.
+    /// Compares the loads. Only the first algorithm that each program was signed with counts.
     pub(super) fn of(loads: &[Load]) -> Overhead {
         let hash_per_byte = manifest_per_insn(loads).map(|insn| insn / INSN_SIZE as f64);
         let of = |scenario| loads.iter().filter(move |load| load.is_of(scenario));

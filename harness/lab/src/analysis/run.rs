@@ -1,4 +1,4 @@
-//! A run with what follows from it.
+//! A run with the conclusions from it.
 
 use super::finding::{Finding, findings};
 use super::overhead::Overhead;
@@ -9,9 +9,9 @@ use crate::results::{Load, Loads, Results, Unit};
 pub struct Run {
     /// What was measured.
     pub results: Results<Loads>,
-    /// What it says of each algorithm.
+    /// The finding of each algorithm.
     pub findings: Vec<Finding>,
-    /// What it says of the patches.
+    /// The overhead of the patches.
     pub overhead: Overhead,
 }
 

@@ -24,13 +24,13 @@ impl Disk {
     /// Erases the disk, makes a file system there and mounts it.
     ///
     /// # Errors
-    /// The machine has no disk, or one that is not there for this; or there is no program that makes file systems.
+    /// The machine has no disk, or one for another purpose; or there is no program that makes file systems.
     pub fn new() -> Result<Self> {
         // Another machine's disk has something on it.
         let serial = fs::read_to_string(SERIAL).context(SERIAL)?;
-        ensure!(serial.trim_end() == GUEST_DISK_SERIAL, "{GUEST_DISK} is no disk that may be erased");
-        // Blocks as large as those that fs-verity hashes. None of what goes on in the background later: a journal, and
-        // inodes to initialise.
+        ensure!(serial.trim_end() == GUEST_DISK_SERIAL, "{GUEST_DISK} is not a disk that may be erased");
+        // Blocks as large as fs-verity's. Without what would run in the background later: a journal, and inodes to
+        // initialise.
         let options =
             ["-q", "-F", "-b", "4096", "-N", "64", "-O", "verity,^has_journal", "-E", "lazy_itable_init=0"];
         match Command::new(MKFS).args(options).arg(GUEST_DISK).output() {

@@ -1,4 +1,4 @@
-//! The approve-list, which was proposed instead of signatures: not programs are trusted, but those who load them.
+//! The approve-list, which was proposed instead of signatures: it trusts loaders instead of programs.
 //!
 //! ```text
 //! executable → Disk → verity: digest → ApproveList: the map of an LSM program that refuses all other loaders
@@ -25,12 +25,12 @@ const LIST: &str = "approved_loader";
 /// Lets only listed programs load eBPF programs, until this value goes away.
 #[derive(Debug)]
 pub struct ApproveList {
-    /// The attached LSM program. It is all that the enforcement hangs on.
+    /// The attached LSM program. The list is enforced for as long as it is attached.
     pub link: Link,
 }
 
 impl ApproveList {
-    /// Lets nobody load programs from now on but the executables with these digests. The list is frozen.
+    /// From now on, lets only executables with these digests load programs. The list is frozen.
     ///
     /// # Errors
     /// The kernel has no LSM programs or no fs-verity, or refuses this program: because a list is being enforced, say.

@@ -1,5 +1,5 @@
-//! fs-verity (`Documentation/filesystems/fsverity.rst`): files that the kernel knows by a digest, and that nobody can
-//! change any more.
+//! fs-verity (`Documentation/filesystems/fsverity.rst`): files that the kernel knows by a digest, and that can no
+//! longer be changed.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -53,7 +53,7 @@ ioctl_write_ptr!(enable_verity, b'f', 133, EnableArg);
 // FS_IOC_MEASURE_VERITY. Its number has the size of the digest's header.
 ioctl_readwrite_bad!(measure_verity, request_code_readwrite!(b'f', 134, 2 * size_of::<u16>()), Digest);
 
-/// Makes a file one that nobody can change, and returns its digest.
+/// Seals a file, so that it can no longer be changed, and returns its digest.
 ///
 /// # Errors
 /// Its file system has no fs-verity, the file has been sealed before, or somebody has it open for writing.

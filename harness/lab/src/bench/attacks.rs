@@ -1,7 +1,7 @@
-//! `bpfsig bench --dos`: what does an attacker get who may load programs, and what do his neighbours have left?
+//! `bpfsig bench --dos`: the harm that an attacker who may load programs can do to his neighbours.
 //!
 //! ```text
-//! signers → arsenal → a job for each kernel → measured, checked → attacks
+//! signers → prepared attacks → a job for each kernel → measured, checked → attacks
 //! ```
 
 use std::thread;
@@ -15,7 +15,9 @@ use super::record::{Keep, Planned, Record};
 use super::testbed::Testbed;
 use crate::engine::Engine;
 use crate::interrupt;
-use crate::jobs::attack::{self, ALGORITHMS, ATTEMPTS_PER_SECOND, Action, Arsenal, Attack, AttackJob};
+use crate::jobs::attack::{
+    self, ALGORITHMS, ATTEMPTS_PER_SECOND, Action, Attack, AttackJob, PreparedAttacks,
+};
 use crate::jobs::export::{Export, Learned};
 use crate::jobs::{Signers, hand_over};
 use crate::kernel::{Kernel, Variant};
@@ -39,8 +41,8 @@ impl Target {
     }
 }
 
-/// The kernels of an engine, the patched one first. User-mode Linux is only built with the patches, and nothing leads out of requiring signatures
-/// on a host.
+/// The kernels of an engine, the patched one first. User-mode Linux is only built with the patches, and a host that
+/// requires signatures can't go back.
 pub(super) fn targets(engine: Engine) -> &'static [Target] {
     match engine {
         Engine::Tcg | Engine::Kvm => &[PATCHED, BASELINE],
@@ -49,12 +51,12 @@ pub(super) fn targets(engine: Engine) -> &'static [Target] {
     }
 }
 
-/// For how long victims are watched.
+/// The time for which victims are watched.
 const WINDOW: Duration = Duration::from_secs(1);
 const QUICK_WINDOW: Duration = Duration::from_millis(500);
 
-/// Attacks each kernel. After each machine, and when the run fails, `keep` gets what there is; what is there of an `earlier`
-/// run that did not come to its end is not measured again.
+/// Attacks each kernel. After each machine, and when the run fails, `keep` gets the results so far. Results of an
+/// `earlier` run that ended early are not measured again.
 ///
 /// # Errors
 /// No attack matches, the earlier run does not belong to this one, a kernel can't be built or booted, the guest dies, a
@@ -96,15 +98,15 @@ fn attack_all(
     thread::scope(|scope| {
         let mut builds = Builds::start(scope, testbed, others);
         let signers = Signers::obtain_all(testbed.patched(), &ALGORITHMS, progress)?;
-        let mut arsenal = Arsenal::new(&signers, selection.only.as_deref())?;
-        arsenal.attest(&signers[0].attester, |program| learn(program, testbed, progress))?;
+        let mut prepared = PreparedAttacks::new(&signers, selection.only.as_deref())?;
+        prepared.attest(&signers[0].attester, |program| learn(program, testbed, progress))?;
         for target in targets {
             let kernel = match target.is_baseline() {
                 true => builds.get(Variant::Baseline),
                 false => Ok(testbed.patched()),
             };
             kernel
-                .and_then(|kernel| attack_kernel(target, kernel, &arsenal, testbed, record, progress))
+                .and_then(|kernel| attack_kernel(target, kernel, &prepared, testbed, record, progress))
                 .context(target.machine)?;
         }
         Ok(())
@@ -126,7 +128,7 @@ fn learn(program: &Program, testbed: &dyn Testbed, progress: &Progress) -> Resul
 fn attack_kernel(
     target: Target,
     kernel: &Kernel,
-    arsenal: &Arsenal,
+    prepared: &PreparedAttacks,
     testbed: &dyn Testbed,
     record: &mut Record<'_, Attacks>,
     progress: &Progress,
@@ -135,16 +137,16 @@ fn attack_kernel(
     let (Target { machine: name, policies }, is_baseline) = (target, target.is_baseline());
     // All policies of a kernel know the same attacks.
     let action = |attack: &Attack| attack.action(policies[0]);
-    let known = arsenal.attacks.iter().filter_map(|attack| Some((attack, action(attack)?)));
+    let known = prepared.attacks.iter().filter_map(|attack| Some((attack, action(attack)?)));
     let (attacks, actions): (Vec<&Attack>, Vec<Action>) = known.unzip();
-    let mut legitimate = arsenal.legitimate.clone();
+    let mut legitimate = prepared.legitimate.clone();
     if is_baseline {
         legitimate.signature = None;
     }
     let job = AttackJob {
-        certificates: if is_baseline { Vec::new() } else { arsenal.certificates.clone() },
-        attesters: if is_baseline { Vec::new() } else { arsenal.attesters.clone() },
-        programs: arsenal.programs.clone(),
+        certificates: if is_baseline { Vec::new() } else { prepared.certificates.clone() },
+        attesters: if is_baseline { Vec::new() } else { prepared.attesters.clone() },
+        programs: prepared.programs.clone(),
         policies: policies.to_vec(),
         attacks: attacks.iter().zip(actions).map(|(attack, action)| attack.planned(action)).collect(),
         legitimate,
@@ -164,7 +166,7 @@ fn attack_kernel(
             record.results.figures.attacks.push(figures);
         }
     }
-    // As the policies follow each other, wherever they were tried.
+    // In the order of the policies, wherever they were tried.
     record.results.figures.attacks.sort_by_key(|result| result.key.policy);
     record.finish(name, kernel, outcome.kernel)
 }

@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::interrupt;
 use crate::kernel::{Kernel, Variant};
 
-/// The other kernels of a run. Those that nobody has taken yet are given up with this value.
+/// The other kernels of a run. Builds that nobody has taken yet are given up with this value.
 pub(super) struct Builds<'env> {
     testbed: &'env dyn Testbed,
     /// From the thread that builds, in order; none: a kernel is built when it is needed.

@@ -34,7 +34,7 @@ pub(super) fn environment(engine: Engine) -> Result<Environment> {
     })
 }
 
-/// What kernel it is; `version` is what it says of itself while it runs.
+/// Describes a kernel; `version` is what it reports while it runs.
 pub(super) fn identity(kernel: &Kernel, version: String) -> KernelIdentity {
     KernelIdentity {
         variant: kernel.variant.to_string(),
@@ -58,7 +58,7 @@ fn cpu() -> Option<String> {
     Some(model.trim().to_owned())
 }
 
-/// The commit of the sources that this program was built from, and the digest of what has changed since.
+/// The commit of the sources that this program was built from, and a digest of the changes since.
 fn commit() -> Option<String> {
     let mut commit = git(&["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"])?;
     if commit.ends_with(DIRTY) {
@@ -68,7 +68,7 @@ fn commit() -> Option<String> {
     Some(commit)
 }
 
-/// What git says of the sources; none if it is not there, or does not know them.
+/// What git says about the sources; none without git or a repository.
 fn git(arguments: &[&str]) -> Option<String> {
     let output =
         Command::new("git").args(["-C", env!("CARGO_MANIFEST_DIR")]).args(arguments).output().ok()?;

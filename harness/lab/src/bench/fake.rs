@@ -1,4 +1,4 @@
-//! Whole runs on machines that are fakes: they carry out jobs in this process, with a kernel that answers as it is told.
+//! Whole runs on fake machines: they carry out jobs in this process, with a kernel that answers as it is told.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ pub enum Build {
     /// Takes no time.
     #[default]
     Instant,
-    /// Comes to no end.
+    /// Never ends.
     Endless,
     /// The compiler fails.
     Broken,
@@ -90,7 +90,7 @@ pub struct FakeTestbed {
 }
 
 impl FakeTestbed {
-    /// One P-256 key is that of the authority and of all signers: others take long to make.
+    /// The authority and all signers share one P-256 key: other keys take long to make.
     pub fn new(engine: Engine) -> FakeTestbed {
         let directory = tempfile::tempdir().unwrap();
         let key = PrivateKey::generate(Algorithm::P256).unwrap();
@@ -127,10 +127,8 @@ fn kernel(directory: &Path, variant: Variant, patches: Option<String>) -> Kernel
     Kernel {
         variant,
         image: path("bzImage"),
-        vmlinux: path("vmlinux"),
         config: path(".config"),
         modules: path("modules"),
-        sign_file: path("sign-file"),
         ca_key: path("ca.key"),
         ca_certificate: path("ca.pem"),
         version: "6.12.0".to_owned(),

@@ -18,9 +18,6 @@ use crate::progress::{Progress, Total};
 use crate::results::Selection;
 use crate::scenario::Setup;
 
-/// The step in which a kernel is built.
-const BUILD_STEP: &str = "Building the kernel";
-
 /// The times of steps that were never done here: a build on one processor, a boot, a load with all its samples, an attack.
 const BUILD: Duration = Duration::from_secs(24 * 60);
 const BOOT: Duration = Duration::from_secs(10);
@@ -29,12 +26,18 @@ const ATTACK: Duration = Duration::from_secs(5);
 
 /// The parts of a run.
 pub struct Forecast {
-    /// Those of the patched kernel.
+    /// Jobs on the patched kernel, and its build.
     patched: Part,
-    /// Those of the other kernels.
+    /// Jobs on the other kernels, and their builds.
     others: Part,
     /// Whether the others are built while the patched kernel is measured.
     overlaps: bool,
+}
+
+/// The machine of a job.
+struct Machine {
+    is_patched: bool,
+    time: Duration,
 }
 
 /// One kernel, or several.
@@ -60,8 +63,10 @@ impl Forecast {
         };
         let setups: Vec<Setup> =
             setups(engine(choice)).iter().copied().filter(|setup| cases(setup) > 0).collect();
-        let machine =
-            |setup: &Setup| (setup.is_patched(), job::<Plan>(setup.name(), cases(setup), LOAD, progress));
+        let machine = |setup: &Setup| Machine {
+            is_patched: setup.is_patched(),
+            time: job::<Plan>(setup.name(), cases(setup), LOAD, progress),
+        };
         Forecast::of(choice, setups.iter().map(machine).collect(), &others(&setups), progress)
     }
 
@@ -74,7 +79,8 @@ impl Forecast {
         let machine = |target: &Target| {
             let counts = target.policies.iter().map(|policy| count(selection.only.as_deref(), *policy));
             let attacks = counts.sum::<Result<usize>>()?;
-            Ok((!target.is_baseline(), job::<AttackJob>(target.machine, attacks, ATTACK, progress)))
+            let time = job::<AttackJob>(target.machine, attacks, ATTACK, progress);
+            Ok(Machine { is_patched: !target.is_baseline(), time })
         };
         let machines: Vec<_> = targets.iter().map(machine).collect::<Result<_>>()?;
         let others = if targets.iter().any(|target| target.is_baseline()) {
@@ -85,10 +91,10 @@ impl Forecast {
         Forecast::of(choice, machines, &others, progress)
     }
 
-    /// The forecast of a run on machines of the patched kernel (`true`) and of others, with the time on each.
+    /// The forecast of a run on these machines. `others` are the kernels that they need besides the patched one.
     fn of(
         choice: Choice,
-        machines: Vec<(bool, Duration)>,
+        machines: Vec<Machine>,
         others: &[Variant],
         progress: &Progress,
     ) -> Result<Forecast> {
@@ -103,7 +109,10 @@ impl Forecast {
             for variant in variants {
                 builds += u32::from(kernel::cached(*variant, None, progress)?.is_none());
             }
-            let times = machines.iter().filter(|machine| machine.0 == is_patched).map(|machine| machine.1);
+            let times = machines
+                .iter()
+                .filter(|machine| machine.is_patched == is_patched)
+                .map(|machine| machine.time);
             Ok(Part { builds, build: build(progress) * builds, measure: times.sum() })
         };
         Ok(Forecast {
@@ -136,7 +145,7 @@ fn engine(choice: Choice) -> Engine {
 
 fn build(progress: &Progress) -> Duration {
     let processors = thread::available_parallelism().map_or(1, |count| count.get());
-    progress.expected(BUILD_STEP, Total::Unknown).unwrap_or(BUILD / processors as u32)
+    progress.expected(kernel::BUILD_STEP, Total::Unknown).unwrap_or(BUILD / processors as u32)
 }
 
 /// The time of a job with so many items, each of which usually takes as long as this.

@@ -1,4 +1,4 @@
-//! `bpfsig bench`: what a signature check costs, next to verification and to other ways to sign.
+//! `bpfsig bench`: the cost of a signature check, next to verification and to other ways to sign.
 //!
 //! ```text
 //! corpus → workloads, with loader programs and facts → a plan for each machine → measured, checked → loads
@@ -28,8 +28,8 @@ use crate::progress::Progress;
 use crate::results::{Key, Loads, Results, Selection, Unsupported};
 use crate::scenario::{Form, Scenario, Setup};
 
-/// The machines of an engine, those of the patched kernel first. User-mode Linux is only built with the patches; a host runs the kernel that it runs, and
-/// nothing leads out of requiring signatures there.
+/// The machines of an engine, those of the patched kernel first. User-mode Linux is only built with the patches; a host
+/// runs the kernel that it runs, and can't go back once it requires signatures.
 pub(super) fn setups(engine: Engine) -> &'static [Setup] {
     match engine {
         Engine::Tcg | Engine::Kvm => &[
@@ -46,8 +46,8 @@ pub(super) fn setups(engine: Engine) -> &'static [Setup] {
     }
 }
 
-/// Measures loads. After each machine, and when the run fails, `keep` gets what there is; what is there of an `earlier` run
-/// that did not come to its end is not measured again.
+/// Measures loads. After each machine, and when the run fails, `keep` gets the results so far. Results of an `earlier`
+/// run that ended early are not measured again.
 ///
 /// # Errors
 /// Nothing matches, the earlier run does not belong to this one, a kernel can't be built or booted, a guest dies, a kernel
@@ -193,7 +193,7 @@ pub(super) fn workloads(selection: &Selection, progress: &Progress) -> Result<Ve
     Ok(workloads)
 }
 
-/// The workloads that the kernel can load at all; says what becomes of the others.
+/// The workloads that the kernel can load at all; says why the others are left out.
 fn loadable(workloads: Vec<Workload>, testbed: &dyn Testbed, progress: &Progress) -> Result<Vec<Workload>> {
     let (objects, single): (Vec<_>, Vec<_>) = workloads.into_iter().partition(Workload::is_object);
     let probe = Probe { programs: single.iter().map(|workload| workload.programs[0].clone()).collect() };
@@ -231,8 +231,8 @@ fn algorithms(workloads: &[Workload], setup: Setup) -> Vec<Algorithm> {
     algorithms
 }
 
-/// Makes the loader programs of all workloads. Workloads that libbpf can make none of are not measured in the scenarios
-/// that need one.
+/// Makes the loader programs of all workloads. Workloads without one, because libbpf can't make it, are not measured in
+/// the scenarios that need it.
 fn make_loaders(workloads: &mut [Workload]) -> Vec<Unsupported> {
     let mut unsupported = Vec::new();
     let needs_one =
@@ -250,8 +250,8 @@ fn make_loaders(workloads: &mut [Workload]) -> Vec<Unsupported> {
     unsupported
 }
 
-/// Has the kernel verify the programs of all workloads, and keeps what it learns. Workloads that facts can't say enough
-/// about are not measured in the scenarios that need facts.
+/// Has the kernel verify the programs of all workloads, and keeps what it learns. Workloads that facts can't describe
+/// are not measured in the scenarios that need facts.
 fn learn(workloads: &mut [Workload], testbed: &dyn Testbed, progress: &Progress) -> Result<Vec<Unsupported>> {
     let needs_them = |workload: &Workload| workload.cases.iter().any(|case| case.scenario.row().attested);
     let mut programs: BTreeMap<Digest, Program> = BTreeMap::new();

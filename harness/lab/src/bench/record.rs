@@ -9,10 +9,10 @@ use super::testbed::Testbed;
 use crate::kernel::{Kernel, Variant};
 use crate::results::{Environment, Figures, KernelIdentity, Partial, Results};
 
-/// Keeps the results as they are at the moment.
+/// Keeps the results so far.
 pub type Keep<'a, F> = dyn FnMut(&Results<F>, Stage) -> Result<()> + 'a;
 
-/// How far a run has come.
+/// The stage of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Another machine has finished.
@@ -41,7 +41,7 @@ pub(super) struct Record<'a, F> {
 }
 
 impl<'a, F: Figures + Clone> Record<'a, F> {
-    /// A record of a run that is to measure on these machines. What an `earlier` run has measured of the same stays.
+    /// A record of a run that is to measure on these machines. It starts with the results of an `earlier` run of the same.
     ///
     /// # Errors
     /// The earlier run was asked for something else, or took place elsewhere.
@@ -134,7 +134,7 @@ impl<'a, F: Figures + Clone> Record<'a, F> {
     }
 }
 
-/// Fails if figures of the two do not belong together.
+/// Fails if figures of the two can't be mixed.
 fn same_place(earlier: &Environment, now: &Environment) -> Result<()> {
     let fields = [
         ("engine", Some(&earlier.engine), Some(&now.engine)),

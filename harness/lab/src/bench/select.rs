@@ -11,8 +11,8 @@ use crate::scenario::Scenario;
 /// Every program that is measured takes this one.
 const COMMON: &[Algorithm] = &[Algorithm::Rsa2048];
 
-/// The programs that are measured with more algorithms. What an algorithm costs depends on the statement, which is
-/// always as long, and not on the program: two programs are enough to show that.
+/// The programs that are measured with more algorithms. The cost of an algorithm depends on the statement, which always
+/// has the same length, and not on the program: two programs are enough to show that.
 const REFERENCES: &[&str] = &["straight-2", "straight-4096"];
 
 /// Enough for each kind of program, and for both sides of the break-even.
@@ -32,7 +32,7 @@ const QUICK: &[&str] = &[
 /// The selected programs, in the order of the corpus.
 ///
 /// # Errors
-/// There are none that the pattern matches, or the corpus can't be read.
+/// The pattern matches none, or the corpus can't be read.
 pub(super) fn entries(selection: &Selection) -> Result<Vec<Entry>> {
     let mut entries = corpus::select(selection.only.as_deref())?;
     if selection.quick && selection.only.is_none() {
@@ -88,7 +88,7 @@ fn combine(selection: &Selection, algorithms: &[Algorithm], is_meant: fn(Scenari
     unsigned.chain(signed).collect()
 }
 
-/// Whether `name` is `pattern`, or begins with what stands before its `*`.
+/// Whether `name` matches `pattern`, whose only wildcard is a `*` at the end.
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),

@@ -10,12 +10,12 @@ use crate::kernel::{self, Kernel, Variant};
 use crate::progress::Progress;
 use crate::results::Environment;
 
-/// Where a run gets its machines from. Kernels are built in another thread than the one that measures.
+/// The source of a run's machines. Kernels are built in another thread than the one that measures.
 pub trait Testbed: Sync {
     /// What executes the guests.
     fn engine(&self) -> Engine;
 
-    /// Describes it, without the kernels that will have been measured.
+    /// Describes it, without the measured kernels.
     ///
     /// # Errors
     /// QEMU is missing.

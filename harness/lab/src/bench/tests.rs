@@ -44,7 +44,7 @@ fn selection(only: &str) -> Selection {
     Selection { scenarios: scenarios.map(Into::into).to_vec(), ..all(only) }
 }
 
-/// Measures, and also returns all that was kept on the way.
+/// Measures, and also returns everything that was kept on the way.
 fn bench(
     testbed: &FakeTestbed,
     selection: &Selection,

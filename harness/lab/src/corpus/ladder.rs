@@ -67,7 +67,7 @@ fn branching(levels: u8, tail: usize) -> Entry {
     entry(format!("branch-{effort}"), insns)
 }
 
-/// `count` instructions without a jump, that read a member of the context which is part of a byte in the kernel.
+/// `count` instructions without a jump. Each reads a member of the context that is a bit field in the kernel.
 fn rewritten(count: usize) -> Entry {
     /// Of `pkt_type` in `struct __sk_buff`.
     const PKT_TYPE: i16 = 4;
@@ -104,7 +104,8 @@ mod tests {
         entries.collect()
     }
 
-    /// How many instructions a verifier follows that knows the counter but not the random number, and skips nothing.
+    /// The number of instructions that a verifier follows if it knows the counter but not the random number, and skips
+    /// nothing.
     fn effort(insns: &[Insn]) -> usize {
         let mut count = 0;
         let mut paths = vec![(0, 0)];

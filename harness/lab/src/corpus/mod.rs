@@ -1,4 +1,4 @@
-//! What is measured: real programs and generated ones.
+//! The programs to measure: real and generated ones.
 
 mod elf;
 mod ladder;
@@ -27,7 +27,7 @@ pub struct Entry {
 const IN_MODULES: &[(&str, &str)] = &[("xdp_ct_gate", "nf_conntrack")];
 
 impl Entry {
-    /// What has to be in the kernel before the program can be loaded; nothing if it can be loaded by itself.
+    /// What the program needs in the kernel before it can be loaded; nothing if it can be loaded by itself.
     pub fn needs(&self) -> Option<String> {
         if let Attach::Program { name } = &self.program.attach {
             return Some(format!("a program with a function `{name}` to attach to"));
@@ -92,7 +92,7 @@ pub fn ladders() -> Vec<Entry> {
 pub fn select(only: Option<&str>) -> Result<Vec<Entry>> {
     let entries = entries()?;
     let Some(pattern) = only else { return Ok(entries.to_vec()) };
-    let glob = Pattern::new(pattern).with_context(|| format!("`{pattern}` is no glob pattern"))?;
+    let glob = Pattern::new(pattern).with_context(|| format!("`{pattern}` is not a glob pattern"))?;
     let selected: Vec<Entry> = entries.iter().filter(|entry| glob.matches(&entry.name)).cloned().collect();
     if selected.is_empty() {
         let names: Vec<_> = entries.iter().map(|entry| &*entry.name).collect();
@@ -154,6 +154,6 @@ mod tests {
             error.contains("nothing*") && error.contains("xdp_acl") && error.contains("loop-1024"),
             "{error}"
         );
-        assert!(select(Some("[")).unwrap_err().to_string().contains("no glob pattern"));
+        assert!(select(Some("[")).unwrap_err().to_string().contains("not a glob pattern"));
     }
 }

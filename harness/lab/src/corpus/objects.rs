@@ -8,7 +8,7 @@ use super::{Entry, Source};
 /// Path of the source and bytes of the object.
 const OBJECTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/objects.rs"));
 
-/// The objects by name, which is that of the source without `.bpf.c`.
+/// The objects by the names of their sources, without `.bpf.c`.
 pub(super) fn objects() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     let name = |path: &'static str| path.trim_start_matches("progs/").trim_end_matches(".bpf.c");
     OBJECTS.iter().map(move |(path, bytes)| (name(path), *bytes))

@@ -11,14 +11,14 @@ use bpfsig_signing::certificate::Certificate;
 use nix::unistd::geteuid;
 use tempfile::TempDir;
 
-use super::follow::{bound, follow};
 use super::machine::{self, Event, Machine};
-use super::settings::Settings;
+use super::process::{bound, follow};
+use super::sysctls::Settings;
 use super::watch::Watch;
 use crate::kernel::{self, Kernel, Variant};
 use crate::progress::Progress;
 
-/// What has gone wrong in the kernel since it booted.
+/// Faults of the kernel since it booted.
 const TAINTED: &str = "/proc/sys/kernel/tainted";
 
 /// The bits of it for an oops and for a warning: `TAINT_DIE` and `TAINT_WARN` in include/linux/panic.h.
@@ -122,7 +122,7 @@ fn faults() -> Result<u64> {
     Ok(bits & FAULTS)
 }
 
-/// What a measurement changes of the machine. It is put back when this value goes away.
+/// Changes that a measurement makes to the machine. They are undone when this value goes away.
 struct Before {
     settings: Settings,
     /// The keyrings of signers and attesters, and the keys in them.

@@ -17,7 +17,7 @@ use super::uml::BOOTED;
 /// The terminal that leads to the host's standard output.
 const TERMINAL: &str = "/dev/tty1";
 
-/// File systems to mount over what the host has there, in this order. `/dev` is mounted by the kernel.
+/// File systems to mount over the host's, in this order. `/dev` is mounted by the kernel.
 const MOUNTS: [(&str, &str); 8] = [
     ("proc", "/proc"),
     ("sysfs", "/sys"),

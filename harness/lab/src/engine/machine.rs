@@ -23,7 +23,7 @@ pub trait Machine {
     /// # Errors
     /// It can't be copied.
     fn install(&self, program: &Path) -> Result<PathBuf> {
-        let name = program.file_name().with_context(|| format!("{} is no program", program.display()))?;
+        let name = program.file_name().with_context(|| format!("{} is not a program", program.display()))?;
         fs::copy(program, self.share().join(name))
             .with_context(|| format!("copying {}", program.display()))?;
         Ok(self.guest_share().join(name))

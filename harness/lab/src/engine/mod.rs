@@ -6,13 +6,13 @@
 //!
 //! Every machine is bounded in time, and nothing of it outlives us.
 
-mod follow;
 mod host;
 mod init;
 mod machine;
 mod probe;
+mod process;
 mod qemu;
-mod settings;
+mod sysctls;
 mod uml;
 mod vm;
 mod watch;
@@ -35,18 +35,18 @@ use vm::Vm;
 pub use init::init;
 pub use machine::{Event, Machine, quote, remove};
 pub use qemu::version as qemu_version;
-pub use settings::Settings;
+pub use sysctls::Settings;
 
-/// Where a guest finds what lies in [`Machine::share`].
+/// Where a guest finds the contents of [`Machine::share`].
 pub const GUEST_SHARE: &str = "/mnt/vmtest";
 
-/// Where a guest of QEMU finds an empty disk.
+/// A guest's empty disk, under QEMU.
 pub const GUEST_DISK: &str = "/dev/vda";
 
 /// The serial number of that disk.
 pub const GUEST_DISK_SERIAL: &str = "bpfsig-scratch";
 
-/// Its size in bytes, of which only what is written takes room: enough for executables with debug information.
+/// Its size in bytes: enough for executables with debug information. Only what is written takes room.
 const DISK_SIZE: u64 = 1 << 30;
 
 /// Enough for the verifier's state for a million instructions, eight megabytes of program and its JITed form.
@@ -76,7 +76,7 @@ impl Engine {
         matches!(self, Engine::Tcg | Engine::Kvm)
     }
 
-    /// Whether all kinds of programs can be loaded there. User-mode Linux lacks some; what runs on a host may, too.
+    /// Whether all kinds of programs can be loaded there. User-mode Linux lacks some; a host's kernel may, too.
     pub fn takes_all_programs(self) -> bool {
         self.is_qemu()
     }

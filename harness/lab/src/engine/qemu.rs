@@ -37,7 +37,7 @@ pub(super) enum Accelerator {
 }
 
 impl Accelerator {
-    /// How long a kernel may take from power-on until it takes commands.
+    /// Time limit from power-on until the kernel takes commands.
     ///
     /// vmtest itself gives up after 80 seconds where `/dev/kvm` exists and 120 where it does not.
     pub(super) fn boot_limit(self) -> Duration {

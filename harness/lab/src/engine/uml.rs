@@ -7,8 +7,8 @@ use std::{env, fs};
 use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
-use super::follow::{Stream, bound, follow};
 use super::machine::{self, Event, Machine};
+use super::process::{Stream, bound, follow};
 use super::watch::Watch;
 use super::{GUEST_SHARE, KERNEL_ARGS, MEMORY};
 
@@ -18,7 +18,7 @@ const BOOT_LIMIT: Duration = Duration::from_secs(20);
 /// What the guest's first process says when it starts the command, alone on a line. See [`super::init`].
 pub(super) const BOOTED: &str = "bpfsig: booted";
 
-/// What it says when it has no mapping left for a page of its own memory.
+/// What the kernel says when it has no mapping left for a page of its own memory.
 const OUT_OF_MAPPINGS: &str = "UML ran out of memory on the host side";
 
 /// What the guest's first process runs, in the share.

@@ -88,7 +88,7 @@ impl Machine for Vm {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<i32> {
         let (updates, outputs) = mpsc::channel();
-        // vmtest takes a command that a signal killed for a success, and so its word is not asked for.
+        // vmtest reports success for a command that a signal killed, so its result is not used.
         let vmtest = self.vmtest(machine::script(command, &self.share, self.guest_share())?)?;
         let runner = thread::spawn(move || vmtest.run_one(0, updates));
         let mut watch = Watch::new(self.accelerator.boot_limit(), limit, on_event);

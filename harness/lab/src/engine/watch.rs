@@ -10,7 +10,7 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use super::machine::{Event, STATUS};
 use crate::interrupt;
 
-/// How often the clock and Ctrl-C are looked at.
+/// The interval at which the clock and Ctrl-C are checked.
 pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// Lines of console output shown when something went wrong.
@@ -75,7 +75,7 @@ impl<'a> Watch<'a> {
         if SPLATS.iter().any(|splat| line.contains(splat)) {
             self.splat.get_or_insert_with(|| line.to_owned());
         }
-        // The trace of what led to it has been printed before.
+        // Its backtrace has been printed before.
         if let Some(at) = line.find(PANIC) {
             self.fail(anyhow!("{}", &line[at..]));
         }
@@ -93,7 +93,7 @@ impl<'a> Watch<'a> {
         (self.on_event)(Event::Output(line));
     }
 
-    /// Keeps the first reason: what follows is its consequence.
+    /// Keeps the first reason: later ones are consequences.
     pub(super) fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);
     }
@@ -119,7 +119,7 @@ impl<'a> Watch<'a> {
         if let Some(splat) = self.splat {
             bail!("the kernel reported a fault: {splat}");
         }
-        // What the command has answered stands, even if the machine then failed to power off.
+        // The command's exit status counts even if the machine then failed to power off.
         match fs::read_to_string(share.join(STATUS)) {
             Ok(text) => text.trim().parse().with_context(|| format!("exit status {text:?} from the guest")),
             Err(_) => Err(self.into_error()),

@@ -1,4 +1,4 @@
-//! Hands a job to a machine, and takes what comes back.
+//! Hands a job to a machine, and takes its outcome.
 
 use std::fs;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::progress::{Progress, Total};
 const JOB: &str = "job";
 const RESULT: &str = "result.json";
 
-/// Far more than a job takes: a guest that is still at it hangs.
+/// Far more than a job takes: a guest that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// Boots the machine, has the job carried out there and returns its outcome. `machine_name` says which machine it is, where
+/// Boots the machine, has the job carried out there and returns its outcome. `machine_name` names the machine where
 /// progress is shown.
 ///
 /// # Errors

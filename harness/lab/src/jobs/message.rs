@@ -38,9 +38,9 @@ pub fn signed(entries: Vec<Entry>, expiry: u64, signer: &Signer) -> Result<Vec<u
     Ok(cms::sign_attached(&Statement { expiry, entries }.encode()?, signer)?)
 }
 
-/// A message whose signature has been changed where only the whole public-key operation tells: in the middle of RSA's number
-/// and of ECDSA's first, and in what ML-DSA compares at last. Most of the rest of an ML-DSA signature has a form that can be
-/// violated, of which the kernel takes notice at once.
+/// A message whose signature has been changed where only the whole public-key operation tells: in the middle of RSA's
+/// number and of ECDSA's first, and in what ML-DSA compares at last. Most other changes to an ML-DSA signature break
+/// its encoding, which the kernel notices at once.
 ///
 /// # Errors
 /// The message can't be read.

@@ -1,4 +1,4 @@
-//! What a machine is told to do.
+//! Jobs for machines.
 //!
 //! Host and guest run the same binary. The host writes a [`Job`] into the shared directory, the guest carries it out and
 //! leaves the outcome there.
@@ -33,9 +33,9 @@ pub use signers::Signers;
 /// The prefix of the line that the guest prints when it is done with an item.
 const PROGRESS: &str = "done: ";
 
-/// What the guest can be told to do.
+/// A job for a guest.
 pub trait Job: Serialize + DeserializeOwned {
-    /// What the command line of `bpfsig guest` calls it.
+    /// Its name on the command line of `bpfsig guest`.
     const NAME: &'static str;
 
     /// What it does, where progress is shown.
@@ -55,7 +55,7 @@ pub trait Job: Serialize + DeserializeOwned {
     /// Carries it out, in the guest.
     ///
     /// # Errors
-    /// The machine can't be prepared, or something can't be attempted. That the kernel refuses a program is no error.
+    /// The machine can't be prepared, or something can't be attempted. That the kernel refuses a program is not an error.
     fn carry_out(&self) -> Result<Self::Outcome>;
 }
 

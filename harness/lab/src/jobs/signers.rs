@@ -17,7 +17,7 @@ const DAYS: u32 = 3650;
 
 /// Signers and an attester with the same kind of key.
 pub struct Signers {
-    /// What kind of key.
+    /// The kind of key.
     pub algorithm: Algorithm,
     /// Its certificate is issued by the authority that the kernel trusts.
     pub known: Signer,

@@ -1,4 +1,4 @@
-//! Packages of another suite than the one that the machine runs, without a change to the machine's own lists.
+//! Packages from a suite other than the machine's own, without a change to its lists.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +11,8 @@ use super::process::{self, Event, Log};
 /// Debian's keys, which the package `debian-archive-keyring` keeps there on every Debian.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Fetches the list of packages of a suite into `scratch`, and returns the options with which `apt-get` sees that list
-/// and no other. The suite comes from the same archive as the machine's own.
+/// Fetches the list of packages of a suite into `scratch`, and returns the options that make `apt-get` use only that
+/// list. The suite comes from the same archive as the machine's own.
 pub fn only(suite: &str, scratch: &Path, log: &Log) -> Result<Vec<String>> {
     let archive = archive(log)?;
     let list = scratch.join("sources.list");

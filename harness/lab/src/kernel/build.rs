@@ -120,7 +120,7 @@ impl Build {
 
     /// Returns the number of objects that were compiled.
     fn compile(&self, expected: u64, progress: &Progress) -> Result<u64> {
-        let mut task = progress.task("Building the kernel", Total::AboutItems(expected));
+        let mut task = progress.task(super::BUILD_STEP, Total::AboutItems(expected));
         let jobs = thread::available_parallelism().map_or(1, |n| n.get());
         let mut make = self.make();
         make.arg(format!("-j{jobs}")).args([self.variant.image(), "modules"]);

@@ -23,19 +23,15 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::statvfs::statvfs;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Variant;
 use crate::progress::{Progress, Total};
-use crate::{home, interrupt};
-
-/// Changed whenever the build does something else with the same inputs.
-const RECIPE: u64 = 1;
+use crate::{cache_dir, interrupt};
 
 /// Held by the process that builds.
 pub type Lock = Flock<File>;
 
-/// What [`Entry`] is stored as.
+/// The file that an [`Entry`] is stored in.
 const ENTRY: &str = "kernel.json";
 
 /// A built kernel. All paths are in its cache entry.
@@ -45,14 +41,10 @@ pub struct Kernel {
     pub variant: Variant,
     /// `bzImage`, or the program `linux`.
     pub image: PathBuf,
-    /// `vmlinux` with its symbols and BTF, without DWARF.
-    pub vmlinux: PathBuf,
     /// `.config`.
     pub config: PathBuf,
     /// The directory to give to `modprobe -d`.
     pub modules: PathBuf,
-    /// The kernel's own `scripts/sign-file`.
-    pub sign_file: PathBuf,
     /// Private key of the certificate authority in the builtin keyring: PKCS#8, PEM.
     pub ca_key: PathBuf,
     /// Its certificate: X.509, PEM.
@@ -65,7 +57,7 @@ pub struct Kernel {
     pub patches_sha256: Option<String>,
 }
 
-/// What an entry says about itself.
+/// The description in an entry.
 #[derive(Serialize, Deserialize)]
 pub struct Entry {
     pub version: String,
@@ -73,34 +65,6 @@ pub struct Entry {
     pub patches_sha256: Option<String>,
     /// Object files that the build compiled: the next build's progress bar counts up to it.
     pub objects: u64,
-}
-
-/// Everything that decides what the built kernel is. The certificate authority does not: it is made new each time.
-pub struct Inputs {
-    /// Digest of the source.
-    pub source: String,
-    /// The patches' contents, in order.
-    pub patches: Vec<String>,
-    /// The config fragments' contents, in order.
-    pub fragments: Vec<String>,
-    /// The tools' versions.
-    pub tools: Vec<String>,
-}
-
-impl Inputs {
-    /// SHA-256 of all of it, in hex.
-    pub fn key(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(RECIPE.to_le_bytes());
-        for list in [std::slice::from_ref(&self.source), &self.patches, &self.fragments, &self.tools] {
-            hash.update((list.len() as u64).to_le_bytes());
-            for text in list {
-                hash.update((text.len() as u64).to_le_bytes());
-                hash.update(text);
-            }
-        }
-        hex::encode(hash.finalize())
-    }
 }
 
 /// The cache.
@@ -111,7 +75,7 @@ pub struct Cache {
 impl Cache {
     /// The user's cache; makes its directories.
     pub fn open() -> Result<Self> {
-        Self::at(home::cache()?)
+        Self::at(cache_dir::cache()?)
     }
 
     fn at(root: PathBuf) -> Result<Self> {
@@ -153,9 +117,7 @@ impl Cache {
         Ok(Some(Kernel {
             variant,
             image: place.join(variant.image()),
-            vmlinux: place.join(variant.vmlinux()),
             config: place.join("config"),
-            sign_file: place.join("sign-file"),
             ca_key: place.join("ca.key"),
             ca_certificate: place.join("ca.pem"),
             version: entry.version,
@@ -225,7 +187,7 @@ impl Cache {
         for entry in fs::read_dir(self.sources())? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
-                // Not removed where it is: a tree that is there is whole.
+                // Moved before it is removed: a tree at its place is whole.
                 fs::rename(entry.path(), workspace.path().join(entry.file_name()))
                     .context("cannot remove an older kernel source")?;
             }
@@ -302,37 +264,6 @@ fn read_entry(place: &Path) -> Result<Option<Entry>> {
 mod tests {
     use super::*;
 
-    fn inputs() -> Inputs {
-        let list = |text: &str| text.split(' ').map(str::to_owned).collect();
-        Inputs {
-            source: "source".into(),
-            patches: list("a b"),
-            fragments: list("c d"),
-            tools: list("gcc ld"),
-        }
-    }
-
-    #[test]
-    fn the_key_changes_with_each_input() {
-        let key = inputs().key();
-        assert_eq!(inputs().key(), key);
-        let changes: [fn(&mut Inputs); 7] = [
-            |inputs| inputs.source.push('!'),
-            |inputs| inputs.patches[1].push('!'),
-            |inputs| inputs.patches.swap(0, 1),
-            |inputs| inputs.patches = vec!["ab".into()],
-            |inputs| inputs.fragments[0].push('!'),
-            |inputs| inputs.tools[0].push('!'),
-            // The same texts, another meaning.
-            |inputs| inputs.fragments = inputs.patches.drain(..).chain(inputs.fragments.drain(..)).collect(),
-        ];
-        for (index, change) in changes.iter().enumerate() {
-            let mut changed = inputs();
-            change(&mut changed);
-            assert_ne!(changed.key(), key, "change {index}");
-        }
-    }
-
     fn entry(objects: u64) -> Entry {
         Entry {
             version: "7.3.4".into(),
@@ -346,7 +277,7 @@ mod tests {
     fn an_entry_is_there_once_it_has_been_put() {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::at(directory.path().join("cache")).unwrap();
-        let key = inputs().key();
+        let key = "a".repeat(64);
         assert!(cache.get(Variant::Patched, &key).unwrap().is_none());
         assert_eq!(cache.last_objects().unwrap(), None);
 

@@ -1,4 +1,4 @@
-//! Configuration fragments, and whether the kernel kept what they ask for.
+//! Configuration fragments, and a check that the kernel kept what they ask for.
 
 use std::collections::HashMap;
 use std::fs;

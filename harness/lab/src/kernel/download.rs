@@ -1,4 +1,4 @@
-//! Kernel source out of Debian's package, from the first suite that has it.
+//! Downloads the kernel's source as Debian's package, from the first suite that has it.
 
 use std::fs;
 use std::iter;

@@ -10,6 +10,7 @@ mod ca;
 mod cache;
 mod config;
 mod download;
+mod inputs;
 mod patches;
 mod process;
 mod source;
@@ -21,14 +22,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use self::cache::{Cache, Inputs};
+use self::cache::Cache;
 use self::config::Fragment;
+use self::inputs::Inputs;
 use self::patches::Series;
 use self::source::Source;
 use crate::progress::Progress;
 
 pub use self::build::SPACE as BUILD_SPACE;
 pub use self::cache::Kernel;
+
+/// The step in which a kernel is compiled, as the times of earlier runs are recorded under.
+pub const BUILD_STEP: &str = "Building the kernel";
 
 /// The release that the patches are made for.
 const RELEASE: Release = Release { number: "7.3", suites: &["trixie-backports", "testing", "sid"] };
@@ -63,7 +68,7 @@ pub enum Variant {
     Unprotected,
     /// Patched, and built as user-mode Linux: a program of this machine.
     Uml,
-    /// As user-mode Linux, and it finds its own wrong uses of memory.
+    /// As user-mode Linux, with KASAN, which finds wrong uses of memory.
     Kasan,
 }
 

@@ -56,7 +56,7 @@ impl Series {
         Ok(Self(patches))
     }
 
-    /// Lets the patches of another series follow.
+    /// Appends the patches of another series.
     pub fn append(&mut self, other: Self) {
         self.0.extend(other.0);
     }

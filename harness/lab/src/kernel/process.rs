@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::group::Group;
 use crate::interrupt;
+use crate::process_group::Group;
 
-/// How often a child process that says nothing is looked at.
+/// The interval at which a silent child process is checked.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Last lines of the log that an error shows.
 const LINES_SHOWN: usize = 15;
 
-/// What a running program does.
+/// An event of a running program.
 pub enum Event<'a> {
     /// It wrote a line to stdout.
     Line(&'a str),
@@ -27,7 +27,7 @@ pub enum Event<'a> {
     Tick,
 }
 
-/// A program ended with something else than success.
+/// A program ended with something other than success.
 #[derive(Debug, thiserror::Error)]
 #[error("`{command}` failed ({status})\n{tail}\nthe whole output: {log}")]
 pub struct Failed {

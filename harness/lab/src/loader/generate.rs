@@ -26,8 +26,7 @@ thread_local! {
 }
 
 impl Loader {
-    /// Has libbpf make the loader that loads those programs of an object that are called so, and all its maps. Nothing
-    /// is loaded here.
+    /// Has libbpf make a loader for the programs of an object with these names, and all its maps. Nothing is loaded here.
     ///
     /// # Errors
     /// libbpf can't make it; the error is what it has to say. It looks for kernel symbols without a type on this machine.
@@ -38,7 +37,7 @@ impl Loader {
         let loader = generate(object, programs);
         set_print(previous);
         let warnings = WARNINGS.take();
-        // The first says why; the others, what came of it.
+        // The first message says why; the others are consequences.
         loader.map_err(|error| match warnings.into_iter().next() {
             Some(warning) => error.context(warning.trim().to_owned()),
             None => error,
@@ -67,7 +66,7 @@ fn generate(object: &[u8], programs: &[&str]) -> Result<Loader> {
     check(unsafe { bpf_object__gen_loader(open.as_libbpf_object().as_ptr(), &mut made) })?;
     // Nothing is loaded: this makes the loader.
     let _owner = open.load().map_err(|error| match error.kind() {
-        // The one thing that libbpf refuses here without a word about it.
+        // The only thing that libbpf refuses here without a message.
         ErrorKind::Unsupported => Error::from(error).context("a loader can't fill program arrays"),
         _ => error.into(),
     })?;

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::destination::Destination;
-use crate::home;
+use crate::cache_dir;
+use crate::output_file::OutputFile;
 
 /// In the cache.
 const FILE: &str = "times.json";
 
 /// The time of each kind of step in its last run, in seconds for each item. It is only a guess for the next run, so a file that
-/// can't be read or written is no error.
+/// can't be read or written is not an error.
 #[derive(Default)]
 pub struct History {
     file: Option<PathBuf>,
@@ -20,9 +20,9 @@ pub struct History {
 }
 
 impl History {
-    /// That of this machine.
+    /// This machine's history.
     pub fn open() -> History {
-        home::cache().map_or_else(|_| History::default(), |cache| History::at(&cache.join(FILE)))
+        cache_dir::cache().map_or_else(|_| History::default(), |cache| History::at(&cache.join(FILE)))
     }
 
     fn at(file: &Path) -> History {
@@ -41,7 +41,7 @@ impl History {
         self.seconds.insert(step.to_owned(), elapsed.as_secs_f64() / items.max(1) as f64);
         let Some(file) = &self.file else { return };
         let json = serde_json::to_vec_pretty(&self.seconds).expect("text and numbers");
-        let _ = Destination::new(file).and_then(|file| file.write(|out| Ok(out.write_all(&json)?)));
+        let _ = OutputFile::new(file).and_then(|file| file.write(|out| Ok(out.write_all(&json)?)));
     }
 }
 

@@ -20,7 +20,7 @@ impl Lines {
         format!("{before}{name}{about} … ")
     }
 
-    /// What to write when a step has succeeded. Its name again only if something else has been written since.
+    /// What to write when a step has succeeded. The name is repeated only if something else has been written since.
     pub fn end(&mut self, step: u64, name: &str, elapsed: Duration) -> String {
         let elapsed = HumanDuration(elapsed);
         if self.open == Some(step) {

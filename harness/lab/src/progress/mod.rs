@@ -1,6 +1,6 @@
 //! Progress of long work, on stderr: bars on a terminal, and a line for each finished step. Elsewhere a line a step.
 //!
-//! Each step shows its time, and the time that is expected: that of the last run on this machine.
+//! Each step shows its time, and the time of the last run on this machine.
 
 mod history;
 mod lines;
@@ -18,7 +18,7 @@ use indicatif::{
 use history::History;
 use lines::Lines;
 
-/// A step that takes less leaves no line on a terminal, and nobody has to expect it.
+/// A shorter step leaves no line on a terminal, and needs no estimate.
 const NOTICEABLE: Duration = Duration::from_secs(1);
 
 /// Shows tasks on stderr. Several threads can share it.
@@ -48,7 +48,7 @@ pub enum Total {
     Bytes(u64),
     /// So many items.
     Items(u64),
-    /// About so many items: shown with `~`, and passing it is no error.
+    /// About so many items: shown with `~`, and passing it is not an error.
     AboutItems(u64),
 }
 
@@ -75,7 +75,7 @@ impl Progress {
         match self.shows {
             Shows::Nothing => {}
             Shows::Lines => eprint!("{}", self.lines().line(text)),
-            // MultiProgress::println() shows nothing where stderr is no terminal.
+            // MultiProgress::println() shows nothing where stderr is not a terminal.
             Shows::Bars => self.bars.suspend(|| eprintln!("{text}")),
         }
     }
@@ -102,7 +102,7 @@ impl Progress {
             Total::Items(n) => (Some(n), "{wide_bar} {pos}/{len}"),
             Total::AboutItems(n) => (Some(n), "{wide_bar} {pos}/~{len}"),
         };
-        // A name is no template.
+        // A name is not a template.
         let template = format!("{{spinner}} {{prefix}} {{elapsed}}{{expected}} {counter} {{msg}}");
         let style = ProgressStyle::with_template(&template).expect("the template is fixed");
         let style = style.with_key("expected", move |state: &ProgressState, out: &mut dyn fmt::Write| {

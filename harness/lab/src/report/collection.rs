@@ -14,7 +14,7 @@ pub struct Collection {
     pub(super) attacks: Vec<Named<Results<Attacks>>>,
 }
 
-/// A result and what it is called next to others.
+/// A result, and its name next to others.
 pub(super) struct Named<T> {
     pub name: String,
     pub file: PathBuf,
@@ -35,7 +35,7 @@ impl Collection {
         Ok(collection.named())
     }
 
-    /// What has just been written, or is about to be.
+    /// A result that has just been written, or is about to be.
     pub fn of(file: &Path, results: AnyResults) -> Collection {
         let mut collection = Collection::default();
         collection.add(file, results);
@@ -145,7 +145,7 @@ mod tests {
             let error = Collection::read(&[file]).err().unwrap();
             let message = format!("{error:#}");
             assert!(
-                message.contains(name) && message.contains("is no result of `bpfsig bench`"),
+                message.contains(name) && message.contains("is not a result of `bpfsig bench`"),
                 "{message}"
             );
             message

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 
 use super::document::{Column, Table, Text};
-use super::plain;
+use super::terminal;
 use crate::results::{Key, Load, Loads, Results, Summary};
 
 /// A figure that both runs have.
@@ -17,9 +17,9 @@ struct Change<'a> {
     after: f64,
 }
 
-/// What two runs differ in.
+/// The differences of two runs.
 pub struct Comparison {
-    /// A table of what has moved by more than the threshold, and a line that says how much was compared.
+    /// A table of the figures that have moved by more than the threshold, and a line that says how many were compared.
     pub text: String,
     /// Whether anything costs more than it did, beyond the threshold.
     pub is_worse: bool,
@@ -112,7 +112,10 @@ fn table(changes: &[&Change<'_>]) -> String {
         ];
         row.map(Text::from).into()
     };
-    plain::table(&Table { columns: [&text[..], &numbers].concat(), rows: changes.iter().map(row).collect() })
+    terminal::table(&Table {
+        columns: [&text[..], &numbers].concat(),
+        rows: changes.iter().map(row).collect(),
+    })
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn wrapped(text: &str, indent: &str) -> String {
     lines.join("\n")
 }
 
-/// Whether a line that begins with this would be taken for something else than text.
+/// Whether a line that begins with this would be taken for something other than text.
 fn is_marker(word: &str) -> bool {
     let number = word.trim_end_matches(['.', ')']);
     let is_numbering =

@@ -14,17 +14,17 @@ mod markdown;
 mod page;
 mod pages;
 mod picture;
-mod plain;
 mod plot;
 mod policies;
 mod side_by_side;
 mod table;
+mod terminal;
 mod ways;
 
 use anyhow::Result;
 
 use crate::analysis::headlines;
-use crate::destination::Destination;
+use crate::output_file::OutputFile;
 use crate::results::{Loads, Results};
 
 pub use collection::Collection;
@@ -37,12 +37,12 @@ impl Collection {
         let runs = self.runs.iter().map(|run| {
             format!(
                 "{}\n\n{}\n",
-                plain::table(&table::table(&run.result).compact()),
+                terminal::table(&table::table(&run.result).compact()),
                 table::caption(&run.result)
             )
         });
         let attacks = self.attacks.iter().map(|attacks| {
-            let table = plain::table(&attack_table::table(&attacks.result));
+            let table = terminal::table(&attack_table::table(&attacks.result));
             format!("{table}\n\n{}\n", attack_table::caption(&attacks.result))
         });
         runs.chain(attacks).collect::<Vec<_>>().join("\n")
@@ -52,7 +52,8 @@ impl Collection {
     pub fn in_short(&self) -> String {
         let runs = self.runs.iter().map(|run| ways::table(&run.result).compact());
         let attacks = self.attacks.iter().map(|attacks| policies::table(&attacks.result).compact());
-        let tables = runs.chain(attacks).map(|table| format!("{}\n", plain::table(&table).replace('`', "")));
+        let tables =
+            runs.chain(attacks).map(|table| format!("{}\n", terminal::table(&table).replace('`', "")));
         tables.collect::<Vec<_>>().join("\n")
     }
 
@@ -68,7 +69,11 @@ impl Collection {
         let table = match &self.runs[..] {
             [] => String::new(),
             runs => {
-                format!("{}\n\n{}\n", plain::table(&side_by_side::table(runs)), side_by_side::caption(runs))
+                format!(
+                    "{}\n\n{}\n",
+                    terminal::table(&side_by_side::table(runs)),
+                    side_by_side::caption(runs)
+                )
             }
         };
         let partial: String = self.partial().iter().map(|line| format!("{line}\n")).collect();
@@ -80,7 +85,7 @@ impl Collection {
 ///
 /// # Errors
 /// The file can't be written; what was there before is still there then.
-pub fn write_csv(results: &Results<Loads>, destination: &Destination) -> Result<()> {
+pub fn write_csv(results: &Results<Loads>, destination: &OutputFile) -> Result<()> {
     destination.write(|file| csv::write(results, file))
 }
 

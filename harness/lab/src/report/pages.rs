@@ -7,20 +7,20 @@ use anyhow::{Result, ensure};
 use super::collection::Collection;
 use super::document::Document;
 use super::{html, markdown, page, picture};
-use crate::destination::Destination;
+use crate::output_file::OutputFile;
 
 /// The files of a report, which are known to be writable.
 pub struct Pages(Vec<Page>);
 
 struct Page {
     path: PathBuf,
-    destination: Destination,
+    destination: OutputFile,
     render: fn(&Document) -> Result<String>,
 }
 
 impl Page {
     fn new(path: PathBuf, render: fn(&Document) -> Result<String>) -> Result<Page> {
-        Ok(Page { destination: Destination::new(&path)?, path, render })
+        Ok(Page { destination: OutputFile::new(&path)?, path, render })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What came of attacks.
+//! Results of attacks.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::Figures;
 /// What `bpfsig bench --dos` measures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attacks {
-    /// For how long victims were watched, in the unit of all figures.
+    /// The time for which victims were watched, in the unit of all figures.
     pub window: u64,
     /// How often each thread of an attacker attempted a load meanwhile, if it could.
     pub attempts_per_second: u32,
@@ -15,16 +15,16 @@ pub struct Attacks {
     pub attacks: Vec<AttackResult>,
 }
 
-/// What a figure is of.
+/// What a figure belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttackKey {
     /// The attack.
     pub attack: String,
-    /// What the kernel demanded of signatures.
+    /// The kernel's policy on signatures.
     pub policy: Policy,
 }
 
-/// What the kernel demands of signatures while it is attacked.
+/// The kernel's policy on signatures while it is attacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Policy {
     /// A kernel without the patches.
@@ -36,7 +36,7 @@ pub enum Policy {
     /// Every program must be signed; failed checks are not limited.
     #[serde(rename = "required")]
     Required,
-    /// Every program must be signed, and what failed checks cost is limited as it is by default.
+    /// Every program must be signed, and the cost of failed checks has its default limit.
     #[serde(rename = "required+limit")]
     Limited,
 }
@@ -77,15 +77,13 @@ pub struct AttackResult {
     pub victim_share: f64,
     /// The same as a part of what they have without an attacker.
     pub victim_share_relative: f64,
-    /// How long the periodic victim took from when it was due until it was done: the median,
+    /// Time from when the periodic victim was due until it was done: the median,
     pub victim_p50: u64,
-    /// the 99th percentile,
+    /// and the 99th percentile.
     pub victim_p99: u64,
-    /// and the longest.
-    pub victim_max: u64,
     /// The 99th percentile divided by the 99th percentile without an attacker.
     pub victim_p99_relative: f64,
-    /// How long the loading victim took: the median,
+    /// The same of the loading victim: the median,
     pub load_p50: u64,
     /// and the longest.
     pub load_max: u64,
@@ -100,19 +98,19 @@ pub struct AttemptCost {
     pub errno: i32,
     /// How many attempts have been measured.
     pub attempts: u64,
-    /// All that one costs, with the attacker's own work and what the kernel puts off.
+    /// The whole cost of one, with the attacker's own work and the kernel's deferred work.
     pub per_attempt: f64,
-    /// What the kernel does for one.
+    /// The kernel's part of it.
     pub per_attempt_kernel: f64,
-    /// What the kernel does for each unit of the attacker's own work.
+    /// The kernel's work for each unit of the attacker's own.
     pub amplification: f64,
-    /// How many attempts a second an attacker makes who has the machine to himself.
+    /// The number of attempts a second of an attacker who has the machine to himself.
     pub attempts_per_second: f64,
     /// Bytes of memory that are in use at the same time.
     pub peak_memory: u64,
 }
 
-/// What the victims had of the machine in a window of time.
+/// The victims' share of the machine during the window.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Harm {
     /// CPU time of the victim that computes all the time.
@@ -123,12 +121,12 @@ pub struct Harm {
     pub loader: Victim,
 }
 
-/// What a victim had that does the same again and again.
+/// The share of a victim with periodic work.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Victim {
     /// Its CPU time.
     pub cpu: u64,
-    /// Each time from when it could have begun until it was done.
+    /// Latencies: from when the work could have begun until it was done.
     pub latencies: Vec<u64>,
 }
 

@@ -1,11 +1,11 @@
-//! Where figures come from.
+//! The environment that figures come from.
 
 use serde::{Deserialize, Serialize};
 
-/// Stands behind the commit of sources that have been changed since.
+/// Follows the commit if the sources have changed since.
 pub const DIRTY: &str = "-dirty";
 
-/// Where something was measured.
+/// The environment of a measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
     /// What executed the guest.
@@ -40,7 +40,7 @@ pub enum Unit {
     Nanoseconds,
 }
 
-/// What kernel it was.
+/// A measured kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelIdentity {
     /// The variant, as `bpfsig kernel build` calls it.

@@ -1,4 +1,4 @@
-//! What the kernel answers.
+//! Names of the kernel's answers.
 
 use nix::errno::Errno;
 

@@ -1,4 +1,4 @@
-//! What loading a program costs.
+//! The cost of loading a program.
 
 use std::fmt;
 
@@ -14,11 +14,11 @@ use crate::scenario::{Scenario, ScenarioName};
 pub struct Loads {
     /// Each program in each scenario.
     pub loads: Vec<Load>,
-    /// What could not be loaded in a scenario that is meant for it.
+    /// Programs that could not be loaded in a scenario that is meant for them.
     pub unsupported: Vec<Unsupported>,
 }
 
-/// What a figure is of.
+/// What a figure belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// The program, or `object` and the object's name.
@@ -30,7 +30,7 @@ pub struct Key {
     pub algorithm: Option<Algorithm>,
 }
 
-/// What it takes to load one program, or all programs of an object, in one scenario.
+/// The cost of loading one program, or all programs of an object, in one scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     /// What it is of.
@@ -42,8 +42,8 @@ pub struct Load {
     pub programs: usize,
     /// Their size in instructions.
     pub insns: u32,
-    /// Bytes that a signature check hashes at least: all that the manifests cover, and the manifests, or what the scenario
-    /// signs in their place.
+    /// Bytes that a signature check hashes at least: everything that the manifests cover, and the manifests, or
+    /// whatever the scenario signs in their place.
     pub hashed_bytes: usize,
     /// Bytes to send to the machine: the object, of a generated program its instructions, or the loader and what it loads;
     /// and the signature, and attested facts.
@@ -64,7 +64,7 @@ pub struct Load {
     pub jited_bytes: u32,
 }
 
-/// What a signature check takes.
+/// The cost of a signature check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// All of it.
@@ -169,7 +169,7 @@ impl Load {
 }
 
 impl Unsupported {
-    /// Whether this is why nothing is said of a program in a scenario.
+    /// Whether this is why there are no figures of a program in a scenario.
     pub fn explains(&self, program: &str, scenario: Scenario) -> bool {
         let carrier = scenario.row().carried_if;
         self.program == program && carrier.is_some_and(|carrier| self.scenario == carrier)

@@ -1,6 +1,6 @@
 //! What was measured: the one schema of the files that `bpfsig bench` writes and that reports are made of.
 //!
-//! Files hold what was measured. What follows from it is worked out whenever it is shown.
+//! Files hold measurements only. Conclusions are drawn when they are shown.
 
 mod attacks;
 mod environment;
@@ -146,7 +146,7 @@ impl AnyResults {
 }
 
 fn not_a_result(path: &Path) -> String {
-    format!("{} is no result of `bpfsig bench` that can be used here", path.display())
+    format!("{} is not a result of `bpfsig bench` that can be used here", path.display())
 }
 
 /// The contents of a file of this schema.

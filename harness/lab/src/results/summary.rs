@@ -1,8 +1,8 @@
-//! What repeated measurements amount to.
+//! The summary of repeated measurements.
 
 use serde::{Deserialize, Serialize};
 
-/// Samples, and what they amount to.
+/// Samples and their summary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The middle sample.

@@ -1,6 +1,7 @@
 //! The table of scenarios: each way to hand a program to a kernel that is measured.
 //!
-//! To add one, add a row. The command line, the bench, the check of the kernel's answers and the reports go by the table.
+//! To add one, add a row. The command line, the bench, the check of the kernel's answers and the reports go by the
+//! table; for a column of its own in the terminal's table, add a row in `report/table.rs`, too.
 
 mod name;
 mod setup;
@@ -14,7 +15,7 @@ pub use setup::{Loader, Setup};
 /// What the table says of a scenario.
 #[derive(Debug)]
 pub struct Row {
-    /// What the command line, files and tables call it.
+    /// Its name on the command line, in files and in tables.
     pub name: &'static str,
     /// What it is, for reports.
     pub words: &'static str,
@@ -34,7 +35,7 @@ pub struct Row {
     pub errno: i32,
     /// Baseline for comparison: the same kernel, without any proof of trust.
     pub compared_with: Option<Scenario>,
-    /// The scenario whose refusal of a program means that this one can't carry that program, which is no wrong answer.
+    /// The scenario whose refusal of a program means that this one can't carry that program, which is not a wrong answer.
     /// None: each program must be carried.
     pub carried_if: Option<Scenario>,
 }
@@ -66,7 +67,7 @@ pub enum Signature {
 }
 
 impl Row {
-    /// An unsigned load that must be accepted: what a row does not say is as here.
+    /// An unsigned load that must be accepted. A row takes from here what it does not say.
     const DEFAULT: Row = Row {
         name: "",
         words: "",
@@ -200,7 +201,7 @@ scenarios! {
 }
 
 impl Scenario {
-    /// What the command line, files and tables call it.
+    /// Its name on the command line, in files and in tables.
     pub fn name(self) -> &'static str {
         self.row().name
     }

@@ -16,7 +16,7 @@ pub enum ScenarioName {
 }
 
 impl ScenarioName {
-    /// What files call it.
+    /// Its name in files.
     pub fn as_str(&self) -> &str {
         match self {
             ScenarioName::Listed(scenario) => scenario.name(),

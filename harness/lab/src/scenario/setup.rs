@@ -23,7 +23,7 @@ pub enum Setup {
     Unlisted,
 }
 
-/// Whether the program that loads is on an approve-list.
+/// Whether the loader is on an approve-list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loader {
     /// No list is enforced.
@@ -36,7 +36,7 @@ pub enum Loader {
 }
 
 impl Setup {
-    /// What files and messages call it.
+    /// Its name in files and messages.
     pub fn name(self) -> &'static str {
         match self {
             Setup::Baseline => "baseline",
@@ -62,7 +62,7 @@ impl Setup {
         self.variant() == Variant::Patched
     }
 
-    /// Whether the program that loads there is on an approve-list.
+    /// Whether the loader there is on an approve-list.
     pub fn loader(self) -> Loader {
         match self {
             Setup::Listed => Loader::Listed,
@@ -71,7 +71,7 @@ impl Setup {
         }
     }
 
-    /// What is added to the kernel's command line.
+    /// The addition to the kernel's command line.
     pub fn kernel_args(self) -> &'static str {
         match self {
             Setup::Required => "bpf_signature=required",

@@ -120,7 +120,7 @@ fn unbound_attributes() {
     load_with(&with_lines, Some(&signature), |attr| attr.kern_version = 1).accepted();
 }
 
-/// A log is no condition for a signature.
+/// A log is not a condition for a signature.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn without_a_log() {

@@ -1,4 +1,4 @@
-//! What an approve-list does not stop, and what becomes of the same where signatures are required.
+//! What an approve-list does not stop, and what happens to the same attempts where signatures are required.
 
 use std::fs;
 

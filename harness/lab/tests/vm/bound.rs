@@ -1,6 +1,5 @@
-//! What a load is told, and what a statement has to say about it: every field of the attributes and of each object that
-//! they lead to. A field that the running kernel has and that no row knows fails the test, so that a new release can't
-//! bring one unseen.
+//! Every field of a load's attributes, and of each object that they lead to, and whether a statement covers it. A field
+//! that the running kernel has and that no row knows fails the test, so that a new release can't bring one unseen.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, IntoRawFd};
@@ -102,8 +101,8 @@ fn other_btf() -> u32 {
 /// What becomes of some fields of an object, and their names.
 type Fields = (&'static str, &'static [&'static str]);
 
-/// The objects that the attributes lead to, and each of their fields: in the manifest, what makes a map be refused, or
-/// why it is in neither. Struct, then fields by what becomes of them.
+/// The objects that the attributes lead to, and each of their fields: it is in the manifest, or makes the kernel refuse
+/// a map, or there is a reason for neither. Struct, then fields by their fate.
 const OBJECTS: &[(&str, &[Fields])] = &[
     ("bpf_insn", &[("in the manifest", &["code", "dst_reg", "src_reg", "off", "imm"])]),
     ("bpf_func_info", &[("in the manifest", &["insn_off", "type_id"])]),
@@ -208,7 +207,7 @@ const OBJECTS: &[(&str, &[Fields])] = &[
     ),
 ];
 
-/// The names of a type's members; those of members without a name instead of these.
+/// The names of a type's members; for members without a name, the names of their own members.
 fn members(btf: &Btf, type_id: u32) -> BTreeSet<String> {
     let (_, members) = btf.structure(type_id).unwrap();
     let mut names = BTreeSet::new();
@@ -256,7 +255,7 @@ fn each_field_of_an_object_has_a_row() {
     }
 }
 
-/// What the rows say of the attributes is what the kernel does.
+/// The kernel treats the attributes as the rows say.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn attributes_are_treated_as_the_rows_say() {

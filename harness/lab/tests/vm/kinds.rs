@@ -40,7 +40,7 @@ fn kinds_of_objects() {
     let (words, _) = value.as_chunks::<4>();
     let mut words: Vec<_> = words.iter().map(|word| u32::from_ne_bytes(*word)).collect();
     words.sort();
-    // That of the kernel that this was made for, or later.
+    // The version of the kernel that this was made for, or later.
     assert!(words[1] >= 6 << 16, "{words:?}");
     assert_eq!(words[0], 3, "has cookies, and bpf(2), and not what was made up");
 

@@ -690,11 +690,11 @@ fn places_that_make_no_sense() {
         ("leaving=lo", "program `leaving`: it can't be attached to `lo`"),
         ("other=lo", "the object has no program `other` that is loaded"),
         ("elements=map=none", "program `elements`: attaching to map=none: map none: No such file"),
-        ("elements=pid=me", "program `elements`: attaching to pid=me: `me` is no number"),
+        ("elements=pid=me", "program `elements`: attaching to pid=me: `me` is not a number"),
         ("system_call=no_such_call", "the kernel has no system call no_such_call"),
         ("kernel_functions_by_pattern=no_such_*", "the kernel has no function like no_such_* to probe"),
         ("library_function_entry=libc.so.6:no_such", "/libc.so.6 has no function no_such"),
-        ("library_function_entry=no_such_program:main", "no binary no_such_program is to be found"),
+        ("library_function_entry=no_such_program:main", "no binary no_such_program found"),
     ] {
         fails(load().arg(&object).args(["--at", at]), message);
     }

@@ -1,5 +1,5 @@
-//! Mainline's way to sign, on a kernel without the patches and with them: what our loads in that way are compared with has to be
-//! the real thing, and has to stay what it is.
+//! Mainline's way to sign, on a kernel without the patches and with them: our loads are compared with it, so it has to
+//! be the real thing, and to stay unchanged.
 
 use std::fs;
 use std::os::fd::AsFd;

@@ -254,8 +254,8 @@ fn the_command_sets_parameters() {
     for (setting, message) in [
         ("limit=101", "parameter `limit` is to be 101, which is not in -5..100"),
         ("fixed=1", "the object has no parameter `fixed`, only "),
-        ("limit=high", "`high` is no number"),
-        ("limit", "say NAME=VALUE"),
+        ("limit=high", "`high` is not a number"),
+        ("limit", "there is no `=` in it"),
     ] {
         let (status, output) = load(&[setting]);
         assert!(status != Some(0) && output.contains(message), "{output}");

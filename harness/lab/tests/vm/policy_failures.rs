@@ -45,7 +45,7 @@ fn of_one_user_do_not_concern_another() {
     let (good, forged) = (sign(&small(), signer()), forged());
     let _limit = Limit::new("1000");
     as_user(1001, || {
-        // What is good takes nothing.
+        // Good signatures cost nothing.
         for _ in 0..100 {
             load(&small(), Some(&good)).accepted();
         }
@@ -72,7 +72,7 @@ fn of_one_user_do_not_concern_another() {
     load(&small(), Some(&good)).accepted();
 }
 
-/// Whatever it is that is wrong, wherever it is found out.
+/// Whatever is wrong, and wherever it is found.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn of_all_kinds_are_counted() {
@@ -119,7 +119,7 @@ fn of_good_messages_are_counted() {
     }
 }
 
-/// What fails with a signature as it would without one costs nobody anything that signatures are to blame for.
+/// A load that would fail without a signature, too, is not charged for its signature.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn of_listed_programs_are_not_counted() {
@@ -147,7 +147,7 @@ fn of_a_second_attempt_with_a_log_are_not_counted_again() {
     });
 }
 
-/// It is free for what the first attempt has cost, not for whatever somebody makes it cost.
+/// It is free up to the cost of the first attempt, not for any cost that somebody can cause.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn of_a_dearer_second_attempt_are_counted() {

@@ -171,14 +171,14 @@ fn a_policy_grants_nothing_without_its_signer() {
     assert_eq!(origin(), Some(Origin::Unsigned));
 }
 
-/// A description is made once for a load, however many ask for it, and whatever has become of it the first time.
+/// A load is described once, however many ask for the description, and whether or not the first time succeeded.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn several_ask_about_a_load() {
     let reports = [(); 2].map(|()| start_report());
     let _limit = Limit::new("1");
     as_user(2300, || {
-        // Who is in debt has nothing hashed any more.
+        // For a user in debt, the kernel hashes nothing.
         load(&small(), Some(&forged())).refused(EKEYREJECTED, "");
         load(&small(), Some(&forged())).refused(EDQUOT, "");
         let opened = ObjectBuilder::default().open_memory(bytes("kfunc_affinity")).unwrap();

@@ -123,7 +123,7 @@ fn refuses_detached_signatures() {
     load(&small(), Some(&signature)).refused(EBADMSG, "no bare PKCS#7 message with a statement");
 }
 
-/// Whoever makes a load, it needs a statement: a verified program can be made to load something else than it was made for.
+/// Whoever makes a load, it needs a statement: a verified program can be made to load something other than it was made for.
 #[test]
 #[ignore = "needs the patched kernel, booted with bpf_signature=required"]
 fn refuses_loads_by_verified_programs() {

@@ -418,8 +418,8 @@ fn freezing_a_map_makes_no_constants_of_what_is_in_it() {
     assert_eq!(Scene::new(Change::Freeze).load(Some(Place::CoreRelos)), Err(EKEYREJECTED));
 }
 
-/// Where each change gets past the signature if the kernel fetches again what it has checked. Elsewhere it can't: what holds
-/// the load there is what would have to change, or nothing reads it any more.
+/// The places where each change gets past the signature if the kernel fetches again what it has checked. At other
+/// places it can't: the memory that holds the load is the one to change, or is no longer read.
 const DANGEROUS: [(Change, &[Place]); 8] = [
     (Change::Instructions, &[Place::License, Place::CoreRelos, Place::Facts]),
     (Change::Map, &[Place::CoreRelos, Place::Facts]),

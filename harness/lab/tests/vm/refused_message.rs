@@ -8,7 +8,7 @@ use libc::{EBADMSG, EFAULT, EINVAL, EKEYEXPIRED, EKEYREJECTED, ENOPKG};
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, sign, small, statement};
 
-/// What is no bare message with a statement in it is for mainline's check to refuse.
+/// What is not a bare message with a statement in it is for mainline's check to refuse.
 const NO_STATEMENT: &str = "signature verification failed: -74";
 
 #[test]
@@ -77,7 +77,7 @@ fn message_that_is_no_bare_signature() {
         "-noattr -md sha256",  // with the certificate
         "-nocerts -md sha256", // with signed attributes
         "-noattr -nocerts -md sha256 -signer KEYS/p-256.pem -inkey KEYS/p-256.key", // two signers
-        "-noattr -nocerts -md sha256 -econtent_type 1.2.840.113549.1.7.5", // content that is no data
+        "-noattr -nocerts -md sha256 -econtent_type 1.2.840.113549.1.7.5", // content that is not data
     ] {
         let outcome = load(&small(), Some(&openssl_message(arguments)));
         assert!(outcome.log.contains("signature verification failed"), "{arguments}: {outcome:?}");

@@ -127,7 +127,7 @@ impl Tap {
         if_nametoindex(self.name).unwrap()
     }
 
-    /// The next frame with this source; those of the kernel's own (IPv6 looks for routers) are passed over.
+    /// The next frame with this source; the kernel's own (IPv6 looks for routers) are skipped.
     pub fn next_from(&mut self, source: [u8; 6]) -> Vec<u8> {
         let mut frame = vec![0; 2048];
         loop {

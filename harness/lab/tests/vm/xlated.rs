@@ -87,7 +87,7 @@ pub fn same(name: &str, bytes: &[u8], target: Option<BorrowedFd<'_>>) -> usize {
     signed.names().len()
 }
 
-/// Demands that the instructions of two loads of a program are the same; `way` is that of the second.
+/// Checks that the instructions of two loads of a program are the same; `way` is the second load's.
 pub fn demand_same(name: &str, way: &str, one: &[Normal], other: &[Normal]) {
     let differs = one.iter().zip(other).position(|(one, other)| one != other);
     if let Some(at) = differs {

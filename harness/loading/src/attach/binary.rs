@@ -22,7 +22,7 @@ pub(super) struct Usdt {
     pub offset: u64,
     /// File offset of the USDT semaphore; 0 if it does not.
     pub counter: u64,
-    /// What it tells, such as `-4@%eax 8@-16(%rbp)`.
+    /// Its arguments, such as `-4@%eax 8@-16(%rbp)`.
     pub arguments: String,
 }
 
@@ -35,12 +35,12 @@ impl Binary {
     /// # Errors
     /// There is no such file.
     pub fn read(name: &str) -> Result<Self> {
-        let path = find(name).ok_or_else(|| Error::Missing(format!("no binary {name} is to be found")))?;
+        let path = find(name).ok_or_else(|| Error::Missing(format!("no binary {name} found")))?;
         let bytes = fs::read(&path).map_err(Error::system(path.display().to_string()))?;
         Ok(Self { path, bytes })
     }
 
-    /// Where in the file functions start that a pattern fits.
+    /// File offsets of the functions that match a pattern.
     ///
     /// # Errors
     /// There is none.

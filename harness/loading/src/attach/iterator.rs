@@ -9,7 +9,7 @@ use libbpf_rs::libbpf_sys as sys;
 
 use crate::error::{Error, Result};
 use crate::libbpf::{link_create, link_create_with};
-use crate::object::LoadedObject;
+use crate::loaded_object::LoadedObject;
 use crate::pin;
 
 /// Attaches an iterator. `parameter` is `map=NAME` (a map of the object, or where one is pinned), `cgroup=PATH`,
@@ -21,7 +21,7 @@ pub(super) fn attach(program: BorrowedFd<'_>, parameter: &str, object: &LoadedOb
     let Some((kind, value)) = parameter.split_once('=') else {
         return link_create(program, 0, attach_type::TRACE_ITER).map_err(Error::system("to all there is"));
     };
-    let number = || value.parse().map_err(|_| Error::Invalid(format!("`{value}` is no number")));
+    let number = || value.parse().map_err(|_| Error::Invalid(format!("`{value}` is not a number")));
     let mut info = sys::bpf_iter_link_info::default();
     // What must stay open until the link is there.
     let _open: Option<OwnedFd>;
@@ -39,7 +39,7 @@ pub(super) fn attach(program: BorrowedFd<'_>, parameter: &str, object: &LoadedOb
         }
         "pid" => info.task.pid = number()?,
         "tid" => info.task.tid = number()?,
-        _ => return Err(Error::Invalid(format!("`{kind}` is nothing that an iterator takes"))),
+        _ => return Err(Error::Invalid(format!("an iterator takes no `{kind}`"))),
     }
     let options = sys::bpf_link_create_opts {
         iter_info: &mut info,

@@ -16,7 +16,7 @@ use crate::libbpf::link_create_with;
 /// `BPF_F_KPROBE_MULTI_RETURN`.
 const RETURN: u32 = 1;
 
-/// Attaches a program to all functions that a pattern fits. `attach_type` is what it was loaded for: on entry, or as a
+/// Attaches a program to all functions that match a pattern. `attach_type` is what it was loaded for: on entry, or as a
 /// session on entry and return.
 ///
 /// # Errors
@@ -49,7 +49,7 @@ pub(super) fn kprobe_multi(
     })
 }
 
-/// The functions that can be probed and that a pattern fits; one without wildcards is for the kernel to find.
+/// The functions that match a pattern and can be probed; one without wildcards is for the kernel to find.
 fn functions(pattern: &str) -> Result<Vec<CString>> {
     let c_string = |name: &str| {
         CString::new(name).map_err(io::Error::from).map_err(Error::system(format!("function {name}")))
@@ -82,7 +82,7 @@ pub(super) fn system_call(name: &str) -> Result<String> {
         "aarch64" => "__arm64",
         "riscv64" => "__riscv",
         "s390x" => "__s390x",
-        other => return Err(Error::Invalid(format!("what system calls are called on {other} is not known"))),
+        other => return Err(Error::Invalid(format!("the names of system calls on {other} are not known"))),
     };
     let symbols = fs::read_to_string(SYMBOLS).map_err(Error::system(SYMBOLS))?;
     // Kernels without wrappers have the second.

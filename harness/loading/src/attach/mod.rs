@@ -22,11 +22,11 @@ use nix::net::if_::if_nametoindex;
 
 use crate::error::{Error, Result};
 use crate::libbpf::{self, link_create, link_create_with, raw_tracepoint_open};
-use crate::object::{LoadedMap, LoadedObject, LoadedProgram};
+use crate::loaded_object::{LoadedMap, LoadedObject, LoadedProgram};
 use binary::Binary;
 use place::Place;
 
-/// What programs are to be attached to.
+/// The places to attach programs to.
 #[derive(Debug, Default)]
 pub struct Hooks {
     by_section: bool,
@@ -80,8 +80,8 @@ impl Hooks {
         Ok(self)
     }
 
-    /// For one program, what its section does not say, or something else than it says. It is written as a section has
-    /// it behind the program's type:
+    /// The place for one program, instead of what its section says. It is written as in a section's name, after the
+    /// program's type:
     ///
     /// | programs | place |
     /// | --- | --- |
@@ -126,7 +126,7 @@ pub struct Link {
     /// What it is attached to: the section that says so, a device, a control group, …
     pub place: String,
     fd: OwnedFd,
-    /// It has no link of the kernel's: what is filled is registered, until it is taken back.
+    /// The kernel makes no link for it: it is registered from when it is filled until it is deleted.
     is_registration: bool,
 }
 

@@ -94,7 +94,8 @@ fn cpus(list: &str) -> Option<Vec<i32>> {
 /// # Errors
 /// There is no such function, or it can't be probed.
 pub(super) fn kprobe(function: &str, offset: u64, is_return: bool) -> Result<OwnedFd> {
-    let name = CString::new(function).map_err(|_| Error::Invalid(format!("`{function}` is no function")))?;
+    let name =
+        CString::new(function).map_err(|_| Error::Invalid(format!("`{function}` is not a function")))?;
     let mut attr = probe("kprobe", is_return)?;
     attr.__bindgen_anon_3.kprobe_func = name.as_ptr() as u64;
     attr.__bindgen_anon_4.probe_offset = offset;

@@ -4,7 +4,7 @@ use bpfsig_signing::uapi::{attach_type, prog_type};
 
 use super::perf_event::Event;
 use crate::error::{Error, Result};
-use crate::object::LoadedProgram;
+use crate::loaded_object::LoadedProgram;
 
 /// Where a program attaches.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) enum Place<'p> {
         offset: u64,
         is_return: bool,
     },
-    /// The functions of the kernel that a pattern fits.
+    /// The functions of the kernel that match a pattern.
     KprobeMulti {
         pattern: &'p str,
         is_return: bool,
@@ -34,7 +34,7 @@ pub(super) enum Place<'p> {
         offset: u64,
         is_return: bool,
     },
-    /// The functions of a binary that a pattern fits.
+    /// The functions of a binary that match a pattern.
     UprobeMulti {
         binary: &'p str,
         pattern: &'p str,
@@ -57,7 +57,7 @@ pub(super) enum Place<'p> {
     Netns,
     /// Neither the section nor the caller names it.
     Unnamed,
-    /// A program array, a socket, a struct_ops, …: something else than this module attaches it.
+    /// A program array, a socket, a struct_ops, …: something other than this module attaches it.
     Elsewhere,
 }
 

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use crate::error::{Error, Result};
 use crate::info;
 use crate::libbpf::map_update;
-use crate::object::LoadedMap;
+use crate::loaded_object::LoadedMap;
 
 /// The map of `usdt.bpf.h`.
 pub(super) const SPECS: &str = "__bpf_usdt_specs";
@@ -146,7 +146,7 @@ mod machine {
 
     /// Where a register is in `struct pt_regs`.
     fn register(name: &str) -> Option<u16> {
-        // In the order of the struct; numbers and segments that are no arguments have no name.
+        // In the order of the struct; numbers and segments that are not arguments have no name.
         const NAMES: [&[&str]; 20] = [
             &["r15", "r15d", "r15w", "r15b"],
             &["r14", "r14d", "r14w", "r14b"],

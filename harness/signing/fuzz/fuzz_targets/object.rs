@@ -1,4 +1,4 @@
-//! Objects: ELF, BTF, BTF.ext, and what becomes of the programs.
+//! Objects: ELF, BTF, BTF.ext, and the programs made of them.
 #![no_main]
 
 use bpfsig_signing::description::{Description, from_json, to_json};

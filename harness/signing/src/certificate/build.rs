@@ -60,7 +60,7 @@ impl Profile {
     }
 }
 
-/// What the builder wants to know of the key that signs.
+/// What the builder needs to know about the signing key.
 struct IssuerKey(PublicKey);
 
 impl Keypair for IssuerKey {
@@ -121,7 +121,7 @@ pub fn extensions_of(
         SubjectKeyIdentifier::try_from(key)?.to_extension(subject, &none)?,
     ];
     if !usage.purposes.is_empty() {
-        // Not critical: those who don't know the purposes, as the kernel, pass over them.
+        // Not critical: software that doesn't know the purposes, such as the kernel, ignores them.
         let purposes = ExtendedKeyUsage(usage.purposes.clone());
         extensions.push(purposes.to_extension(subject, &none)?);
     }
@@ -144,7 +144,7 @@ pub fn name(common_name: &str) -> Result<Name> {
     Ok(encode().map_err(builder::Error::from)?)
 }
 
-/// 126 random bits, positive and always as long.
+/// 126 random bits: positive, and always of the same length.
 fn serial_number() -> Result<SerialNumber> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| Error::KeyGeneration(error.to_string()))?;

@@ -39,8 +39,8 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// [`Error::CommonName`], [`Error::Validity`] if the days are none or lead beyond the year 9999, and what keeps the
-    /// key from signing.
+    /// [`Error::CommonName`], [`Error::Validity`] if there are no days, or they lead beyond the year 9999, and what
+    /// keeps the key from signing.
     pub fn self_signed(
         usage: impl Into<Usage>,
         common_name: &str,
@@ -56,8 +56,8 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// [`Error::CertificateIssuer`] if `ca` is none, [`Error::CommonName`], [`Error::Validity`] if the days are none or
-    /// lead beyond the year 9999, and what keeps the CA's key from signing.
+    /// [`Error::CertificateIssuer`] if `ca` is not a CA, [`Error::CommonName`], [`Error::Validity`] if there are no days,
+    /// or they lead beyond the year 9999, and what keeps the CA's key from signing.
     pub fn issued_by(
         ca: &Signer,
         usage: impl Into<Usage>,
@@ -141,12 +141,12 @@ impl Certificate {
         self.decoded.tbs_certificate().issuer().to_string()
     }
 
-    /// From when on the certificate is valid. The kernel does not look at it.
+    /// When the certificate becomes valid. The kernel ignores it.
     pub fn not_before(&self) -> SystemTime {
         self.decoded.tbs_certificate().validity().not_before.to_system_time()
     }
 
-    /// When the certificate expires. The kernel does not look at it.
+    /// When the certificate expires. The kernel ignores it.
     pub fn not_after(&self) -> SystemTime {
         self.decoded.tbs_certificate().validity().not_after.to_system_time()
     }

@@ -8,7 +8,7 @@ use der::oid::db::rfc5912::ID_KP_CODE_SIGNING;
 
 use crate::Error;
 
-/// The private enterprise number that is for use in documentation and examples alone (RFC 5612).
+/// The private enterprise number that is reserved for documentation and examples (RFC 5612).
 pub const DOCUMENTATION_PEN: u32 = 32473;
 
 /// What a certificate allows its key to do.
@@ -29,7 +29,7 @@ pub enum Purpose {
     Attestation,
     /// Packages: `1.3.6.1.4.1.PEN.3`.
     Package,
-    /// Policies of which unsigned programs are granted: `1.3.6.1.4.1.PEN.4`. A policy is a program as well.
+    /// Policies that grant unsigned programs: `1.3.6.1.4.1.PEN.4`. A policy is a program as well.
     Policy,
     /// PE images, by Authenticode: code signing, which RFC 5280 has a number for.
     Code,
@@ -84,7 +84,7 @@ impl FromStr for Purpose {
 pub struct Usage {
     /// The role.
     pub role: Role,
-    /// Extended key usages; none: not limited. Of a CA, they limit those whom it issues certificates for.
+    /// Extended key usages; none: not limited. For a CA, they limit the certificates that it issues.
     pub purposes: Vec<ObjectIdentifier>,
 }
 

@@ -1,4 +1,4 @@
-//! Who signs.
+//! A signer: a private key and its certificate.
 
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
-//! Facts: what the verifier of one kernel learned about a program, as far as later passes go by it.
+//! Facts: what the verifier of one kernel learned about a program, as far as later passes use it.
 //!
 //! A kernel exports them when it has verified a program, and the same kernel on another machine takes them instead of
 //! exploring the program again, if an [attestation](crate::attestation) vouches for them. Nothing here can tell whether
 //! they are true.
 
-mod words;
+mod display;
 
 use std::fmt;
 
@@ -42,18 +42,18 @@ impl fmt::Debug for BuildId {
     }
 }
 
-/// What is the same wherever the facts hold (`struct bpf_facts_identity`).
+/// The conditions under which facts hold (`struct bpf_facts_identity`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// The kernel.
     pub build_id: BuildId,
     /// How the verifier was set up: bits `BPF_FACTS_ON_*`.
     pub switches: u32,
-    /// How many CPUs there can be; 0 of a program that does not ask on which one it runs.
+    /// The number of possible CPUs; 0 for a program that does not ask which one it runs on.
     pub cpus: u32,
     /// Chained over the BTF of each module that the program uses; [`Digest::ZERO`] if it uses none.
     pub modules_sha256: Digest,
-    /// The instructions after CO-RE; [`Digest::ZERO`] of a program without.
+    /// The instructions after CO-RE; [`Digest::ZERO`] for a program without.
     pub insns_sha256: Digest,
 }
 
@@ -116,7 +116,7 @@ impl Fact {
 pub struct Facts {
     /// Instructions of the program.
     pub insn_cnt: u32,
-    /// Where the facts hold.
+    /// The conditions under which they hold.
     pub identity: Identity,
     /// Bits `BPF_FACTS_*`.
     pub flags: u32,
@@ -136,7 +136,7 @@ pub struct Facts {
     pub facts: Vec<Fact>,
 }
 
-/// Why something is no facts.
+/// Why something is not facts.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FactsError {

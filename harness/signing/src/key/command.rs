@@ -12,11 +12,12 @@ const MAX_SIGNATURE: u64 = 8192;
 
 /// A command that signs.
 ///
-/// It is run once for each signature. Its standard input is the SHA-256 digest to sign: 32 bytes, not encoded; for ML-DSA,
-/// which takes no digest, the message itself, of a few thousand bytes. Its standard output must be the signature alone, not
-/// encoded: for RSA that of PKCS#1 v1.5 over the digest (the command makes the `DigestInfo`), for ECDSA the DER form
-/// `SEQUENCE { r, s }`, for ML-DSA that of FIPS 204 with an empty context. It exits with 0, or says on its standard error
-/// why not. `openssl pkeyutl -sign -inkey KEY -pkeyopt digest:sha256` is such a command, for RSA and ECDSA.
+/// It is run once for each signature. Its standard input is the SHA-256 digest to sign: 32 bytes, not encoded; for
+/// ML-DSA, which takes no digest, the message itself, of a few thousand bytes. Its standard output must be the
+/// signature alone, not encoded: for RSA a PKCS#1 v1.5 signature over the digest (the command makes the `DigestInfo`),
+/// for ECDSA the DER form `SEQUENCE { r, s }`, for ML-DSA a FIPS 204 signature with an empty context. It exits with 0,
+/// or says on its standard error why not. `openssl pkeyutl -sign -inkey KEY -pkeyopt digest:sha256` is such a command,
+/// for RSA and ECDSA.
 #[derive(Debug)]
 pub struct CommandKey {
     program: OsString,

@@ -139,7 +139,7 @@ fn open_module(uri: &Pkcs11Uri) -> Result<Pkcs11> {
     Ok(pkcs11)
 }
 
-/// The module of that name: the one that p11-kit is told of, or else a library that the system finds by itself.
+/// p11-kit's module of that name, or else a library that the system finds.
 fn module_called(name: &str) -> PathBuf {
     const CONFIGURED: [&str; 2] = ["/etc/pkcs11/modules", "/usr/share/p11-kit/modules"];
     let configured = CONFIGURED.iter().find_map(|folder| {
@@ -246,7 +246,7 @@ fn failed(what: &'static str) -> impl FnOnce(cryptoki::error::Error) -> Error {
     move |error| Error::Token { what, reason: code(error) }
 }
 
-/// Of what the library says, the code's name is enough.
+/// The name of the library's error code is enough.
 fn code(error: cryptoki::error::Error) -> String {
     match error {
         cryptoki::error::Error::Pkcs11(code, _) => format!("{code:?}"),

@@ -49,7 +49,7 @@ impl Pkcs11Uri {
         }
     }
 
-    /// Checks that the URI, as far as it says what it is for, is for this: `private` or `cert`.
+    /// Checks that the URI, if it has a `type`, has this one: `private` or `cert`.
     pub(super) fn must_be_for(&self, kind: &str) -> Result<()> {
         match &self.kind {
             Some(other) if other != kind => {
@@ -73,14 +73,14 @@ impl Pkcs11Uri {
             "serial" => set_once(name, &mut self.serial, string()),
             "object" => set_once(name, &mut self.object, string()),
             "slot-id" => {
-                let id = text.parse().map_err(|_| invalid(format!("`slot-id` is no number: {text}")))?;
+                let id = text.parse().map_err(|_| invalid(format!("`slot-id` is not a number: {text}")))?;
                 set_once(name, &mut self.slot_id, id)
             }
             "type" if matches!(text, "private" | "cert") => set_once(name, &mut self.kind, string()),
             "type" => Err(invalid(format!("`type` is {text}, which is neither private nor cert"))),
             "module-path" => set_once(name, &mut self.module, text.into()),
             "module-name" if text.contains(['/', '\\']) => {
-                Err(invalid("`module-name` is no path: that would be `module-path`".into()))
+                Err(invalid("`module-name` is not a path: that would be `module-path`".into()))
             }
             "module-name" => set_once(name, &mut self.module_name, string()),
             "pin-value" => set_once(name, &mut self.pin, Zeroizing::new(string())),

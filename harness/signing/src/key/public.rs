@@ -34,7 +34,7 @@ pub(super) enum Public {
     MlDsa87(ml_dsa::VerifyingKey<MlDsa87>),
 }
 
-// That of `ml_dsa` is all that keeps it from being derived.
+// Only `ml_dsa`'s key keeps it from being derived.
 impl Eq for Public {}
 
 impl PublicKey {

@@ -1,4 +1,4 @@
-//! Makes parameters of variables that the source of an object makes none of.
+//! Makes parameters of variables that have no such tag in the source of an object.
 
 use super::elf::Elf;
 use super::{ObjectError, parameters};
@@ -10,7 +10,7 @@ use crate::parameter::Range;
 ///
 /// # Errors
 ///
-/// It is no object with BTF, or does not have exactly one variable of a name.
+/// It is not an object with BTF, or does not have exactly one variable of a name.
 pub fn annotate(object: &[u8], ranges: &[(String, Range)]) -> Result<Vec<u8>, ObjectError> {
     let elf = Elf::parse(object)?;
     let missing = BtfError("is missing, which is where parameters are noted: compile the object with -g");
@@ -29,7 +29,7 @@ fn variable(btf: &Btf, name: &str) -> Result<u32, ObjectError> {
     let mut found = (1..).zip(btf.types()).filter(|(_, at)| is_it(**at)).map(|(id, _)| id);
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(id),
-        (None, _) => Err(parameters::problem(name, "is no variable of the object")),
+        (None, _) => Err(parameters::problem(name, "is not a variable of the object")),
         (Some(_), Some(_)) => Err(parameters::problem(name, "is the name of several variables")),
     }
 }

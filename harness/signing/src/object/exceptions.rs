@@ -1,4 +1,4 @@
-//! Which function a program has for the exceptions that it throws: `__exception_cb(FUNCTION)`, a declaration tag.
+//! A program's callback for the exceptions that it throws: `__exception_cb(FUNCTION)`, a declaration tag.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ pub(super) fn callbacks(
         let callback = position(callback, true).filter(|index| is_global(btf, functions[*index].name));
         let callback = callback.ok_or_else(|| {
             functions[program]
-                .problem("names a callback for exceptions that is no global function in `.text`")
+                .problem("names a callback for exceptions that is not a global function in `.text`")
         })?;
         if callbacks.insert(program, callback).is_some() {
             return Err(functions[program].problem("names more than one callback for exceptions"));

@@ -9,15 +9,15 @@ use crate::insn::{Insn, LD_IMM64, PSEUDO_BTF_ID, PSEUDO_KFUNC_CALL};
 use crate::map::{HostKind, HostVariable};
 use crate::program::RELO_EXTERN;
 
-/// The data section of what the kernel has.
+/// The data section of kernel symbols.
 pub(super) const KSYMS: &str = ".ksyms";
-/// The data section of what the host says of itself.
+/// The data section that the host fills in.
 pub(super) const KCONFIG: &str = ".kconfig";
 
 /// The externs of an object, by name.
 #[derive(Default)]
 pub(super) struct Externs<'a> {
-    /// What the kernel has.
+    /// Symbols of the kernel.
     kernel: HashMap<&'a str, Extern>,
     /// The variables of `.kconfig`, in the order of their offsets.
     pub host: Vec<HostVariable>,
@@ -48,7 +48,7 @@ const RELO_EXTERN_WEAK: u32 = 257;
 pub(super) const RECORD_SIZE: usize = 16;
 
 impl Extern {
-    /// The instruction that refers to it, as long as nobody knows where it is.
+    /// The instruction that refers to it, before it is resolved.
     pub fn reference(&self, insn: Insn) -> Insn {
         let src = match (insn.code, self.kind) {
             (LD_IMM64, ExternKind::Address) => 0,
@@ -166,7 +166,7 @@ fn lay_out(variables: &mut [HostVariable]) {
     }
 }
 
-/// What an object's BTF says of externs.
+/// What an object's BTF says about externs.
 #[derive(Default)]
 struct Described<'b> {
     /// The first function or variable of each name.

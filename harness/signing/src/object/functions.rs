@@ -143,7 +143,7 @@ impl<'a> Resolve<'_, 'a> {
         let target = match (insn.code, insn.src, symbol) {
             (CALL, _, Some(symbol)) if symbol.is_extern => match self.external(symbol)? {
                 external if external.kind == ExternKind::Function => Target::KernelCall(external),
-                _ => return Err(self.problem(&format!("calls `{}`, which is no function", symbol.name))),
+                _ => return Err(self.problem(&format!("calls `{}`, which is not a function", symbol.name))),
             },
             (CALL, PSEUDO_CALL, Some(symbol)) => {
                 Target::Call(self.function_at(symbol.section, symbol.offset, i64::from(insn.imm) + 1)?)
@@ -178,7 +178,7 @@ impl<'a> Resolve<'_, 'a> {
                 );
             }
             (_, _, Some(_)) => {
-                return Err(self.problem("has a relocation, but is no call and no 64-bit load"));
+                return Err(self.problem("has a relocation, but is neither a call nor a 64-bit load"));
             }
             (_, _, None) => return Ok(None),
         };
@@ -226,7 +226,7 @@ impl<'a> Resolve<'_, 'a> {
 }
 
 /// A function that calls itself, directly or through others, can never be loaded. A callback that is set up again
-/// from within itself is no recursion.
+/// from within itself is not recursion.
 fn refuse_recursion(functions: &[Function<'_>]) -> Result<(), ObjectError> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {

@@ -268,7 +268,7 @@ impl Definition<'_, &Btf> {
         self.set_size(&mut map.value_size, 4, member)?;
         let element = self.btf.array(member.type_id).filter(|(_, length)| *length == 0);
         let Some(target) = element.and_then(|(element, _)| self.btf.pointee(element)) else {
-            return Err(self.problem("has `values` that are no array of pointers without a size"));
+            return Err(self.problem("has `values` that are not an array of pointers without a size"));
         };
         match map.map_type {
             map_type::ARRAY_OF_MAPS | map_type::HASH_OF_MAPS => {
@@ -286,7 +286,7 @@ impl Definition<'_, &Btf> {
             .pointee(member.type_id)
             .and_then(|array| self.btf.array(array))
             .map(|(_, length)| length)
-            .ok_or_else(|| self.problem(format!("has a `{}` that is no number", member.name)))
+            .ok_or_else(|| self.problem(format!("has a `{}` that is not a number", member.name)))
     }
 
     /// A number of 64 bits, which is written as the value of an enum.
@@ -302,7 +302,7 @@ impl Definition<'_, &Btf> {
         let type_id = self.btf.pointee(member.type_id);
         let Some((type_id, found)) = type_id.and_then(|id| Some((id, self.btf.size(id)?))) else {
             return Err(
-                self.problem(format!("has a `{}` that is no pointer to a type with a size", member.name))
+                self.problem(format!("has a `{}` that is not a pointer to a type with a size", member.name))
             );
         };
         self.set_size(size, found, member)?;

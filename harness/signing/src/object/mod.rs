@@ -7,15 +7,17 @@
 
 mod annotate;
 mod btf_ext;
-mod complete;
+mod complete_btf;
 mod elf;
-mod entries;
+mod error;
 mod exceptions;
 mod externs;
 mod functions;
+mod initial_entries;
 mod link;
 mod maps;
 mod parameters;
+mod program_section;
 mod remark;
 mod section;
 mod struct_ops;
@@ -26,14 +28,16 @@ use std::sync::Arc;
 use crate::btf::{Btf, BtfError};
 use crate::choices::Choices;
 use crate::map::{MapDefinition, needs_entries};
-use crate::program::{Attach, Program};
+use crate::program::Program;
 use crate::{description, embed};
 pub use annotate::annotate;
 use btf_ext::BtfExt;
 use elf::Elf;
-pub use entries::{Initial, InitialEntry};
+pub use error::ObjectError;
 use externs::Externs;
+pub use initial_entries::{Initial, InitialEntry};
 use maps::Maps;
+use program_section::ProgramSection;
 pub use remark::Remark;
 pub use struct_ops::{StructOps, StructOpsMember};
 
@@ -55,143 +59,8 @@ pub struct Object {
 /// The indexes of programs, by section index and offset.
 type EntryPoints = HashMap<(usize, u64), usize>;
 
-/// Why a file is not an object that can be signed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ObjectError {
-    /// Some other kind of file.
-    #[error("not a 64-bit ELF file")]
-    NotElf,
-    /// Built with `-target bpfeb`.
-    #[error("an object for big-endian machines, which is not supported")]
-    BigEndian,
-    /// For a CPU.
-    #[error("not an eBPF object: it is for ELF machine {0}")]
-    Machine(u16),
-    /// Damaged.
-    #[error("damaged ELF file")]
-    Elf(#[from] ::object::read::Error),
-    /// A name that is not UTF-8.
-    #[error("damaged object: it has a name that is not UTF-8")]
-    Text,
-    /// A symbol in a section that does not exist.
-    #[error("damaged object: symbol `{symbol}` is in a section that does not exist")]
-    SymbolSection {
-        /// The symbol's name.
-        symbol: String,
-    },
-    /// A section that makes no sense.
-    #[error("section `{section}` {problem}")]
-    Section {
-        /// The section's name.
-        section: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// Type information that makes no sense.
-    #[error(".{0}")]
-    Btf(BtfError),
-    /// Type information about instructions that makes no sense.
-    #[error(".BTF.ext {0}")]
-    BtfExt(&'static str),
-    /// A map that makes no sense or that is not supported.
-    #[error("map `{map}` {problem}")]
-    Map {
-        /// The map's name.
-        map: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A variable for the kernel that makes no sense.
-    #[error("variable `{variable}` for struct_ops {problem}")]
-    StructOps {
-        /// The variable's name.
-        variable: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A tag that can't make a parameter of a variable.
-    #[error("parameter `{parameter}` {problem}")]
-    Parameter {
-        /// The variable's name.
-        parameter: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// An object that can't be written again with parameters.
-    #[error("the object can't be written again: {0}")]
-    Rewrite(embed::EmbedError),
-    /// A function that makes no sense.
-    #[error("function `{function}`: {problem}")]
-    Function {
-        /// The function's name.
-        function: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A section name that is not one of libbpf's.
-    #[error(
-        "program `{program}`: section name `{section}` does not say what kind of program it is; say so with \
-         --type {name}=TYPE, where TYPE is a section name that libbpf knows (xdp, tc, kprobe/FUNCTION, …)",
-        name = .section.trim_start_matches('?')
-    )]
-    UnknownSection {
-        /// The program's name.
-        program: String,
-        /// The section's name.
-        section: String,
-    },
-    /// `SEC("fentry")` and the like without the name of a function.
-    #[error(
-        "program `{program}`: section name `{section}` does not say what it attaches to; say so with \
-         --target-function {program}=FUNCTION"
-    )]
-    NoTarget {
-        /// The program's name.
-        program: String,
-        /// The section's name.
-        section: String,
-    },
-    /// A target that was chosen for a program that takes none.
-    #[error(
-        "program `{program}`: a program in section `{section}` attaches to no function that a signature could bind"
-    )]
-    NoTargetTaken {
-        /// The program's name.
-        program: String,
-        /// The section's name.
-        section: String,
-    },
-    /// Something that is not in the object and that a kernel could not find either.
-    #[error("extern `{symbol}` {problem}")]
-    Extern {
-        /// Its name.
-        symbol: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// Its programs are too large together.
-    #[error("the object's programs take more than {} MiB together", MAX_SIZE >> 20)]
-    TooLarge,
-    /// Code, but no symbols that say where functions start.
-    #[error(
-        "the object has code but no functions: it has been stripped of its symbols, which `strip -g` leaves in"
-    )]
-    Stripped,
-    /// Neither a map nor a function outside of `.text`.
-    #[error("the object has no programs and no maps")]
-    NoPrograms,
-}
-
-impl From<BtfError> for ObjectError {
-    fn from(error: BtfError) -> Self {
-        ObjectError::Btf(error)
-    }
-}
-
 impl Object {
-    /// Reads an object as clang or `bpftool gen object` writes it. If a signature is in it, what its signer has said about
-    /// the object holds.
+    /// Reads an object as clang or `bpftool gen object` writes it. If a signature is in it, its signer's choices apply.
     ///
     /// # Errors
     ///
@@ -201,7 +70,7 @@ impl Object {
         Self::parse_with(bytes, &said.unwrap_or_default().choices)
     }
 
-    /// Reads an object, with what is said about it.
+    /// Reads an object. `choices` say what it leaves open.
     ///
     /// # Errors
     ///
@@ -218,7 +87,7 @@ impl Object {
         };
         let externs = Externs::of(&elf, btf.as_ref())?;
         if let Some(btf) = &mut btf {
-            complete::complete(btf, &elf, &externs)?;
+            complete_btf::complete(btf, &elf, &externs)?;
         }
         let maps = Maps::of(&elf, btf.as_ref(), &externs)?;
         let functions = functions::functions(&elf, &maps, &externs)?;
@@ -236,7 +105,7 @@ impl Object {
             .collect();
         let (entries, struct_ops) = match &btf {
             Some(btf) => (
-                entries::entries(&elf, btf, &maps, &entry_points)?,
+                initial_entries::entries(&elf, btf, &maps, &entry_points)?,
                 struct_ops::variables(&elf, btf, &entry_points)?,
             ),
             None => Default::default(),
@@ -254,25 +123,9 @@ impl Object {
         let mut programs = Vec::new();
         for (index, &main) in mains.iter().enumerate() {
             let function = &functions[main];
-            let section = choices.section(elf.sections[function.section].name, function.name);
-            let load = section::load(&section, function.name)?;
-            if choices.targets.contains_key(function.name) && load.attach == Attach::None {
-                return Err(ObjectError::NoTargetTaken {
-                    program: function.name.to_owned(),
-                    section: elf.sections[function.section].name.to_owned(),
-                });
-            }
-            if let Some(prefix) = load.prefix {
-                let remark = Remark::Prefix { section: section.clone().into_owned(), prefix };
-                if !remarks.contains(&remark) {
-                    remarks.push(remark);
-                }
-            }
-            let attach = match (load.is_struct_ops, targets.get(&index)) {
-                (false, _) => load.attach,
-                (true, Some(attach)) => attach.clone(),
-                (true, None) => return Err(function.problem("is in no variable of a struct_ops type")),
-            };
+            let section = elf.sections[function.section].name;
+            let section = ProgramSection::of(section, function, choices, targets.get(&index))?;
+            remarks.extend(section.remark().filter(|remark| !remarks.contains(remark)));
             let linked = link::link(&functions, main, callbacks.get(&main).copied(), &ext)?;
             size += linked.size();
             if size > MAX_SIZE {
@@ -280,14 +133,14 @@ impl Object {
             }
             programs.push(Program {
                 name: function.name.to_owned(),
-                section: section.into_owned(),
-                prog_type: load.prog_type,
-                expected_attach_type: load.expected_attach_type,
-                flags: load.flags,
+                section: section.name.into_owned(),
+                prog_type: section.load.prog_type,
+                expected_attach_type: section.load.expected_attach_type,
+                flags: section.load.flags,
                 license: license.clone(),
-                attach,
+                attach: section.load.attach,
                 insns: linked.insns,
-                // Of no use without, and the kernel can't take it as signed.
+                // Without func_info it is of no use, and the kernel does not take it in a signed load.
                 btf: btf.clone().filter(|_| linked.func_info.count() > 0),
                 func_info: linked.func_info,
                 line_info: linked.line_info,
@@ -317,12 +170,12 @@ impl Object {
         self.btf.as_deref()
     }
 
-    /// What is worth knowing of the object before it is signed.
+    /// Remarks about the object, for whoever signs it.
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }
 
-    /// What the maps hold from the start, but for global data.
+    /// The maps' initial entries, without global data.
     pub fn entries(&self) -> &[InitialEntry] {
         &self.entries
     }

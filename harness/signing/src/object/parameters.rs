@@ -1,4 +1,4 @@
-//! Which constants and sizes of maps an object leaves to those who load it, by the tags of its variables.
+//! Parameters: constants and sizes of maps that an object leaves to whoever loads it, by the tags of its variables.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Tags {
             let problem = |what: &str| problem(btf.name(tagged).unwrap_or_default(), what);
             let is_variable = btf.type_offset(tagged).is_some_and(|at| btf.kind(at) == kind::VAR);
             if !is_variable {
-                return Err(problem("is no variable"));
+                return Err(problem("is not a variable"));
             }
             if tags.ranges.insert(tagged, range.map_err(problem)?).is_some() {
                 return Err(problem("has two ranges"));
@@ -39,7 +39,7 @@ impl Tags {
         Ok(tags)
     }
 
-    /// Makes parameters of what is tagged in a section of constants.
+    /// Makes parameters of the tagged variables in a section of constants.
     pub fn take_constants(
         &mut self,
         map: &mut MapDefinition,
@@ -50,7 +50,7 @@ impl Tags {
             let Some(range) = self.ranges.remove(&variable.id) else { continue };
             let problem = |what: &str| problem(variable.name, what);
             let Some((size, is_signed)) = btf.number(variable.type_id) else {
-                return Err(problem("has a type that is no number of 1, 2, 4 or 8 bytes"));
+                return Err(problem("has a type that is not a number of 1, 2, 4 or 8 bytes"));
             };
             let number = Number { offset: variable.offset, size, is_signed };
             let (fits, end) = (number.range(), variable.offset.checked_add(size));

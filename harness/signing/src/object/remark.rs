@@ -1,4 +1,4 @@
-//! What is worth knowing of an object before it is signed.
+//! Remarks about an object, for whoever signs it.
 
 use std::fmt;
 

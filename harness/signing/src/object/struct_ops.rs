@@ -57,7 +57,7 @@ pub(super) fn variables(
             let program = symbol
                 .section
                 .and_then(|index| entry_points.get(&(index, symbol.offset)))
-                .ok_or_else(|| problem("refers to something else than a program"))?;
+                .ok_or_else(|| problem("refers to something other than a program"))?;
             let after = variables.partition_point(|variable| u64::from(variable.offset) <= relocation.offset);
             let index =
                 after.checked_sub(1).ok_or_else(|| problem("has a function that is in no variable"))?;
@@ -79,7 +79,7 @@ fn table(section: &Section<'_>, variable: &Variable<'_>, btf: &Btf) -> Result<St
         problem: problem.to_owned(),
     };
     if !btf.is_struct(variable.type_id) {
-        return Err(problem("is no struct"));
+        return Err(problem("is not a struct"));
     }
     let (type_name, fields) = btf.structure(variable.type_id)?;
     if type_name.is_empty() {

@@ -74,7 +74,7 @@ pub enum PackageError {
         #[source]
         error: ArtifactError,
     },
-    /// A package whose archive or list of files says something else than its metadata.
+    /// A package whose archive or list of files says something other than its metadata.
     #[error("the package is `{actual}`, but {METADATA} says `{expected}`")]
     Contradiction {
         /// The folder in the archive, or name, version and platform.

@@ -13,7 +13,7 @@ pub fn write(title: &str, folder: &str, files: &[File]) -> String {
     std::iter::once(format!("{COMMENT}{title}\n")).chain(lines).collect()
 }
 
-/// What a list says that the package is.
+/// The package's title in a list.
 pub fn title(index: &[u8]) -> Result<&str, PackageError> {
     let text = std::str::from_utf8(index).map_err(|_| PackageError::Index(1))?;
     text.lines().next().and_then(|line| line.strip_prefix(COMMENT)).ok_or(PackageError::Index(1))

@@ -1,4 +1,4 @@
-//! `manifest.json`: what L3AF's l3afd is told of a package.
+//! `manifest.json`: a package's metadata, for L3AF's l3afd.
 
 use serde::Deserialize;
 
@@ -62,7 +62,7 @@ pub enum MetadataError {
         problem: &'static str,
     },
     /// A file that is not in the package.
-    #[error("{field} `{value}` is no file of the package")]
+    #[error("{field} `{value}` is not a file of the package")]
     NoFile {
         /// The field.
         field: &'static str,
@@ -103,7 +103,7 @@ impl Metadata {
         self.artifact.split('.').next().unwrap_or_default()
     }
 
-    /// Checks that what the metadata names is there.
+    /// Checks that everything exists that the metadata names.
     pub(super) fn check(&self, files: &[File], artifacts: &[Artifact]) -> Result<(), MetadataError> {
         let find = |path: &str| files.iter().position(|file| file.path == path);
         for (field, value) in [

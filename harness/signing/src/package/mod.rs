@@ -5,7 +5,7 @@
 //!
 //! | file | |
 //! | --- | --- |
-//! | `manifest.json` | what l3afd is told of the package, see [`Metadata`] |
+//! | `manifest.json` | the metadata for l3afd, see [`Metadata`] |
 //! | anything else | eBPF objects, user-mode programs, whatever they need |
 //! | `package.sha256` | name, version and platform in a comment, and the digests of all these files by path, as `sha256sum` writes them |
 //! | `package.pem` | the signer's certificate, and after it those between it and a CA |
@@ -131,7 +131,7 @@ impl Package {
         format!("{}/{}/{}", self.metadata.name, self.metadata.version, self.folder())
     }
 
-    /// `NAME VERSION PLATFORM`: what it is that is signed.
+    /// `NAME VERSION PLATFORM`, which is signed.
     pub fn title(&self) -> String {
         format!("{} {} {}", self.metadata.name, self.metadata.version, self.platform)
     }

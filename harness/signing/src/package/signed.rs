@@ -27,7 +27,7 @@ impl SignedPackage {
     ///
     /// # Errors
     ///
-    /// A [`PackageError`] if it is no archive of a package, or one that is made to do harm.
+    /// A [`PackageError`] if it is not an archive of a package, or one that is made to do harm.
     pub fn read(bytes: &[u8]) -> Result<Self, PackageError> {
         let mut files = archive::read(bytes)?;
         let folder = folder(&files)?;

@@ -163,7 +163,7 @@ fn common_names_are_taken_literally() {
 fn only_a_ca_issues() {
     let signer = &chain(Algorithm::P256).signer;
     let error = Certificate::issued_by(signer, Role::Signer, "x", &key().public_key(), 1).unwrap_err();
-    assert_eq!(error.to_string(), "`CN=Test signer` can't issue certificates: it is no CA");
+    assert_eq!(error.to_string(), "`CN=Test signer` can't issue certificates: it is not a CA");
 }
 
 #[test]

@@ -241,7 +241,7 @@ fn messages_outside_of_the_profile_are_refused() {
     );
     assert_eq!(
         refuse(&format!("{SIGN} -nodetach -noattr -nocerts -keyid -signer other.pem -inkey signer.key")),
-        "CMS message: it has not exactly one signer"
+        "CMS message: it does not have exactly one signer"
     );
     assert_eq!(
         refuse(&format!("{SIGN} -nodetach -noattr -nocerts -keyid -md sha384")),
@@ -249,11 +249,11 @@ fn messages_outside_of_the_profile_are_refused() {
     );
     assert_eq!(
         refuse(&format!("{SIGN} -nodetach -noattr -nocerts -keyid -econtent_type 1.2.3.4")),
-        "CMS message: its content is no id-data"
+        "CMS message: its content is not id-data"
     );
     assert_eq!(
         refuse("cms -data_create -in content -outform DER -out message"),
-        "CMS message: it is no SignedData"
+        "CMS message: it is not SignedData"
     );
 }
 

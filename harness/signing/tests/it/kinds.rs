@@ -217,7 +217,7 @@ fn a_callback_for_exceptions_is_appended() {
     assert_eq!([functions(0), functions(1)], [2, 1]);
     let error = refused(&source.replace("callback:handler", "callback:missing"));
     assert!(
-        error.contains("function `program`: names a callback for exceptions that is no global function"),
+        error.contains("function `program`: names a callback for exceptions that is not a global function"),
         "{error}"
     );
 }

@@ -48,7 +48,7 @@ fn keys_are_read_and_written_as_openssl_does() {
     assert!(matches!(error, Error::KeyWithoutSeed), "{error}");
 }
 
-/// Of a file with both, neither the seed nor the expanded key may be another's.
+/// In a file with both, the seed and the expanded key must belong together.
 #[test]
 fn seed_and_expanded_key_belong_together() {
     let pem = String::from_utf8(read("44.both.pem")).unwrap();

@@ -469,11 +469,11 @@ fn metadata_and_files_agree() {
     );
     assert_eq!(
         with("filter.bpf.o", "other.o"),
-        "manifest.json: object_file `other.o` is no file of the package"
+        "manifest.json: object_file `other.o` is not a file of the package"
     );
     assert_eq!(
         with("bin/filter", "bin/other"),
-        "manifest.json: cmd_start `bin/other` is no file of the package"
+        "manifest.json: cmd_start `bin/other` is not a file of the package"
     );
     assert_eq!(with("\"pass\"", "\"fail\""), "manifest.json: `filter.bpf.o` has no program `fail`");
 

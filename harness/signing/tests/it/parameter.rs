@@ -138,17 +138,17 @@ fn tags_that_make_no_parameter_are_refused() {
         (
             r#"const volatile int x[2] PARAM("1:2") = {1};"#,
             "x",
-            "`x` has a type that is no number of 1, 2, 4 or 8 bytes",
+            "`x` has a type that is not a number of 1, 2, 4 or 8 bytes",
         ),
         (
             &format!(r#"const volatile {bits} x PARAM("1:2") = {{1}};"#),
             "x",
-            "`x` has a type that is no number of 1, 2, 4 or 8 bytes",
+            "`x` has a type that is not a number of 1, 2, 4 or 8 bytes",
         ),
         (
             r#"const volatile __int128 x PARAM("1:2") = 1;"#,
             "x",
-            "`x` has a type that is no number of 1, 2, 4 or 8 bytes",
+            "`x` has a type that is not a number of 1, 2, 4 or 8 bytes",
         ),
         (
             r#"const volatile char x PARAM("0:128") = 1;"#,
@@ -182,7 +182,7 @@ fn tags_that_make_no_parameter_are_refused() {
         assert_eq!(object(variables, &[used]).unwrap_err(), format!("parameter {message}"));
     }
     let of_a_struct = r#"struct s { int a; } PARAM("1:2"); struct s x = { 1 };"#;
-    assert_eq!(object(of_a_struct, &["x"]).unwrap_err(), "parameter `s` is no variable");
+    assert_eq!(object(of_a_struct, &["x"]).unwrap_err(), "parameter `s` is not a variable");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn an_object_is_annotated() {
             Err(error) => error.to_string(),
         }
     };
-    assert_eq!(error("missing"), "parameter `missing` is no variable of the object");
+    assert_eq!(error("missing"), "parameter `missing` is not a variable of the object");
     assert_eq!(error("_license"), "parameter `_license` is neither in `.rodata` nor a map in `.maps`");
     assert!(annotate(b"no object", &ranges).is_err());
 }

@@ -157,7 +157,7 @@ fn what_is_no_path_is_none() {
 
     // A signer that issues certificates.
     let below = pki.issue("below", "signer", P256, "sha256", "basicConstraints=CA:FALSE");
-    assert_eq!(path(&below, &roots, &[pki.read("middle"), signer.clone()]), "an issuer is no CA");
+    assert_eq!(path(&below, &roots, &[pki.read("middle"), signer.clone()]), "an issuer is not a CA");
     // A CA that signs programs.
     let ca = pki.signer("basicConstraints=CA:TRUE");
     assert_eq!(path(&ca, &roots, &[pki.read("middle")]), "it is itself a CA's");

@@ -40,7 +40,7 @@ pub fn report(path: &Path) -> Result<Report> {
         .with_context(|| format!("{}: not what `policy report --json` prints", path.display()))
 }
 
-/// Sign a policy: make the program of it that a machine consults
+/// Sign a policy: compile it into the program that a machine consults
 ///
 /// The certificate must be for programs and for policies (`keygen signer --purpose program --purpose policy`).
 #[derive(Args)]
@@ -48,7 +48,7 @@ pub struct SignOptions {
     #[command(flatten)]
     signer: SignerOptions,
 
-    /// Days that the signature counts for [default: for ever]
+    /// Days that the signature is valid for [default: for ever]
     #[arg(long)]
     days: Option<u32>,
 

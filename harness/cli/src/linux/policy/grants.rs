@@ -23,7 +23,7 @@ pub struct GrantOptions {
     #[arg(value_name = "POLICY")]
     policy: Option<PathBuf>,
 
-    /// What `policy report --json` has printed: which of these loads will be refused is said, and asked about
+    /// What `policy report --json` has printed: show which of these loads will be refused, and ask
     #[arg(long, value_name = "REPORT")]
     report: Option<PathBuf>,
 
@@ -43,7 +43,7 @@ impl GrantOptions {
         let refused: Vec<_> =
             report.loads.iter().filter(|entry| !entry.signed && !is_granted(entry)).collect();
         match refused.len() {
-            0 => println!("All that the report has can still be loaded."),
+            0 => println!("Everything in the report can still be loaded."),
             count => println!("{count} of {} in the report will be refused:", report.loads.len()),
         }
         for entry in refused {

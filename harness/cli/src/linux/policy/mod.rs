@@ -38,9 +38,9 @@ enum Command {
     #[cfg(feature = "policy")]
     Sign(file::SignOptions),
     Require(require::Options),
-    /// Let facts that are attested take the place of verification, or not
+    /// Allow attested facts to take the place of verification, or not
     Attest {
-        /// Whether to
+        /// Whether they may
         switch: Switch,
     },
 }

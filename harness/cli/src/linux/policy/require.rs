@@ -26,7 +26,7 @@ pub struct Options {
     yes: bool,
 }
 
-/// `is_required`: signatures are required already, and only the policy is new. `is_silent`: says nothing of what that means.
+/// `is_required`: signatures are required already, and only the policy is new. `is_silent`: does not say what that means.
 pub fn run(options: &Options, is_required: bool, is_silent: bool) -> Result<()> {
     if !is_silent {
         ps::print_loaded(

@@ -79,7 +79,7 @@ impl<'a> Loading<'a> {
         black_box(libc::EKEYREJECTED)
     }
 
-    /// Fails until the kernel refuses to look; returns its first answer and its last.
+    /// Attempts the load until the kernel refuses to check it; returns its first answer and its last.
     pub(super) fn exhaust_limit(&mut self) -> (i32, i32) {
         let end = clock::now() + PATIENCE;
         let first = self.attempt();

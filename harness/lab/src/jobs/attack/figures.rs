@@ -1,7 +1,7 @@
 //! The results of an attack, from its samples.
 
-use super::arsenal::Attack;
 use super::job::{Attempts, Measured};
+use super::prepare::Attack;
 use crate::results::{AttackResult, AttemptCost, Harm};
 
 /// The result of an attack; `none` is the harm without an attacker, under the same policy.
@@ -18,7 +18,6 @@ pub fn figures(attack: &Attack, measured: &Measured, none: &Harm, window: u64) -
         victim_share_relative: cpu(harm) as f64 / cpu(none) as f64,
         victim_p50: of_periodic(0.5),
         victim_p99: of_periodic(0.99),
-        victim_max: of_periodic(1.0),
         victim_p99_relative: of_periodic(0.99) as f64 / quantile(&none.periodic.latencies, 0.99) as f64,
         load_p50: quantile(&harm.loader.latencies, 0.5),
         load_max: quantile(&harm.loader.latencies, 1.0),

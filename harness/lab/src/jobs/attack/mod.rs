@@ -10,20 +10,21 @@
 //!   the kernel doesn't check for other work.
 //!
 //! ```text
-//! arsenal (signs) ──> job ──guest: cost, harm──> outcome ── verdict, figures ──> results
+//! table ── prepare (signs) ──> job ──guest: cost, harm──> outcome ── verdict, figures ──> results
 //! ```
 
-mod arsenal;
 mod attacker;
 mod clock;
 mod cost;
 mod figures;
 mod harm;
+mod heavy_programs;
+mod hostile_messages;
 mod job;
 mod memory;
-mod messages;
+mod prepare;
 mod process;
-mod programs;
+mod table;
 mod verdict;
 mod victim;
 
@@ -36,10 +37,11 @@ use super::guest::{kernel_version, prepare_machine, trust};
 use super::{Job, announce};
 use crate::results::{AttackKey, Policy};
 
-pub use arsenal::{ALGORITHMS, Arsenal, Attack, count};
 pub use attacker::ATTEMPTS_PER_SECOND;
 pub use figures::figures;
 pub use job::{Action, AttackJob, Attempt, Attempts, Measured, Outcome, PlannedAttack};
+pub use prepare::{Attack, PreparedAttacks};
+pub use table::{ALGORITHMS, count};
 pub use verdict::check;
 
 impl Job for AttackJob {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use anyhow::{Result, bail};
 
-use super::arsenal::Attack;
 use super::job::{AttackJob, Outcome};
+use super::prepare::Attack;
 use crate::results::{AttackKey, answer};
 
 /// Fails if the guest has not carried out each attack under each policy once, or the kernel accepted what it must refuse,

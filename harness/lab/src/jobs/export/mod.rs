@@ -1,4 +1,4 @@
-//! Has a kernel verify programs, for what its verifier learns about them.
+//! Has a kernel verify programs, and export what its verifier learns about them.
 
 mod guest;
 
@@ -22,7 +22,7 @@ pub struct Export {
     pub programs: Vec<Program>,
     /// The CMS message that they are loaded with.
     pub signature: Vec<u8>,
-    /// The certificate (DER) of the signer, whom the kernel need not know.
+    /// The certificate (DER) of the signer. The kernel need not trust it.
     pub certificate: Vec<u8>,
 }
 
@@ -40,7 +40,7 @@ pub struct Modules {
 pub struct Exported {
     /// Release and version of the kernel.
     pub kernel: String,
-    /// Which build of it.
+    /// Its build id.
     pub build_id: BuildId,
     /// About each program, in the order of the job.
     pub programs: Vec<Learned>,
@@ -51,12 +51,12 @@ pub struct Exported {
 pub enum Learned {
     /// The facts.
     Facts(#[serde(with = "hex::serde")] Vec<u8>),
-    /// Nothing that facts could say, for this reason.
+    /// Nothing, for this reason.
     Nothing(String),
 }
 
 impl Export {
-    /// What is learned about a program does not depend on its signer: a key that nobody keeps signs these for the occasion.
+    /// Facts about a program do not depend on its signer: a key that nobody keeps signs these programs.
     ///
     /// # Errors
     /// A program can't be signed, or there are too many for one signature.

@@ -1,4 +1,4 @@
-//! The machine that a guest is.
+//! The guest's own machine.
 
 use anyhow::{Context, Result};
 use bpfsig_loading::keyring;
@@ -7,7 +7,7 @@ use nix::sys::utsname::uname;
 use super::schedule;
 use crate::engine::Settings;
 
-/// Makes runs reproducible: its settings, and a priority that nothing else has.
+/// Makes runs reproducible: sets sysctls, and a priority that nothing else has.
 pub fn prepare_machine() -> Result<()> {
     Settings::wanted()?.write()?;
     schedule(libc::SCHED_FIFO, 1)

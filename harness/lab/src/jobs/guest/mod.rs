@@ -1,4 +1,4 @@
-//! What several jobs need in the guest.
+//! Code that several jobs need in the guest.
 
 mod machine;
 mod priority;

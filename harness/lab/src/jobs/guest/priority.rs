@@ -1,4 +1,4 @@
-//! Who gets the CPU.
+//! Scheduling priority.
 
 use std::io;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::results::VerifierStats;
 
-/// Where the time of a signature check went, in nanoseconds.
+/// The time that a signature check took, and its parts, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckTimes {
     /// All of it.
@@ -76,7 +76,7 @@ fn numbers(text: &str) -> impl Iterator<Item = u64> {
     text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok())
 }
 
-/// The reason that a log gives: the last line that is no statistics; none if there is no such line.
+/// The reason that a log gives: the last line that is not statistics; none if there is no such line.
 pub fn reason(log: &str) -> Option<&str> {
     const STATISTICS: [&str; 5] =
         ["processed ", "verification time ", "stack depth ", "subprog ", "signature check "];

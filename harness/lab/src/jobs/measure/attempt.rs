@@ -19,7 +19,7 @@ use crate::loader::Loader;
 /// that none of it is charged to that load.
 const PAUSE: Duration = Duration::from_millis(30);
 
-/// What is loaded again and again.
+/// Something that is loaded again and again.
 pub(super) enum RepeatedLoad<'a> {
     Programs {
         programs: Vec<&'a Program>,
@@ -32,14 +32,14 @@ pub(super) enum RepeatedLoad<'a> {
     Loader(&'a Loader),
 }
 
-/// The CMS messages that something is loaded with.
+/// The CMS messages of a load.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Messages<'a> {
     pub signature: Option<&'a [u8]>,
     pub attestation: Option<&'a [u8]>,
 }
 
-/// What became of a load.
+/// The outcome of a load.
 #[derive(Default)]
 pub(super) struct Attempt {
     pub sample: Sample,
@@ -68,7 +68,7 @@ impl<'a> RepeatedLoad<'a> {
         })
     }
 
-    /// Loads it with maps and BTF that are as new to the kernel as the programs are.
+    /// Loads it with new maps and BTF, as well as programs.
     pub(super) fn attempt(&self, messages: Messages<'_>) -> Result<Attempt> {
         thread::sleep(PAUSE);
         match self {
@@ -171,7 +171,7 @@ fn load_with(loader: &Loader, signature: Option<&[u8]>) -> Result<Attempt> {
     Ok(attempt)
 }
 
-/// What the system calls have taken since then, in nanoseconds.
+/// The time that system calls have taken since then, in nanoseconds.
 fn since(start: Duration) -> u64 {
     (stopwatch::elapsed() - start).as_nanos() as u64
 }
@@ -184,7 +184,7 @@ fn jited_size(programs: &[OwnedFd]) -> io::Result<u32> {
     programs.iter().map(|program| raw::jited_size(program.as_fd())).sum()
 }
 
-/// The sum of what there is.
+/// The sum of all that is known.
 fn sum<T: Add<Output = T>>(a: Option<T>, b: Option<T>) -> Option<T> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a + b),

@@ -1,4 +1,4 @@
-//! What the samples of a load amount to.
+//! The figures of a load, from its samples.
 
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
@@ -29,7 +29,7 @@ pub fn figures(workload: &Workload, load: &PlannedLoad, measured: &Measured, sce
         prog_load: summary(|sample| Some(sample.prog_load)),
         all_syscalls: summary(|sample| Some(sample.all_syscalls)),
         check: check(measured.samples.iter().filter_map(|sample| sample.check).collect()),
-        // There, the kernel's figure has the check in it.
+        // There, the kernel's figure includes the check.
         verifier: summary(|sample| sample.verifier).filter(|_| scenario != Scenario::MainlineDetached),
         verifier_stats: verifier_stats(&measured.log).filter(|_| !workload.is_object()),
         jited_bytes: measured.jited_bytes,
@@ -46,7 +46,7 @@ fn check(times: Vec<CheckTimes>) -> Option<Check> {
     })
 }
 
-/// Bytes of what is brought to the machine, without a signature.
+/// Bytes that are sent to the machine, without a signature.
 fn program_bytes(workload: &Workload, form: Form) -> usize {
     match (form, workload.source.object()) {
         (Form::Loader, _) => loader_bytes(workload),
@@ -55,7 +55,7 @@ fn program_bytes(workload: &Workload, form: Form) -> usize {
     }
 }
 
-/// Bytes of facts and of what attests them.
+/// Bytes of facts and their attestations.
 fn attested_bytes(attested: &AttestedFacts) -> usize {
     attested.facts.iter().chain(attested.messages.first()).map(Vec::len).sum()
 }

@@ -10,11 +10,11 @@ use super::super::guest::{kernel_version, prepare_machine, trust};
 use super::attempt::{Messages, RepeatedLoad};
 use super::plan::{Measured, Outcome, Plan, PlannedLoad};
 
-/// How often a load is repeated that costs this much at most (nanoseconds, or instructions).
+/// How often a load is repeated, by its cost at most (nanoseconds, or instructions).
 const CHEAP: Duration = Duration::from_millis(10);
 const CHEAP_SAMPLES: usize = 20;
 
-/// What the samples of a costlier load may take together, if there is more than one.
+/// The time that all samples of a costlier load may take, if there is more than one.
 const BUDGET: Duration = Duration::from_millis(150);
 
 /// Carries out a plan.

@@ -1,13 +1,13 @@
-//! Measures what loads take.
+//! Measures the cost of loads.
 //!
 //! ```text
 //! workloads × scenarios ── prepare (signs) ──> plan ──guest──> outcome ── verdict, figures ──> results
 //! ```
 
+mod approve_list;
 mod attempt;
 mod figures;
 mod guest;
-mod listed;
 mod plan;
 mod prepare;
 mod verdict;
@@ -38,8 +38,8 @@ impl Job for Plan {
     fn carry_out(&self) -> Result<Outcome> {
         match self.loader {
             Loader::Any => guest::run(self),
-            Loader::Listed => listed::run_listed(self),
-            Loader::Unlisted => listed::run_unlisted(self),
+            Loader::Listed => approve_list::run_listed(self),
+            Loader::Unlisted => approve_list::run_unlisted(self),
         }
     }
 }

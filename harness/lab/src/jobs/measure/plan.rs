@@ -21,15 +21,14 @@ pub struct Plan {
     pub programs: Vec<Program>,
     /// The loader programs that [`PlannedForm::Loader`] refers to.
     pub loaders: Vec<LoaderProgram>,
-    /// Groups of loads. The loads of a group take turns, so that whatever drifts in the kernel's state hits all of
-    /// them alike.
+    /// Groups of loads. The loads of a group take turns, so that any drift in the kernel's state affects all of them alike.
     pub groups: Vec<Vec<PlannedLoad>>,
 }
 
 /// One thing to measure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlannedLoad {
-    /// What it is a load of.
+    /// Program, scenario and algorithm.
     pub key: Key,
     /// What is handed to the kernel.
     pub form: PlannedForm,
@@ -37,7 +36,7 @@ pub struct PlannedLoad {
     pub signatures: Vec<Vec<u8>>,
     /// An instruction that replaces an instruction of the first program: index and encoding.
     pub replacement: Option<(usize, [u8; INSN_SIZE])>,
-    /// What is attested of the programs; none: the kernel verifies them.
+    /// Attested facts about the programs; none: the kernel verifies them.
     pub attested: Option<AttestedFacts>,
 }
 
@@ -72,7 +71,7 @@ pub struct Outcome {
 /// Outcome and cost of one load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// What it is a load of.
+    /// Program, scenario and algorithm.
     pub key: Key,
     /// What the kernel answered: an errno, or 0 if it accepted the program.
     pub errno: i32,
@@ -105,7 +104,7 @@ impl Plan {
 }
 
 impl Outcome {
-    /// What this load was found to do.
+    /// The guest's findings on this load.
     pub fn get(&self, key: &Key) -> Option<&Measured> {
         self.loads.iter().find(|measured| measured.key == *key)
     }

@@ -1,4 +1,4 @@
-//! Writes down what the guest is to load, with everything signed.
+//! Makes the guest's plan, with everything signed.
 
 use std::collections::HashMap;
 

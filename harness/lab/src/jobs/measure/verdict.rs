@@ -45,7 +45,7 @@ pub fn refused(outcome: &Outcome) -> Vec<Unsupported> {
 }
 
 /// Fails if the guest has not measured all of the plan, or the kernel accepted what it must refuse, refused what it must
-/// accept, or gave another reason; but for what it has been found not to support.
+/// accept, or gave another reason; except for programs that a scenario was found not to support.
 ///
 /// # Errors
 /// Names each load, both errnos and what the kernel's log says.

@@ -1,4 +1,4 @@
-//! What is loaded: programs one by one, and whole objects.
+//! The loads of a run: programs one by one, and whole objects.
 
 use anyhow::Result;
 use bpfsig_signing::key::Algorithm;
@@ -13,7 +13,7 @@ use crate::scenario::{Scenario, Setup};
 pub struct Workload {
     /// Unique among the workloads.
     pub name: String,
-    /// One, or all that an object has.
+    /// One program, or all of an object.
     pub programs: Vec<Program>,
     /// Where they come from.
     pub source: Source,
@@ -25,12 +25,12 @@ pub struct Workload {
     pub facts: Option<Vec<Vec<u8>>>,
 }
 
-/// A scenario, and what is signed with.
+/// A scenario, and the algorithm of its signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Case {
     /// How the programs are presented.
     pub scenario: Scenario,
-    /// What they are signed with.
+    /// The algorithm of their signature.
     pub algorithm: Option<Algorithm>,
 }
 
@@ -81,7 +81,7 @@ impl Workload {
         self.cases.iter().copied().filter(move |case| case.scenario.row().setup == setup)
     }
 
-    /// What the figures of a case are of.
+    /// The key of a case's figures.
     pub fn key(&self, case: Case) -> Key {
         Key { program: self.name.clone(), scenario: case.scenario.into(), algorithm: case.algorithm }
     }

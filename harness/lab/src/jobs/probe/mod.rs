@@ -15,7 +15,7 @@ pub struct Probe {
     pub programs: Vec<Program>,
 }
 
-/// What came of one program.
+/// The outcome for one program.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probed {
     /// The name of the program.

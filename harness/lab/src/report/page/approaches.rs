@@ -91,7 +91,7 @@ fn reasons(run: &Run) -> Table {
     table
 }
 
-/// A claim a row; an approach of which nothing is shown has no column.
+/// A row for each claim; an approach without any answer has no column.
 fn claims() -> Table {
     let is_shown = |approach: &&(_, &str)| CLAIMS.iter().any(|claim| claim.answer(approach.0).is_some());
     let approaches: Vec<_> = APPROACHES.iter().filter(is_shown).collect();

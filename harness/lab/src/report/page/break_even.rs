@@ -1,4 +1,4 @@
-//! The size from which on a check is cheaper than verification.
+//! The program size above which a check is cheaper than verification.
 
 use anyhow::Result;
 use bpfsig_signing::key::Algorithm;

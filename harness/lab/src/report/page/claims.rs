@@ -1,4 +1,4 @@
-//! What each approach can and can't do, and which test shows it.
+//! Claims: what each approach can and can't do, and the test that shows it.
 
 /// A way to make sure that programs are those that somebody trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ const fn evades_list(says: &'static str, test: &'static str) -> Answer {
     Answer { approach: Approach::ApproveList, says, file: "approve_list_evaded.rs", test }
 }
 
-/// Where signatures are required, what gets past a list does not help who loads an unsigned program.
+/// Where signatures are required, getting past a list does not help to load an unsigned program.
 const REQUIRED: Answer =
     signed("refused, if unsigned", "approve_list_evaded.rs", "policy_required_stops_all_of_it");
 

@@ -79,7 +79,7 @@ mod tests {
             refused("forged", 10),
             refused("mainline-forged", 20),
             refused("unknown-signer", 10),
-            // A kernel that takes it is no peer.
+            // A kernel that takes it is not a peer.
             load("one", "mainline-unknown-signer", 20),
         ];
         let table = table(&fixture::run("tcg", loads));

@@ -71,26 +71,26 @@ fn pictures(runs: &[Named<Run>], named: &Named<Run>, scenarios: &[ScenarioName])
     let run = &named.result;
     let unit = run.unit();
     let mut programs = real_programs(run, scenarios);
-    programs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    programs.sort_by(|a, b| a.cost.total_cmp(&b.cost));
     if programs.is_empty() {
         return Ok(Vec::new());
     }
-    let group = |(_, program): &(f64, &str)| group(run, scenarios, program);
+    let group = |program: &RealProgram<'_>| group(run, scenarios, program.name);
     let figure = |title: String, groups: &[Group]| -> Result<Figure> {
         Ok(Figure { title, svg: bars(groups, &|value| unit.short(value))? })
     };
-    let example = |program: (f64, &str)| {
-        figure(program.1.to_owned(), &[Group { title: String::new(), ..group(&program) }])
+    let example = |program: RealProgram<'_>| {
+        figure(program.name.to_owned(), &[Group { title: String::new(), ..group(&program) }])
     };
-    let class = |class: &[(f64, &str)]| {
-        let mut bounds: Vec<String> =
-            [class.first(), class.last()].into_iter().flatten().map(|(cost, _)| unit.short(*cost)).collect();
+    let class = |class: &[RealProgram<'_>]| {
+        let bounds = [class.first(), class.last()].into_iter().flatten();
+        let mut bounds: Vec<String> = bounds.map(|program| unit.short(program.cost)).collect();
         bounds.dedup();
         let title = format!("Unsigned: {}", bounds.join(" to "));
         figure(title, &class.iter().map(group).collect::<Vec<_>>())
     };
     let examples = examples(&programs).into_iter().map(example).collect::<Result<_>>()?;
-    let classes = programs.chunk_by(|a, b| a.0.log10().floor() == b.0.log10().floor());
+    let classes = programs.chunk_by(|a, b| a.cost.log10().floor() == b.cost.log10().floor());
     let all = classes.map(class).collect::<Result<_>>()?;
     let legend = legend(&programs.iter().map(group).collect::<Vec<_>>());
     let caption = format!(
@@ -151,15 +151,22 @@ fn refusals(run: &Run) -> Table {
     table
 }
 
-/// Programs that somebody wrote, with their cost in the first scenario that carries them.
-fn real_programs<'a>(run: &'a Run, scenarios: &[ScenarioName]) -> Vec<(f64, &'a str)> {
-    let mut programs: Vec<(f64, &str)> = Vec::new();
+/// A program that somebody wrote.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct RealProgram<'a> {
+    name: &'a str,
+    /// In the first scenario that carries it.
+    cost: f64,
+}
+
+fn real_programs<'a>(run: &'a Run, scenarios: &[ScenarioName]) -> Vec<RealProgram<'a>> {
+    let mut programs: Vec<RealProgram<'_>> = Vec::new();
     for scenario in scenarios {
         let loads = run.results.figures.of_programs(scenario.clone());
         for load in loads.filter(|load| load.is_real() && load.is_accepted()) {
-            let program = &*load.key.program;
-            if let Some(cost) = load.cost().filter(|_| !programs.iter().any(|(_, other)| *other == program)) {
-                programs.push((cost, program));
+            let name = &*load.key.program;
+            if let Some(cost) = load.cost().filter(|_| !programs.iter().any(|other| other.name == name)) {
+                programs.push(RealProgram { name, cost });
             }
         }
     }
@@ -243,6 +250,7 @@ mod tests {
             (labels("one"), labels("two")),
             (vec!["unsigned".to_owned(), "signed".to_owned()], vec!["unsigned".to_owned()])
         );
-        assert_eq!(real_programs(&run, &scenarios), [(5.0, "one"), (6.0, "two")]);
+        let real = [RealProgram { name: "one", cost: 5.0 }, RealProgram { name: "two", cost: 6.0 }];
+        assert_eq!(real_programs(&run, &scenarios), real);
     }
 }

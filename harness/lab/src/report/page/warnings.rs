@@ -78,8 +78,9 @@ fn sources(environments: &[&Environment]) -> Option<String> {
     let is_dirty =
         |environment: &&&Environment| environment.commit.as_ref().is_none_or(|commit| commit.contains(DIRTY));
     let dirty = environments.iter().filter(is_dirty).count();
-    (dirty > 0)
-        .then(|| format!("{dirty} of {} files come from sources that are no commit.", environments.len()))
+    (dirty > 0).then(|| {
+        format!("{dirty} of {} files were made from sources that are not committed.", environments.len())
+    })
 }
 
 fn commits(environments: &[&Environment]) -> Option<String> {
@@ -160,7 +161,7 @@ mod tests {
             "1 of 2 figures rest on fewer than 5 samples, at least 3: those of loads that take 100 or more"
         ));
         assert!(said(&results, "not measured in this run: `baseline`"));
-        assert!(said(&results, "`bench --dos`") && !said(&results, "no commit"));
+        assert!(said(&results, "`bench --dos`") && !said(&results, "not committed"));
     }
 
     #[test]
@@ -168,7 +169,7 @@ mod tests {
         assert!(!said(&two(|_| {}), "commit") && !said(&two(|_| {}), "kernels"));
         let commit = |commit: &'static str| two(move |at| at.commit = Some(commit.to_owned()));
         assert!(said(&commit("other"), "2 commits"));
-        assert!(said(&commit("other-dirty"), "1 of 2 files come from sources"));
+        assert!(said(&commit("other-dirty"), "1 of 2 files were made from sources"));
         let other = |at: &mut Environment| at.kernels[0].config_sha256 = "other".to_owned();
         assert!(said(&two(other), "kernels with other patches"));
         let elsewhere = |at: &mut Environment| {

@@ -7,7 +7,7 @@ use super::{Colour, TEXT_SIZE, picture, styled};
 
 const HEIGHT: u32 = 720;
 
-/// Steps between two points of a curve. Between them it is linear, which is no straight line on these scales.
+/// Steps between two points of a curve. Between them it is linear, which is not a straight line on these scales.
 const STEPS: u32 = 16;
 
 /// What is shown, with units.

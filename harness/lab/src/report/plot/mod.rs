@@ -21,7 +21,7 @@ pub(super) const WIDTH: u32 = 880;
 /// In the units of [`WIDTH`]. Plotters' sizes are 1.24 of SVG's.
 const TEXT_SIZE: f64 = 25.0 * 1.24;
 
-/// As wide as a character is at most in the middle, by which room is made for text.
+/// An upper limit to the average width of a character, to make room for text.
 const CHARACTER: u32 = 15;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;

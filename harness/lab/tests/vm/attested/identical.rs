@@ -76,7 +76,7 @@ impl Tally {
     }
 }
 
-/// Those that attach to a program depend on which one that is, and so can't be attested.
+/// Programs that attach to another one depend on that one, and so can't be attested.
 fn attaches_to_program(program: &Program) -> bool {
     matches!(program.attach, Attach::Program { .. })
 }

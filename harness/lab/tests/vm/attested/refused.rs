@@ -76,7 +76,7 @@ fn of_elsewhere() {
     );
 }
 
-/// Of what another kernel's attester says, nothing is looked at.
+/// Nothing in another kernel's attestation is looked at.
 #[test]
 #[ignore = "needs the patched kernel"]
 fn of_another_kernel_by_anyone() {
@@ -230,7 +230,7 @@ fn by_those_who_may_do_something_else() {
         load_with(&small(), Some(&sign(&small(), &of_facts)), |attr| attr.keyring_id = keyring.0)
             .refused(ENOKEY, "signer is not in the keyring");
     }
-    // An entry of another kind is no attestation, whoever signs it.
+    // An entry of another kind is not an attestation, whoever signs it.
     subject
         .load_with(&facts, &sign(&subject.program, attester()))
         .refused(EKEYREJECTED, "attestation: not of these facts of this program");

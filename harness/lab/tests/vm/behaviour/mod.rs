@@ -1,5 +1,5 @@
-//! Programs do signed what they do unsigned: each test states what an object of the corpus is to do, and demands it of
-//! the object as we load it with a signature and as libbpf loads it.
+//! Programs do signed what they do unsigned: each test says what an object of the corpus has to do, and checks it for
+//! the object loaded by us with a signature, and by libbpf without.
 
 mod cgroups;
 mod extensions;

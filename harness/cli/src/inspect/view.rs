@@ -1,13 +1,12 @@
-//! `bpfsig inspect`.
+//! What `inspect` shows, also as JSON.
 
-use std::fmt::{self, Write};
-use std::path::PathBuf;
+use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use bpfsig_signing::Digest;
 use bpfsig_signing::artifact::Artifact;
-use bpfsig_signing::attestation::{self, Attestations, AttestedProgram, KernelAttestation};
+use bpfsig_signing::attestation::{Attestations, AttestedProgram, KernelAttestation};
 use bpfsig_signing::authenticode::{self, AuthenticodeError};
 use bpfsig_signing::certificate::Certificate;
 use bpfsig_signing::cms::Message;
@@ -17,127 +16,78 @@ use bpfsig_signing::facts::{BuildId, Facts};
 use bpfsig_signing::pe::Image;
 use bpfsig_signing::signature;
 use bpfsig_signing::statement::Statement;
-use clap::Args;
 use serde::Serialize;
 
-use super::files;
-use super::sign::{ChoiceOptions, PlatformOption};
-
-/// Show what a signature vouches for, or what a signature of a file would bind
-///
-/// Nothing is verified.
-#[derive(Args)]
-pub struct Options {
-    /// A signature (.p7s), attestations (.attest), or a file that can be signed
-    file: PathBuf,
-
-    /// Show this certificate too, if it is the signer's
-    #[arg(long, value_name = "FILE")]
-    cert: Option<PathBuf>,
-
-    #[command(flatten)]
-    platform: PlatformOption,
-
-    #[command(flatten)]
-    choices: ChoiceOptions,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub fn run(options: Options) -> Result<()> {
-    let bytes = files::read(&options.file)?;
-    let certificate = options.cert.as_deref().map(files::certificate).transpose()?;
-    let is_attestations =
-        options.file.as_os_str().as_encoded_bytes().ends_with(attestation::SUFFIX.as_bytes());
-    let view = match signature::read(&bytes) {
-        Ok(messages) => View::of_signature(&messages, certificate.as_ref()),
-        Err(_) if is_attestations => View::of_attestations(&bytes, certificate.as_ref()),
-        Err(_) => {
-            let artifact = files::artifact(&bytes, options.platform.platform, &options.choices.choices());
-            artifact.and_then(|artifact| View::of_file(&artifact, &bytes, certificate.as_ref()))
-        }
-    };
-    let view = view.with_context(|| options.file.display().to_string())?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&view)?);
-    } else {
-        print!("{view}");
-    }
-    Ok(())
-}
-
-/// All that there is to say.
+/// Everything that is shown.
 #[derive(Serialize)]
-struct View {
+pub struct View {
     /// What the file is.
-    kind: String,
-    /// What is worth knowing of it.
+    pub kind: String,
+    /// Remarks for whoever signs it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    remarks: Vec<String>,
-    /// What a signature of the file would bind.
+    pub remarks: Vec<String>,
+    /// What a signature of the file would cover.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    binds: Vec<Bound>,
+    pub binds: Vec<Bound>,
     /// The signature that the file is, or that is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    signature: Option<SignatureView>,
+    pub signature: Option<SignatureView>,
     /// What is attested, for each kernel.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    kernels: Vec<KernelView>,
+    pub kernels: Vec<KernelView>,
 }
 
 #[derive(Serialize)]
-struct KernelView {
-    build_id: BuildId,
-    release: String,
-    signature: SignatureView,
-    programs: Vec<AttestedView>,
+pub struct KernelView {
+    pub build_id: BuildId,
+    pub release: String,
+    pub signature: SignatureView,
+    pub programs: Vec<AttestedView>,
 }
 
 #[derive(Serialize)]
-struct AttestedView {
-    name: String,
-    manifest: Digest,
+pub struct AttestedView {
+    pub name: String,
+    pub manifest: Digest,
     /// Whether the statement lists these facts about this program.
-    attested: bool,
-    facts: Facts,
+    pub attested: bool,
+    pub facts: Facts,
 }
 
 #[derive(Serialize)]
-struct Bound {
-    kind: String,
-    digest: String,
+pub struct Bound {
+    pub kind: String,
+    pub digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    program: Option<Description>,
+    pub program: Option<Description>,
 }
 
 #[derive(Serialize)]
-struct SignatureView {
-    format: String,
+pub struct SignatureView {
+    pub format: String,
     /// Subject key identifier.
-    signer: String,
-    algorithm: String,
+    pub signer: String,
+    pub algorithm: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    certificate: Option<CertificateView>,
+    pub certificate: Option<CertificateView>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    statement: Option<StatementView>,
+    pub statement: Option<StatementView>,
 }
 
 #[derive(Serialize)]
-struct CertificateView {
-    subject: String,
-    issuer: String,
-    key: String,
-    not_before: String,
-    not_after: String,
+pub struct CertificateView {
+    pub subject: String,
+    pub issuer: String,
+    pub key: String,
+    pub not_before: String,
+    pub not_after: String,
 }
 
 #[derive(Serialize)]
-struct StatementView {
+pub struct StatementView {
     /// `None`: never.
-    expires: Option<String>,
-    entries: Vec<Bound>,
+    pub expires: Option<String>,
+    pub entries: Vec<Bound>,
 }
 
 impl View {
@@ -146,12 +96,12 @@ impl View {
         Self { kind, remarks: Vec::new(), binds: Vec::new(), signature: None, kernels: Vec::new() }
     }
 
-    fn of_signature(messages: &[Message], certificate: Option<&Certificate>) -> Result<Self> {
+    pub fn of_signature(messages: &[Message], certificate: Option<&Certificate>) -> Result<Self> {
         let signature = Some(SignatureView::of(messages, certificate)?);
         Ok(Self { signature, ..Self::of_kind(&"signature") })
     }
 
-    fn of_attestations(json: &[u8], certificate: Option<&Certificate>) -> Result<Self> {
+    pub fn of_attestations(json: &[u8], certificate: Option<&Certificate>) -> Result<Self> {
         let kernels = Attestations::from_json(json)?.kernels.into_iter();
         let view = |kernel: KernelAttestation| {
             let build_id = kernel.build_id;
@@ -161,7 +111,7 @@ impl View {
         Ok(Self { kernels, ..Self::of_kind(&"attestations") })
     }
 
-    fn of_file(artifact: &Artifact, bytes: &[u8], certificate: Option<&Certificate>) -> Result<Self> {
+    pub fn of_file(artifact: &Artifact, bytes: &[u8], certificate: Option<&Certificate>) -> Result<Self> {
         let mut programs = artifact.programs().iter().cloned();
         let entries = artifact.entries().into_iter();
         let binds = entries.map(|entry| Bound {
@@ -207,7 +157,7 @@ impl KernelView {
 }
 
 impl SignatureView {
-    /// Of messages, of which there is at least one.
+    /// Of at least one message.
     fn of(messages: &[Message], certificate: Option<&Certificate>) -> Result<Self> {
         let message = &messages[0];
         let signers = certificate.filter(|certificate| certificate.subject_key_id() == message.signer());
@@ -277,66 +227,5 @@ fn date(time: SystemTime) -> String {
     match write!(text, "{}", humantime::format_rfc3339_seconds(time)) {
         Ok(()) => text,
         Err(_) => time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).to_string(),
-    }
-}
-
-impl fmt::Display for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<11}{}", "kind", self.kind)?;
-        for remark in &self.remarks {
-            writeln!(f, "{:<11}{remark}", "note")?;
-        }
-        for bound in &self.binds {
-            write!(f, "{bound}")?;
-        }
-        if let Some(signature) = &self.signature {
-            write!(f, "{signature}")?;
-        }
-        self.kernels.iter().try_for_each(|kernel| write!(f, "{kernel}"))
-    }
-}
-
-impl fmt::Display for KernelView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<11}{}", "kernel", self.release)?;
-        writeln!(f, "{:<11}{}", "build id", self.build_id)?;
-        write!(f, "{}", self.signature)?;
-        for AttestedView { name, manifest, attested, facts } in &self.programs {
-            let note = if *attested { "" } else { ": NOT ATTESTED" };
-            writeln!(f, "{manifest}  program {name}{note}")?;
-            writeln!(f, "{facts}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for SignatureView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut field = |name: &str, value: &str| writeln!(f, "{name:<11}{value}");
-        field("signature", &self.format)?;
-        field("signer", &self.signer)?;
-        field("algorithm", &self.algorithm)?;
-        if let Some(certificate) = &self.certificate {
-            field("subject", &certificate.subject)?;
-            field("issuer", &certificate.issuer)?;
-            field("key", &certificate.key)?;
-            field("valid from", &certificate.not_before)?;
-            field("valid to", &certificate.not_after)?;
-        }
-        let Some(statement) = &self.statement else { return Ok(()) };
-        field("expires", statement.expires.as_deref().unwrap_or("never"))?;
-        statement.entries.iter().try_for_each(|bound| write!(f, "{bound}"))
-    }
-}
-
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.program {
-            Some(program) => {
-                writeln!(f, "{}  {} {}", self.digest, self.kind, program.whole_name())?;
-                writeln!(f, "{}", program.manifest())
-            }
-            None => writeln!(f, "{}  {}", self.digest, self.kind),
-        }
     }
 }

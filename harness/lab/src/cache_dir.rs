@@ -1,4 +1,4 @@
-//! The place for what is kept from one run to the next.
+//! The directory for everything that is kept from one run to the next.
 
 use std::env;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Settings of the machine that measurements depend on.
+//! Sysctls that measurements depend on.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,15 +6,15 @@ use std::io::ErrorKind;
 use anyhow::{Context, Result};
 use bpfsig_loading::sysctl;
 
-/// Sysctls, and what they must be while something is measured.
+/// Sysctls, and their values while something is measured.
 const WANTED: [(&str, &str); 5] = [
     ("/proc/sys/net/core/bpf_jit_enable", "1"),
     // Forged signatures are measured more often than a user is granted.
     (sysctl::FAILURES, "0"),
-    // Only what is loaded with facts notices.
+    // It only affects loads with facts.
     (sysctl::ATTESTATION, "1"),
-    // Nothing that is not an interrupt may come in between: the guest agent polls, kernel threads clean up.
-    // They get their turn in the pauses.
+    // Only interrupts may come in between: the guest agent polls, and kernel threads clean up. They get their turn in
+    // the pauses.
     ("/proc/sys/kernel/sched_rt_runtime_us", "-1"),
     // Linux 7.3 looks for a module when an algorithm is first used. It would wait for a program, and that for the host.
     ("/proc/sys/kernel/modprobe", ""),

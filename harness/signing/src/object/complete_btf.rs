@@ -1,5 +1,5 @@
 //! Fills in what the compiler leaves to the loader in an object's BTF, as libbpf does: the sizes of data sections and
-//! the offsets of their variables, the linkage of what is hidden, and what stands for externs.
+//! the offsets of their variables, the linkage of hidden functions, and placeholders for externs.
 
 use std::collections::HashMap;
 
@@ -132,7 +132,7 @@ fn complete_externs(btf: &mut Btf, at: usize, externs: &Externs<'_>) -> Result<(
     Ok(())
 }
 
-/// Gives the parameters of a function the dummy's name: those of a global function must have one.
+/// Gives the parameters of a function the dummy's name: parameters of global functions must have one.
 fn name_parameters(btf: &mut Btf, function: usize, dummy: u32) -> Result<(), BtfError> {
     const PARAMETER_SIZE: usize = 8;
     let missing = BtfError("has a function without a prototype");

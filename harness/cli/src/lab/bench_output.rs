@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bpfsig_lab::bench::{self, Stage};
-use bpfsig_lab::destination::Destination;
+use bpfsig_lab::output_file::OutputFile;
 use bpfsig_lab::progress::Progress;
 use bpfsig_lab::report::{self, Collection, Pages};
 use bpfsig_lab::results::{AnyResults, Figures, Loads, Results};
 
-/// So many sentences of the finding are shown at a time.
+/// The number of sentences of the finding that are shown at a time.
 const SENTENCES: usize = 3;
 
 /// Files for results, and what has been shown of them.
-pub struct Kept<'a> {
+pub struct BenchOutput<'a> {
     path: &'a Path,
-    json: Destination,
-    csv: Option<Destination>,
+    json: OutputFile,
+    csv: Option<OutputFile>,
     pages: Pages,
     /// The files that the run leaves besides pages.
     figures: Vec<PathBuf>,
@@ -27,16 +27,16 @@ pub struct Kept<'a> {
     said: Vec<String>,
 }
 
-impl<'a> Kept<'a> {
-    /// Files beside each other, before any work is done that would be lost.
+impl<'a> BenchOutput<'a> {
+    /// Opens files beside each other, before any work is done that would be lost.
     ///
     /// # Errors
     /// One of them can't be written.
-    pub fn new(path: &'a Path, csv: Option<&Path>, progress: &'a Progress) -> Result<Kept<'a>> {
-        let (json, pages) = (Destination::new(path)?, Pages::beside(path)?);
+    pub fn new(path: &'a Path, csv: Option<&Path>, progress: &'a Progress) -> Result<BenchOutput<'a>> {
+        let (json, pages) = (OutputFile::new(path)?, Pages::beside(path)?);
         let figures = [path].into_iter().chain(csv).map(Path::to_owned).collect();
-        let csv = csv.map(Destination::new).transpose()?;
-        Ok(Kept { path, json, csv, pages, figures, progress, finished: 0, shown: 0, said: Vec::new() })
+        let csv = csv.map(OutputFile::new).transpose()?;
+        Ok(BenchOutput { path, json, csv, pages, figures, progress, finished: 0, shown: 0, said: Vec::new() })
     }
 
     /// Writes results, and shows the first figures and the last.
@@ -92,7 +92,7 @@ impl<'a> Kept<'a> {
     /// Says where the results are.
     ///
     /// # Errors
-    /// That of the run.
+    /// The run's.
     pub fn end<F>(self, outcome: Result<Results<F>>) -> Result<()> {
         // There is none beside a pipe.
         if let Some(page) = self.pages.paths().next() {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// How often a process that has been asked to end is looked at.
+/// The interval at which a process that has been asked to end is checked.
 const TICK: Duration = Duration::from_millis(10);
 
 /// How long a child process may take to end once it has been asked to.

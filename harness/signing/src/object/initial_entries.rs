@@ -1,4 +1,4 @@
-//! What the maps of an object hold from the start.
+//! Initial entries of an object's maps.
 
 use super::elf::Elf;
 use super::maps::{MAPS, Maps};
@@ -9,7 +9,7 @@ use crate::uapi::map_type;
 /// Bytes of a pointer in the object.
 const POINTER_SIZE: u32 = 8;
 
-/// Something that a loader puts into a map. A signature does not cover it: it is data, as all that comes later.
+/// Something that a loader puts into a map. A signature does not cover it: it is data, as are all later entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InitialEntry {
     /// An index into [`Object::maps`](super::Object::maps).
@@ -70,12 +70,12 @@ pub(super) fn entries(
                 .map(|place| Initial::Map(place.map))
                 .ok_or_else(|| problem(&format!("holds `{}`, where no map starts", symbol.name)))?,
             (map_type::ARRAY_OF_MAPS | map_type::HASH_OF_MAPS, _) => {
-                return Err(problem(&format!("holds `{}`, which is no map", symbol.name)));
+                return Err(problem(&format!("holds `{}`, which is not a map", symbol.name)));
             }
             (map_type::PROG_ARRAY, at) => at
                 .and_then(|at| entry_points.get(&(at, symbol.offset)))
                 .map(|program| Initial::Program(*program))
-                .ok_or_else(|| problem(&format!("holds `{}`, which is no program", symbol.name)))?,
+                .ok_or_else(|| problem(&format!("holds `{}`, which is not a program", symbol.name)))?,
             _ => return Err(problem("has initial values, but does not hold maps or programs")),
         };
         match definition.map_type {

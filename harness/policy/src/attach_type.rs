@@ -1,11 +1,11 @@
-//! Names that differ from those of the kernel's header.
+//! The names of attach types, one of which is not that of the kernel's header.
 
 use std::borrow::Cow;
 
 use bpfsig_signing::uapi::{attach_type, prog_type};
 
-/// What programs have that don't say where they attach: 0, which the header has another name for, as control groups were
-/// first.
+/// The attach type of programs that name none: 0. The header's name for it is the first attach type that there was, of
+/// control groups.
 const DEFAULT: &str = "default";
 
 /// The name of an attach type of programs of a type.

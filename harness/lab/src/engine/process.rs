@@ -9,7 +9,7 @@ use std::thread;
 use anyhow::{Context, Result};
 
 use super::watch::{TICK, Watch};
-use crate::group::Group;
+use crate::process_group::Group;
 
 /// Where a process writes a line to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) enum Stream {
     Error,
 }
 
-/// Runs a command until it ends or `watch` has enough of it; hands on each line that it writes.
+/// Runs a command until it ends or `watch` ends it; passes on each line that it writes.
 pub(super) fn follow<'a>(
     command: &mut Command,
     watch: &mut Watch<'a>,

@@ -8,18 +8,18 @@ use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
 /// A file that is known to be writable, but has not been touched yet.
-pub struct Destination {
+pub struct OutputFile {
     path: PathBuf,
-    /// A pipe, a terminal or another device: what is written there can't be replaced.
+    /// A pipe, a terminal or another device, whose contents can't be replaced.
     is_stream: bool,
 }
 
-impl Destination {
-    /// Makes sure that `path` can be written, before anything is done whose result would be lost. Makes its directory.
+impl OutputFile {
+    /// Makes sure that `path` can be written, before any work whose result would be lost. Makes its directory.
     ///
     /// # Errors
     /// It can't be written.
-    pub fn new(path: &Path) -> Result<Destination> {
+    pub fn new(path: &Path) -> Result<OutputFile> {
         let check = || -> Result<bool> {
             if path.exists() && !fs::metadata(path)?.is_file() {
                 OpenOptions::new().write(true).open(path)?;
@@ -30,7 +30,7 @@ impl Destination {
             Ok(false)
         };
         let is_stream = check().with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Destination { path: path.to_owned(), is_stream })
+        Ok(OutputFile { path: path.to_owned(), is_stream })
     }
 
     /// Whether what is written can't be replaced later: a pipe or a terminal.
@@ -38,7 +38,7 @@ impl Destination {
         self.is_stream
     }
 
-    /// Writes the file with `write`; what it had before is replaced when all has been written.
+    /// Writes the file with `write`; the earlier contents are replaced when all has been written.
     ///
     /// # Errors
     /// It can't be written. What was there before is still there then.
@@ -89,24 +89,24 @@ mod tests {
     fn a_file_is_replaced_when_it_is_complete() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new/report");
-        Destination::new(&path).unwrap().write(|file| Ok(file.write_all(b"one")?)).unwrap();
+        OutputFile::new(&path).unwrap().write(|file| Ok(file.write_all(b"one")?)).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"one");
 
-        let failing = Destination::new(&path).unwrap();
+        let failing = OutputFile::new(&path).unwrap();
         failing
             .write(|file| {
                 file.write_all(b"half")?;
                 bail!("disk full")
             })
             .unwrap_err();
-        drop(Destination::new(&path).unwrap());
+        drop(OutputFile::new(&path).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"one");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]
     fn a_device_is_written_to_and_not_replaced() {
-        Destination::new(Path::new("/dev/null")).unwrap().write(|file| Ok(file.write_all(b"x")?)).unwrap();
+        OutputFile::new(Path::new("/dev/null")).unwrap().write(|file| Ok(file.write_all(b"x")?)).unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 
@@ -114,9 +114,9 @@ mod tests {
     fn an_unwritable_file_is_found_out_at_once() {
         let file = NamedTempFile::new().unwrap();
         let below_a_file = file.path().join("report.json");
-        let error = Destination::new(&below_a_file).err().unwrap();
+        let error = OutputFile::new(&below_a_file).err().unwrap();
         assert!(format!("{error:#}").contains(&below_a_file.display().to_string()));
         let directory = tempfile::tempdir().unwrap();
-        assert!(Destination::new(directory.path()).is_err());
+        assert!(OutputFile::new(directory.path()).is_err());
     }
 }

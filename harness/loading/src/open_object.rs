@@ -1,4 +1,4 @@
-//! An object that has been read, before it is loaded: what its programs and maps are to be can still be chosen.
+//! An object that has been read but not loaded: its programs and maps can still be changed.
 
 use std::borrow::Cow;
 use std::fs;
@@ -123,12 +123,12 @@ impl OpenObject {
             .ok_or_else(|| Error::Missing(format!("the object has no map `{name}`")))
     }
 
-    /// What may be chosen of the maps, and which values, though the object is signed.
+    /// The parameters of the maps: values that may be chosen although the object is signed.
     pub fn parameters(&self) -> impl Iterator<Item = &Parameter> {
         self.maps.iter().flat_map(|map| &map.definition.parameters)
     }
 
-    /// Sets a parameter: a constant, or the size of a map. One that is not set is as in the object.
+    /// Sets a parameter: a constant, or the size of a map. One that is not set keeps its value in the object.
     ///
     /// # Errors
     /// The object has no such parameter, or the value is not in its range, which the signature covers.
@@ -162,20 +162,20 @@ impl OpenObject {
         self
     }
 
-    /// Sets where the kernel looks for the signer; [`Keyring::SECONDARY`] if nobody says.
+    /// Sets where the kernel looks for the signer; [`Keyring::SECONDARY`] by default.
     pub fn set_keyring(&mut self, keyring: Keyring) -> &mut Self {
         self.keyring = keyring;
         self
     }
 
-    /// Sets what is attested of the programs for this kernel, which may take it instead of verifying them.
+    /// Sets the attestation of the programs for this kernel, which may take it instead of verifying them.
     pub fn set_attestation(&mut self, attestation: Option<KernelAttestation>) -> &mut Self {
         self.attestation = attestation;
         self
     }
 
-    /// Sets the directory on a BPF file system in which maps are pinned and found that are to be pinned by name;
-    /// [`DEFAULT_PIN_ROOT`] if nobody says.
+    /// Sets the directory on a BPF file system where maps with `LIBBPF_PIN_BY_NAME` are pinned and found;
+    /// [`DEFAULT_PIN_ROOT`] by default.
     #[doc(alias = "pin_root_path")]
     pub fn set_pin_root(&mut self, directory: impl AsRef<Path>) -> &mut Self {
         for map in self.maps.iter_mut().filter(|map| map.definition.pin_by_name) {
@@ -247,7 +247,7 @@ impl OpenProgram {
         self.autoload
     }
 
-    /// Sets whether it will be loaded: all are that are not in a section such as `?xdp`.
+    /// Sets whether it will be loaded: by default, all are but those in a section such as `?xdp`.
     #[doc(alias = "bpf_program__set_autoload")]
     pub fn set_autoload(&mut self, autoload: bool) -> &mut Self {
         self.autoload = autoload;
@@ -258,7 +258,7 @@ impl OpenProgram {
     /// there; without a name, it is the one that the section names. The signature covers the name.
     ///
     /// # Errors
-    /// Programs of this kind attach to no other.
+    /// Programs of this kind can't attach to another program.
     #[doc(alias = "bpf_program__set_attach_target")]
     pub fn set_attach_target(
         &mut self,
@@ -280,7 +280,7 @@ impl OpenMap {
         &self.definition.name
     }
 
-    /// What it will be created from.
+    /// Its definition.
     pub fn definition(&self) -> &MapDefinition {
         &self.definition
     }
@@ -301,7 +301,7 @@ impl OpenMap {
     /// Uses a map that exists instead of creating one.
     ///
     /// # Errors
-    /// It is no map, or its definition is another one.
+    /// It is not a map, or its definition is another one.
     #[doc(alias = "bpf_map__reuse_fd")]
     pub fn reuse(&mut self, map: BorrowedFd<'_>) -> Result<&mut Self> {
         crate::maps::check_same(map, &self.definition).map_err(|error| error.in_map(self.name()))?;

@@ -65,7 +65,7 @@ pub struct ProgramInfo {
     pub origin: Option<Origin>,
 }
 
-/// What is known of where a program comes from (`sig_verdict` of `struct bpf_prog_info`).
+/// The origin of a program (`sig_verdict` of `struct bpf_prog_info`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Origin {
@@ -122,7 +122,7 @@ pub enum Attested {
     OtherModules,
     /// CO-RE made other instructions of the program.
     OtherInstructions,
-    /// No facts can say all that this program takes.
+    /// Facts can't express all that this program needs.
     Unsupported,
     /// They do not fit the program.
     Malformed,
@@ -157,7 +157,7 @@ impl fmt::Display for Attested {
             Attested::OtherSwitches => "verified: the verifier is set up differently",
             Attested::OtherModules => "verified: the modules are others",
             Attested::OtherInstructions => "verified: CO-RE made other instructions of it",
-            Attested::Unsupported => "verified: no facts can say what it takes",
+            Attested::Unsupported => "verified: facts can't express what it needs",
             Attested::Malformed => "verified: the facts do not fit it",
             Attested::Unknown => "verified",
         })
@@ -180,7 +180,7 @@ impl ProgramInfo {
     /// What the kernel tells of a program.
     ///
     /// # Errors
-    /// `program` is no eBPF program.
+    /// `program` is not an eBPF program.
     pub fn of(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
         let (info, known) = info(program, |_| {})?;
         let mut program_info = ProgramInfo::new(&info, known);
@@ -261,7 +261,7 @@ fn info(program: BorrowedFd<'_>, ask: impl FnOnce(&mut Info)) -> io::Result<(Inf
 /// be said in facts.
 ///
 /// # Errors
-/// `program` is no eBPF program, or the caller may not see its facts.
+/// `program` is not an eBPF program, or the caller may not see its facts.
 pub fn facts(program: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     let mut facts = vec![0; info(program, |_| {})?.0.signature.facts_size as usize];
     info(program, |info| {

@@ -11,7 +11,7 @@ pub(super) const TRACE: u32 = 1;
 /// whatever it is asked for.
 const SMALL: usize = 64 << 10;
 
-/// Room for what the verifier has to say.
+/// A buffer for the verifier's log.
 #[derive(Clone, Debug)]
 pub struct Log(Box<[u8]>);
 

@@ -1,0 +1,59 @@
+//! `bpfsig inspect`.
+
+mod text;
+mod view;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use bpfsig_signing::{attestation, signature};
+use clap::Args;
+
+use self::view::View;
+use super::files;
+use super::sign::{ChoiceOptions, PlatformOption};
+
+/// Show what a signature covers, or what a signature of a file would cover
+///
+/// Nothing is verified.
+#[derive(Args)]
+pub struct Options {
+    /// A signature (.p7s), attestations (.attest), or a file that can be signed
+    file: PathBuf,
+
+    /// Show this certificate too, if it is the signer's
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+
+    #[command(flatten)]
+    platform: PlatformOption,
+
+    #[command(flatten)]
+    choices: ChoiceOptions,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(options: Options) -> Result<()> {
+    let bytes = files::read(&options.file)?;
+    let certificate = options.cert.as_deref().map(files::certificate).transpose()?;
+    let is_attestations =
+        options.file.as_os_str().as_encoded_bytes().ends_with(attestation::SUFFIX.as_bytes());
+    let view = match signature::read(&bytes) {
+        Ok(messages) => View::of_signature(&messages, certificate.as_ref()),
+        Err(_) if is_attestations => View::of_attestations(&bytes, certificate.as_ref()),
+        Err(_) => {
+            let artifact = files::artifact(&bytes, options.platform.platform, &options.choices.choices());
+            artifact.and_then(|artifact| View::of_file(&artifact, &bytes, certificate.as_ref()))
+        }
+    };
+    let view = view.with_context(|| options.file.display().to_string())?;
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&view)?);
+    } else {
+        print!("{view}");
+    }
+    Ok(())
+}
