@@ -41,7 +41,7 @@ fn a_report_becomes_a_signed_policy() {
     scratch.make_ca();
     scratch.make_signer("me", "--purpose program --purpose policy");
     let said = scratch.bpfsig("policy sign --key me.key --cert me.pem policy.toml");
-    assert!(said.contains("version 1: 1 programs, 1 classes, signed by "), "{said}");
+    assert!(said.contains("version 1: 3 programs, 1 classes, signed by "), "{said}");
     scratch.bpfsig("verify --ca ca.pem --cert me.pem policy.bpf.o");
 
     // A policy that says something else is another program.
