@@ -14,7 +14,6 @@ if grep --quiet checks.policy /proc/cmdline; then
 elif grep --quiet checks.report /proc/cmdline; then
 	/srv/guest/bpfsig policy report --json >/srv/results/report.json &
 	echo $! >/srv/results/report.pid
-	# Until it watches.
-	sleep 5
+	until grep --quiet "watching what is loaded" /srv/results/first.txt; do sleep 1; done
 fi
 exec /usr/lib/systemd/systemd >&3 2>&3 3>&-
