@@ -1,5 +1,6 @@
 //! What loads programs on a machine.
 
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpfsig_loading::ProgramInfo;
@@ -82,24 +83,12 @@ impl Report {
     /// Sums up loads.
     pub fn new(loads: &[Load], before: &[ProgramInfo]) -> Self {
         let mut entries = BTreeMap::<_, Entry>::new();
-        for load in loads {
-            let loader = Loader::of(load);
-            let key = (loader.clone(), load.name.clone(), load.capabilities.clone(), load.is_signed);
-            let entry = entries.entry(key).or_insert_with(|| Entry {
-                loader,
-                name: load.name.clone(),
-                capabilities: load.capabilities.clone(),
-                instructions: 0,
-                core: false,
-                digests: BTreeSet::new(),
-                count: 0,
-                signed: load.is_signed,
-                probes: false,
-            });
-            entry.instructions = entry.instructions.max(load.instructions);
-            entry.core |= load.core_relocations != 0;
-            entry.digests.extend(load.digest);
-            entry.count += 1;
+        for entry in loads.iter().map(Entry::of) {
+            let key = (entry.loader.clone(), entry.name.clone(), entry.capabilities.clone(), entry.signed);
+            match entries.entry(key) {
+                Slot::Vacant(slot) => _ = slot.insert(entry),
+                Slot::Occupied(mut slot) => slot.get_mut().add(entry),
+            }
         }
         let mut loads = with_probes_together(entries.into_values());
         loads.sort_by_key(|entry| std::cmp::Reverse(entry.count));
@@ -115,22 +104,15 @@ fn with_probes_together(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
         let able = &entry.capabilities;
         let calls = !able.helpers.is_empty();
         let kind = (able.prog_type.clone(), able.attach_type.clone(), able.attach_to.clone());
-        alike.entry((entry.loader.clone(), entry.name.clone(), kind, calls)).or_default().push(entry);
+        let key = (entry.loader.clone(), entry.name.clone(), kind, calls, entry.signed);
+        alike.entry(key).or_default().push(entry);
     }
     let together = |entries: Vec<Entry>| {
         if entries.len() <= MANY {
             return entries;
         }
         let probes = entries.into_iter().reduce(|mut all, entry| {
-            all.capabilities.helpers.extend(entry.capabilities.helpers);
-            all.capabilities.maps.extend(entry.capabilities.maps);
-            all.capabilities.kernel_symbols =
-                all.capabilities.kernel_symbols.max(entry.capabilities.kernel_symbols);
-            all.instructions = all.instructions.max(entry.instructions);
-            all.core |= entry.core;
-            all.digests.extend(entry.digests);
-            all.count += entry.count;
-            all.signed &= entry.signed;
+            all.add(entry);
             all
         });
         probes.map(|probes| Entry { probes: true, ..probes }).into_iter().collect()
@@ -139,6 +121,33 @@ fn with_probes_together(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
 }
 
 impl Entry {
+    /// The entry of a single load.
+    fn of(load: &Load) -> Self {
+        Self {
+            loader: Loader::of(load),
+            name: load.name.clone(),
+            capabilities: load.capabilities.clone(),
+            instructions: load.instructions,
+            core: load.core_relocations != 0,
+            digests: load.digest.into_iter().collect(),
+            count: 1,
+            signed: load.is_signed,
+            probes: false,
+        }
+    }
+
+    /// Lets it stand for the loads of another one, too.
+    fn add(&mut self, other: Self) {
+        let (able, others) = (&mut self.capabilities, other.capabilities);
+        able.helpers.extend(others.helpers);
+        able.maps.extend(others.maps);
+        able.kernel_symbols = able.kernel_symbols.max(others.kernel_symbols);
+        self.instructions = self.instructions.max(other.instructions);
+        self.core |= other.core;
+        self.digests.extend(other.digests);
+        self.count += other.count;
+    }
+
     /// The digest, if it was the same each time.
     pub fn only_digest(&self) -> Option<Digest> {
         self.digests.first().copied().filter(|_| self.digests.len() == 1)
