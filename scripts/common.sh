@@ -1,4 +1,4 @@
-# What vmtest.sh and fuzz.sh share: the program with the tests for virtual machines, and the signers that it needs. They set
+# What scripts share: the command, the program with the tests for virtual machines, and the signers that these need. They set
 # `profile` to the options that tell cargo how to build.
 
 fail() {
@@ -25,10 +25,16 @@ signer() {
 	bpfsig keygen signer --algorithm "$2" --name "test $2" --key "$1.key" --cert "$1.pem" "${@:3}" >/dev/null
 }
 
+# The same, issued by the authority of a kernel, in place of one that is there: issue NAME ALGORITHM KERNEL OPTION...
+issue() {
+	rm -f "$1".{key,pem}
+	signer "$1" "$2" --ca-key "$3/ca.key" --ca-cert "$3/ca.pem" "${@:4}"
+}
+
 # Makes signers of each algorithm in the first directory, issued by the authority of the kernel in the second.
 signers() {
 	local algorithm
 	for algorithm in rsa-2048 rsa-3072 rsa-4096 p-256 p-384 ml-dsa-44 ml-dsa-65 ml-dsa-87; do
-		signer "$1/$algorithm" "$algorithm" --ca-key "$2/ca.key" --ca-cert "$2/ca.pem"
+		issue "$1/$algorithm" "$algorithm" "$2"
 	done
 }

@@ -85,16 +85,10 @@ policy() {
 	local guest=target/debian/guest
 	[[ -s target/debian/off/report.json ]] || fail "the state off has left no report: see target/debian/off/first.txt"
 	bpfsig policy init target/debian/off/report.json >$guest/policy.toml
-	issue $guest/policy --purpose program --purpose policy
+	issue $guest/policy p-256 "$(dirname "$kernel")" --purpose program --purpose policy
 	sign_policy $guest/policy.toml
 	abuse
 	rm $guest/policy.key
-}
-
-# Makes a signer whom the kernel's authority vouches for.
-issue() {
-	rm -f "$1".{key,pem}
-	signer "$1" p-256 --ca-key "$(dirname "$kernel")/ca.key" --ca-cert "$(dirname "$kernel")/ca.pem" "${@:2}"
 }
 
 sign_policy() {
@@ -126,7 +120,7 @@ abuse() {
 	sign_policy $abuse/older.toml
 	sign_policy $abuse/newer.toml
 	llvm-objcopy --remove-section .bpfsig --remove-section .bpfsig.json $abuse/newer.bpf.o $abuse/unsigned.bpf.o
-	issue $guest/stranger --purpose program
+	issue $guest/stranger p-256 "$(dirname "$kernel")" --purpose program
 	mv $guest/stranger.pem $abuse/
 	cp $abuse/unsigned.bpf.o $abuse/stranger.bpf.o
 	bpfsig sign --embed --key $guest/stranger.key --cert $abuse/stranger.pem $abuse/stranger.bpf.o >&2

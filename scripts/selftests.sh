@@ -170,10 +170,8 @@ loadable() {
 
 # Signs each object that bpftool loads, loads it signed, and says why where that fails.
 signed() {
-	local cache start unsigned good
-	cache=$(dirname "$(image patched)")
-	rm -f "$work"/signer.{key,pem}
-	signer "$work/signer" rsa-2048 --ca-key "$cache/ca.key" --ca-cert "$cache/ca.pem"
+	local start unsigned good
+	issue "$work/signer" rsa-2048 "$(dirname "$(image patched)")"
 	objects | run patched bpftool
 
 	rm -rf "$work/signatures" "$work/patched/bpfsig" "$directory"/*.p7s*

@@ -17,6 +17,11 @@ pub fn bpfsig() -> Command {
     Command::new(env::var_os("BPFSIG_TEST_COMMAND").expect("BPFSIG_TEST_COMMAND names the command bpfsig"))
 }
 
+/// A number that whoever runs a test without an end sets in its environment.
+pub fn setting(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
+}
+
 /// The value of `kernel.NAME`.
 pub fn sysctl(name: &str) -> String {
     fs::read_to_string(Path::new("/proc/sys/kernel").join(name)).unwrap().trim().to_owned()

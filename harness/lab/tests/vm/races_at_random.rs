@@ -3,13 +3,13 @@
 //!
 //! [`crate::races`] has the races that somebody has thought of; these are the rest.
 
-use std::env;
 use std::ops::AddAssign;
 use std::thread;
 
 use fastrand::Rng;
 
 use crate::attested::SwitchedOn;
+use crate::machine::setting;
 use crate::races::{Change, Loaded, PLACES, Place, Scene, Stage};
 use crate::window::Window;
 
@@ -89,8 +89,7 @@ fn race(loads: u64, mut random: Rng) -> Tally {
 
 /// Runs as many loads as the environment says.
 fn races() -> Tally {
-    let number = |name: &str, default| env::var(name).map_or(default, |number| number.parse().unwrap());
-    let (loads, seed) = (number("BPFSIG_FUZZ_LOADS", LOADS), number("BPFSIG_FUZZ_SEED", SEED));
+    let (loads, seed) = (setting("BPFSIG_FUZZ_LOADS", LOADS), setting("BPFSIG_FUZZ_SEED", SEED));
     let _on = SwitchedOn::new();
     let mut tally = Tally::default();
     thread::scope(|scope| {

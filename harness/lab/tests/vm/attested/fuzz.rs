@@ -2,7 +2,6 @@
 //! faults.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use bpfsig_lab::corpus;
@@ -20,6 +19,7 @@ use libbpf_rs::query::ProgInfoIter;
 
 use super::{Subject, SwitchedOn, attested, attester};
 use crate::load::load_btf;
+use crate::machine::setting;
 use crate::xdp_tools;
 
 /// How many loads, unless `BPFSIG_FUZZ_LOADS` says so; and what they begin with, unless `BPFSIG_FUZZ_SEED` does.
@@ -178,10 +178,6 @@ fn pick<'k>(known: &'k [Known], random: &mut Rng) -> &'k Known {
             return known;
         }
     }
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
 }
 
 #[test]
