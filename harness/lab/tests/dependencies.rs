@@ -12,7 +12,7 @@ const CRATES: [(&str, &[&str]); 5] = [
     ("bpfsig-signing", &[]),
     ("bpfsig-loading", &["bpfsig-signing"]),
     ("bpfsig-policy", &["bpfsig-loading", "bpfsig-signing"]),
-    ("bpfsig-lab", &["bpfsig-loading", "bpfsig-signing"]),
+    ("bpfsig-lab", &["bpfsig-loading", "bpfsig-policy", "bpfsig-signing"]),
     ("bpfsig", &["bpfsig-lab", "bpfsig-loading", "bpfsig-policy", "bpfsig-signing"]),
 ];
 

@@ -108,6 +108,7 @@ impl FakeTestbed {
                 .iter()
                 .for_each(|role| write(&format!("signers/{algorithm}-{role}")));
         }
+        write("signers/policy");
         let patched = kernel(directory.path(), Variant::Patched, Some("patches".to_owned()));
         FakeTestbed {
             patched,

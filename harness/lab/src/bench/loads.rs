@@ -22,7 +22,7 @@ use crate::interrupt;
 use crate::jobs::export::{Export, Learned};
 use crate::jobs::measure::{self, Workload};
 use crate::jobs::probe::Probe;
-use crate::jobs::{Signers, hand_over};
+use crate::jobs::{Signers, hand_over, policy_signer};
 use crate::kernel::{Kernel, Variant};
 use crate::progress::Progress;
 use crate::results::{Key, Loads, Results, Selection, Unsupported};
@@ -36,12 +36,13 @@ pub(super) fn setups(engine: Engine) -> &'static [Setup] {
             Setup::Unsigned,
             Setup::Signed,
             Setup::Required,
+            Setup::Granted,
             Setup::Baseline,
             Setup::Mainline,
             Setup::Listed,
             Setup::Unlisted,
         ],
-        Engine::Uml => &[Setup::Unsigned, Setup::Signed, Setup::Required],
+        Engine::Uml => &[Setup::Unsigned, Setup::Signed, Setup::Required, Setup::Granted],
         Engine::Host => &[Setup::Unsigned, Setup::Signed],
     }
 }
@@ -136,7 +137,10 @@ fn measure_on(
     interrupt::check()?;
     // Each kernel has an authority of its own.
     let signers = Signers::obtain_all(kernel, &algorithms(workloads, setup), progress)?;
-    let plan = measure::plan(workloads, setup, &signers)?;
+    let mut plan = measure::plan(workloads, setup, &signers)?;
+    if setup == Setup::Granted {
+        plan.grant(&policy_signer(kernel)?)?;
+    }
     let machine = testbed.machine(&kernel.image, setup.kernel_args())?;
     let outcome = hand_over(&plan, &*machine, setup.name(), progress)?;
     let refused = measure::refused(&outcome);

@@ -13,10 +13,11 @@ use crate::results::{Attacks, Key, Loads, Policy, Results, Selection};
 use crate::scenario::Scenario;
 
 /// All machines of the engine tcg, in order.
-const MACHINES: [&str; 7] = [
+const MACHINES: [&str; 8] = [
     "patched, unsigned",
     "patched, signed",
     "patched, required",
+    "patched, policy",
     "baseline",
     "mainline",
     "baseline, listed loader",
@@ -37,6 +38,7 @@ fn selection(only: &str) -> Selection {
         Scenario::Repeated,
         Scenario::UnknownSigner,
         Scenario::RequiredUnsigned,
+        Scenario::Granted,
         Scenario::Mainline,
         Scenario::ApproveList,
         Scenario::ApproveListRefused,
@@ -98,7 +100,7 @@ fn a_run_measures_each_scenario_once() {
     assert!(signed.is_sorted());
     // After each machine, and at the end.
     let partial: Vec<_> = kept.iter().map(|kept| kept.partial.as_ref().map(|it| it.missing.len())).collect();
-    assert_eq!(partial, [Some(6), Some(5), Some(4), Some(3), Some(2), Some(1), Some(0), None]);
+    assert_eq!(partial, [Some(7), Some(6), Some(5), Some(4), Some(3), Some(2), Some(1), Some(0), None]);
     assert_eq!(kept.last(), Some(&results));
     assert_eq!(results.environment.kernels.len(), 2);
 }
@@ -176,12 +178,13 @@ fn the_patched_kernel_comes_first_and_is_told_of() {
     let expected = [
         (1, Machine),
         (2, Machine),
-        (3, Patched),
-        (4, Machine),
+        (3, Machine),
+        (4, Patched),
         (5, Machine),
         (6, Machine),
         (7, Machine),
-        (7, End),
+        (8, Machine),
+        (8, End),
     ];
     assert_eq!(stages, expected);
 }
@@ -193,8 +196,8 @@ fn other_kernels_are_built_while_instructions_are_counted_and_not_while_time_is_
         bench(&testbed, &selection("straight-2"), None).0.unwrap();
         testbed.built.get().first().unwrap().1
     };
-    assert!(machines_before(Engine::Tcg) < 3);
-    assert_eq!(machines_before(Engine::Kvm), 3);
+    assert!(machines_before(Engine::Tcg) < 4);
+    assert_eq!(machines_before(Engine::Kvm), 4);
 }
 
 #[test]
@@ -203,7 +206,7 @@ fn a_kernel_that_can_not_be_built_costs_no_figures_of_the_patched_one() {
     testbed.build.set(Build::Broken);
     let (error, kept) = bench(&testbed, &selection("straight-2"), None);
     assert_eq!(format!("{:#}", error.unwrap_err()), "baseline: the compiler fails");
-    assert_eq!(kept.last().unwrap().finished, MACHINES[..3]);
+    assert_eq!(kept.last().unwrap().finished, MACHINES[..4]);
 }
 
 #[test]
@@ -219,7 +222,7 @@ fn a_run_that_has_failed_waits_for_no_build() {
 fn only_what_belongs_together_is_resumed() {
     let testbed = FakeTestbed::new(Engine::Tcg);
     // After a machine of another kernel.
-    testbed.fault.set(Some((4, Fault::Death)));
+    testbed.fault.set(Some((5, Fault::Death)));
     let (_, mut kept) = bench(&testbed, &selection("straight-2"), None);
     let partial = kept.pop().unwrap();
     testbed.fault.set(None);
@@ -257,7 +260,7 @@ fn what_a_kernel_can_not_load_is_left_out() {
     let testbed = FakeTestbed::new(Engine::Uml);
     let (results, _) = bench(&testbed, &selection("tc_vlan_*"), None);
     let results = results.unwrap();
-    assert_eq!(results.finished, MACHINES[..3]);
+    assert_eq!(results.finished, MACHINES[..4]);
     // Neither the program nor the object that it is in.
     let loads = &results.figures.loads;
     assert!(!loads.is_empty() && loads.iter().all(|load| load.key.program == "tc_vlan_ingress"));

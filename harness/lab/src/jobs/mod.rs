@@ -28,7 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use hand_over::hand_over;
-pub use signers::Signers;
+pub use signers::{Signers, policy_signer};
 
 /// The prefix of the line that the guest prints when it is done with an item.
 const PROGRESS: &str = "done: ";

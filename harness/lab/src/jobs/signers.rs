@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer};
+use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer, Usage};
 use bpfsig_signing::key::{Algorithm, PrivateKey};
 use tempfile::NamedTempFile;
 
@@ -58,27 +58,24 @@ impl Signers {
     /// # Errors
     /// The kernel's authority can't be read, or the cache can't be written.
     pub fn obtain(kernel: &Kernel, algorithm: Algorithm) -> Result<Signers> {
-        // The kernel looks at what certificates are for.
-        let usage = |purpose| Role::Signer.limited_to(&[purpose], DOCUMENTATION_PEN);
         let authority = read(&kernel.ca_key, &kernel.ca_certificate)?;
-        let directory = kernel.ca_certificate.with_file_name("signers");
-        fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        let directory = directory(kernel)?;
         let known = obtain(&directory.join(format!("{algorithm}-known")), algorithm, |key| {
             Certificate::issued_by(
                 &authority,
-                usage(Purpose::Program),
+                usage(&[Purpose::Program]),
                 "bpfsig bench",
                 &key.public_key(),
                 DAYS,
             )
         })?;
         let unknown = obtain(&directory.join(format!("{algorithm}-unknown")), algorithm, |key| {
-            Certificate::self_signed(usage(Purpose::Program), "bpfsig bench, unknown", key, DAYS)
+            Certificate::self_signed(usage(&[Purpose::Program]), "bpfsig bench, unknown", key, DAYS)
         })?;
         let attester = obtain(&directory.join(format!("{algorithm}-attester")), algorithm, |key| {
             Certificate::issued_by(
                 &authority,
-                usage(Purpose::Attestation),
+                usage(&[Purpose::Attestation]),
                 "bpfsig bench, attester",
                 &key.public_key(),
                 DAYS,
@@ -86,6 +83,30 @@ impl Signers {
         })?;
         Ok(Signers { algorithm, known, unknown, attester })
     }
+}
+
+/// A signer of policies that the kernel trusts, from its cache entry or a new one.
+///
+/// # Errors
+/// The kernel's authority can't be read, or the cache can't be written.
+pub fn policy_signer(kernel: &Kernel) -> Result<Signer> {
+    let authority = read(&kernel.ca_key, &kernel.ca_certificate)?;
+    obtain(&directory(kernel)?.join("policy"), Algorithm::P256, |key| {
+        let usage = usage(&[Purpose::Program, Purpose::Policy]);
+        Certificate::issued_by(&authority, usage, "bpfsig bench, policy", &key.public_key(), DAYS)
+    })
+}
+
+/// What certificates are for: the kernel looks at it.
+fn usage(purposes: &[Purpose]) -> Usage {
+    Role::Signer.limited_to(purposes, DOCUMENTATION_PEN)
+}
+
+/// Where the signers of a kernel are kept.
+fn directory(kernel: &Kernel) -> Result<PathBuf> {
+    let directory = kernel.ca_certificate.with_file_name("signers");
+    fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    Ok(directory)
 }
 
 /// Reads the signer in `path`.pem and `path`.key, or makes it.

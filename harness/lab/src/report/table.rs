@@ -18,7 +18,7 @@ enum Figure {
 }
 
 /// To show another scenario, add a column.
-const FIGURES: [(&str, Figure); 11] = [
+const FIGURES: [(&str, Figure); 12] = [
     ("baseline", Figure::Load(Scenario::Baseline)),
     ("unsigned", Figure::Load(Scenario::Unsigned)),
     ("signed", Figure::Load(Scenario::Signed)),
@@ -30,6 +30,7 @@ const FIGURES: [(&str, Figure); 11] = [
     ("unknown signer", Figure::Load(Scenario::UnknownSigner)),
     ("altered", Figure::Load(Scenario::Altered)),
     ("required", Figure::Load(Scenario::RequiredUnsigned)),
+    ("granted", Figure::Load(Scenario::Granted)),
 ];
 
 /// One row per program and algorithm, with the median of each scenario.

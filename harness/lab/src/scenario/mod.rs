@@ -146,6 +146,11 @@ scenarios! {
         words: "unsigned, where signatures are required",
         setup: Setup::Required, errno: libc::EKEYREJECTED,
     }
+    Granted {
+        name: "granted",
+        words: "unsigned, where signatures are required, and a policy grants the program by its digest",
+        setup: Setup::Granted, compared_with: Some(Scenario::Unsigned),
+    }
     AttestedFirst {
         name: "attested-first",
         words: "signed, with attested facts, statements that the kernel has not seen",

@@ -15,6 +15,8 @@ pub enum Setup {
     Signed,
     /// The patched kernel, which requires signatures.
     Required,
+    /// The same, with a policy that grants all programs that are measured.
+    Granted,
     /// The kernel without the patches, for all loads with a signature.
     Mainline,
     /// The kernel without the patches, where only listed loaders may load, and a listed loader.
@@ -43,6 +45,7 @@ impl Setup {
             Setup::Unsigned => "patched, unsigned",
             Setup::Signed => "patched, signed",
             Setup::Required => "patched, required",
+            Setup::Granted => "patched, policy",
             Setup::Mainline => "mainline",
             Setup::Listed => "baseline, listed loader",
             Setup::Unlisted => "baseline, unlisted loader",
@@ -53,7 +56,7 @@ impl Setup {
     pub fn variant(self) -> Variant {
         match self {
             Setup::Baseline | Setup::Mainline | Setup::Listed | Setup::Unlisted => Variant::Baseline,
-            Setup::Unsigned | Setup::Signed | Setup::Required => Variant::Patched,
+            Setup::Unsigned | Setup::Signed | Setup::Required | Setup::Granted => Variant::Patched,
         }
     }
 
@@ -74,7 +77,7 @@ impl Setup {
     /// The addition to the kernel's command line.
     pub fn kernel_args(self) -> &'static str {
         match self {
-            Setup::Required => "bpf_signature=required",
+            Setup::Required | Setup::Granted => "bpf_signature=required",
             _ => "",
         }
     }

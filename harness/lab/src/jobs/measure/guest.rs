@@ -9,6 +9,7 @@ use super::super::announce;
 use super::super::guest::{kernel_version, prepare_machine, trust};
 use super::attempt::{Messages, RepeatedLoad};
 use super::plan::{Measured, Outcome, Plan, PlannedLoad};
+use super::policy;
 
 /// How often a load is repeated, by its cost at most (nanoseconds, or instructions).
 const CHEAP: Duration = Duration::from_millis(10);
@@ -24,6 +25,7 @@ const BUDGET: Duration = Duration::from_millis(150);
 pub(super) fn run(plan: &Plan) -> Result<Outcome> {
     prepare_machine()?;
     trust(&plan.certificates, &plan.attesters)?;
+    let _policy = plan.policy.as_ref().map(policy::enforce).transpose()?;
     let mut loads = Vec::new();
     for group in &plan.groups {
         loads.extend(measure_group(plan, group)?);

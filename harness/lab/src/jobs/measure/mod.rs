@@ -9,6 +9,7 @@ mod attempt;
 mod figures;
 mod guest;
 mod plan;
+mod policy;
 mod prepare;
 mod verdict;
 mod workload;

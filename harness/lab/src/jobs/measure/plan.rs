@@ -17,12 +17,23 @@ pub struct Plan {
     pub certificates: Vec<Vec<u8>>,
     /// Certificates (DER) for the keyring of attesters.
     pub attesters: Vec<Vec<u8>>,
+    /// A policy that is in force.
+    pub policy: Option<SignedPolicy>,
     /// The programs that [`PlannedForm::Programs`] refers to.
     pub programs: Vec<Program>,
     /// The loader programs that [`PlannedForm::Loader`] refers to.
     pub loaders: Vec<LoaderProgram>,
     /// Groups of loads. The loads of a group take turns, so that any drift in the kernel's state affects all of them alike.
     pub groups: Vec<Vec<PlannedLoad>>,
+}
+
+/// A policy, by a signer whose certificate is among [`Plan::certificates`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignedPolicy {
+    /// The object of its program.
+    pub object: Vec<u8>,
+    /// Its signature.
+    pub signature: Vec<u8>,
 }
 
 /// One thing to measure.
