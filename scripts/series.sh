@@ -177,6 +177,8 @@ check() {
 	for name; do
 		[[ -d $patches/$name ]] || fail "there is no series $name: there are $(series | tr '\n' ' ')"
 	done
+	# The packages' modules are only for the distribution's Python, and another one may come first.
+	PATH=/usr/bin:$PATH
 	python3 -c 'import git, ply' || fail "checkpatch.pl needs the packages python3-git and python3-ply"
 	[[ -d $tree/.git ]] || make_tree ""
 	[[ -z $(in_tree status --porcelain) ]] || fail "$tree has changes that are not committed"
