@@ -184,7 +184,8 @@ check() {
 	[[ -z $(in_tree status --porcelain) ]] || fail "$tree has changes that are not committed"
 	branch=$(in_tree symbolic-ref --short HEAD) || fail "$tree is in the middle of something: finish it first"
 	mkdir -p "$tree.build"
-	trap 'in_tree am --abort 2>/dev/null || true; in_tree checkout --quiet "$branch"' EXIT
+	# checkpatch.pl leaves a file where it runs.
+	trap 'in_tree am --abort 2>/dev/null || true; in_tree checkout --quiet "$branch"; rm -f .checkpatch-camelcase.*' EXIT
 	in_tree checkout --quiet --detach base
 	kbuild tinyconfig
 	cat "$tree.build/.config" kernel-patch/config/*.config >"$tree.build/requested"
