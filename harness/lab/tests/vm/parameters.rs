@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 use crate::attested::{self, Subject};
 use crate::keys::signer;
-use crate::load::{self, load};
+use crate::load::{self, load, load_btf};
 use crate::loaded_object::{compile, open, sign};
 use crate::machine;
 
@@ -56,16 +56,27 @@ fn with_value(name: &str, value: i128) -> (Program, Vec<u8>) {
     })
 }
 
-/// The program with a tag replaced by one of the same length, signed with it.
-fn with_tag(tag: &str, other: &str) -> (Program, Vec<u8>) {
+/// The program with a tag replaced by one of the same length.
+fn tagged(tag: &str, other: &str) -> Program {
     assert_eq!(tag.len(), other.len());
     let mut program = object().programs()[0].clone();
     let mut btf = program.btf.unwrap().to_vec();
     let at = btf.windows(tag.len()).position(|bytes| bytes == tag.as_bytes()).unwrap();
     btf[at..at + tag.len()].copy_from_slice(other.as_bytes());
     program.btf = Some(btf.into());
+    program
+}
+
+/// The same, signed.
+fn with_tag(tag: &str, other: &str) -> (Program, Vec<u8>) {
+    let program = tagged(tag, other);
     let signature = load::sign(&program, signer());
     (program, signature)
+}
+
+/// Its constants.
+fn rodata(program: &mut Program) -> &mut MapDefinition {
+    Arc::make_mut(program.slots.iter_mut().find(|slot| slot.name == ".rodata").unwrap())
 }
 
 #[test]
@@ -260,4 +271,87 @@ fn the_command_sets_parameters() {
         let (status, output) = load(&[setting]);
         assert!(status != Some(0) && output.contains(message), "{output}");
     }
+}
+
+/// What is a constant to the signer is a parameter in the BTF of another load with the same map, which is refused. The kernel
+/// must not remember the digest that it found then.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_load_does_not_decide_what_the_parameters_of_the_next_are() {
+    let mut signed = tagged("bpf_param:0:1", "any_param:0:1");
+    let all = rodata(&mut signed).parameters.clone();
+    rodata(&mut signed).parameters.retain(|parameter| parameter.name != "doubled");
+    let signature = load::sign(&signed, signer());
+    let doubled = all.iter().find(|parameter| parameter.name == "doubled").unwrap();
+    let mut changed = signed.clone();
+    rodata(&mut changed).set_parameter(doubled, 1).unwrap();
+
+    let btf = load_btf(&changed);
+    let maps = bpf::raw::create_maps(&changed, btf.as_ref().map(AsFd::as_fd)).unwrap();
+    let attackers = Program { btf: object().programs()[0].btf.clone(), ..changed.clone() };
+    let refused = load::load_onto(&attackers, &load_btf(&attackers), &maps, Some(&signature), |_| {})
+        .result
+        .unwrap_err();
+    assert!([libc::EINVAL, libc::EKEYREJECTED].contains(&refused), "{refused}");
+    load::load_onto(&changed, &btf, &maps, Some(&signature), |_| {})
+        .refused(libc::EKEYREJECTED, "statement does not list program");
+}
+
+/// The places of parameters are those in the program's BTF, whatever the map's says of its section.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn the_section_of_another_btf_is_refused() {
+    let mut program = object().programs()[0].clone();
+    let signature = load::sign(&program, signer());
+    // As the manifest has them, though two must not be 0.
+    for parameter in rodata(&mut program).parameters.clone() {
+        let all = Parameter { range: Range { min: 0, max: 0 }, ..parameter };
+        rodata(&mut program).set_parameter(&all, 0).unwrap();
+    }
+    let other = Some(bpf::raw::load_btf(&btf_of_section(rodata(&mut program).value_size)).unwrap());
+    let own = load_btf(&program);
+    let mut create = |slot: &MapDefinition| match &*slot.name {
+        ".rodata" => {
+            let slot = MapDefinition { btf_value_type_id: 4, ..slot.clone() };
+            bpf::raw::create_map(&slot, other.as_ref().map(AsFd::as_fd)).unwrap()
+        }
+        _ => bpf::raw::create_map(slot, own.as_ref().map(AsFd::as_fd)).unwrap(),
+    };
+    let maps: Vec<_> = program.slots.iter().map(|slot| create(slot)).collect();
+    load::load_onto(&program, &own, &maps, Some(&signature), |_| {})
+        .refused(libc::EINVAL, "has types that the program's BTF has not");
+}
+
+/// A BTF with a section `.rodata` as its fourth type: one variable of that many bytes.
+fn btf_of_section(size: u32) -> Vec<u8> {
+    const STRINGS: &[u8] = b"\0char\0all\0.rodata\0";
+    let [int, array, var, datasec] = [1, 3, 14, 15].map(|kind| kind << 24);
+    let types: [u32; 20] = [
+        1,
+        int,
+        1,
+        8, // `char`, of 8 bits
+        0,
+        array,
+        0,
+        1,
+        1,
+        size, // an array of it
+        6,
+        var,
+        2,
+        1, // `all`, global
+        10,
+        datasec | 1,
+        size,
+        3,
+        0,
+        size, // where it is
+    ];
+    let types: Vec<u8> = types.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let (types_size, strings_size) = (types.len() as u32, STRINGS.len() as u32);
+    // Magic, version 1, the size of the header; where types and strings are.
+    let header = [0x0001_eb9f, 24, 0, types_size, types_size, strings_size];
+    let header = header.iter().flat_map(|word| word.to_le_bytes());
+    header.chain(types).chain(STRINGS.iter().copied()).collect()
 }

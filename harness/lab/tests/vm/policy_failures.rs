@@ -12,6 +12,7 @@ use crate::audit::Audit;
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, program, sign, small};
 use crate::machine::{as_user, set_sysctl, sysctl};
+use crate::window::Window;
 
 const LIMIT: &str = "bpf_signature_failures_us";
 
@@ -179,5 +180,21 @@ fn without_a_limit() {
         for _ in 0..100 {
             load(&small(), Some(&forged)).refused(EKEYREJECTED, "");
         }
+    });
+}
+
+/// Not when the caller has read why: then others could fail meanwhile, as many as there are threads.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn are_counted_before_the_caller_is_told() {
+    let _limit = Limit::new("1");
+    let forged = forged();
+    as_user(2400, || {
+        let log = Window::over(&[0]);
+        let told = |attr: &mut ProgLoad| (attr.log_buf, attr.log_size) = (log.address(), 4096);
+        log.during(
+            || load_with(&small(), Some(&forged), told).result.unwrap_err(),
+            || as_user(2400, || load(&small(), Some(&forged)).refused(EDQUOT, "")),
+        );
     });
 }
