@@ -56,31 +56,32 @@ objects() {
 	done
 	cp --remove-destination scripts/debian/guest/*.sh target/debian/guest/
 	cargo build --quiet "${profile[@]}"
-	cp --remove-destination target/debug/bpfsig target/debian/guest/
+	strip --strip-debug -o target/debian/guest/bpfsig target/debug/bpfsig
 }
 
 share() {
 	echo -virtfs "local,path=$2,mount_tag=$1,security_model=none,multidevs=remap${3:-}"
 }
 
-# Boots the machine in a state (without a check of the timer, which fails where the host is busy), and waits until it has tried everything and switched itself off.
+# Boots the machine (without a check of the timer, which fails where the host is busy), and waits until it has done what it has to
+# and switched itself off: boot RESULTS APPEND [OPTIONS OF QEMU...]
 boot() {
-	local state=$1 append=$2 results=target/debian/$1
+	local results=target/debian/$1 append=$2
+	shift 2
 	rm -rf "$results"
 	mkdir -p "$results"
-	echo "== Debian 13, signatures $state" >&2
 	# shellcheck disable=SC2046
 	timeout 3600 qemu-system-x86_64 -machine accel=tcg -cpu max -m 2G -smp 2 -nographic -no-reboot \
-		-kernel "$kernel" -append "root=/dev/vda rw init=/usr/local/sbin/first console=ttyS0 quiet panic=-1 no_timer_check $append" \
+		-kernel "$kernel" -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 no_timer_check $append" "$@" \
 		-drive "file=$image,format=raw,if=virtio,snapshot=on" \
 		$(share modules "$(dirname "$kernel")/lib/modules" ,readonly=on) \
 		$(share guest "$PWD/target/debian/guest" ,readonly=on) \
 		$(share results "$PWD/$results") </dev/null >"$results/console.txt" ||
 		fail "the machine did not switch itself off, see $results/console.txt"
-	[[ -e $results/complete ]] || fail "the checks have not come to their end, see $results/console.txt"
+	[[ -e $results/complete ]] || fail "the machine has not come to its end, see $results/console.txt"
 }
 
-# Grants what the machine loads when nobody demands signatures.
+# Grants what the machine loads when nobody demands signatures, from its initramfs on.
 policy() {
 	local guest=target/debian/guest
 	[[ -s target/debian/off/report.json ]] || fail "the state off has left no report: see target/debian/off/first.txt"
@@ -89,6 +90,8 @@ policy() {
 	sign_policy $guest/policy.toml
 	abuse
 	rm $guest/policy.key
+	cp harness/policy/initramfs/{hook,boot} $guest/
+	boot initramfs "init=/usr/local/sbin/first checks.initramfs"
 }
 
 sign_policy() {
@@ -103,6 +106,9 @@ abuse() {
 	rm -rf $abuse
 	mkdir $abuse
 	object scripts/debian/abuse/unlisted.bpf.c $abuse/unlisted.bpf.o
+	gcc -O2 -o $abuse/listed scripts/debian/abuse/listed.c
+	gcc -O2 -o $abuse/traced scripts/debian/abuse/traced.c
+	gcc -O2 -shared -fPIC -o $abuse/preloaded.so scripts/debian/abuse/preloaded.c
 	cat >$abuse/older.toml <<-'END'
 		version = 0
 		[[class]]
@@ -117,6 +123,13 @@ abuse() {
 		max-instructions = 8
 	END
 	sed 's/version = 0/version = 1000/' $abuse/older.toml >$abuse/newer.toml
+	cat >>$abuse/newer.toml <<-END
+		[[class]]
+		name = "what one executable decides about sysctls"
+		type = "cgroup_sysctl"
+		max-instructions = 8
+		executable = "$(fsverity digest --compact $abuse/listed)"
+	END
 	sign_policy $abuse/older.toml
 	sign_policy $abuse/newer.toml
 	llvm-objcopy --remove-section .bpfsig --remove-section .bpfsig.json $abuse/newer.bpf.o $abuse/unsigned.bpf.o
@@ -171,7 +184,7 @@ for state in "${states[@]}"; do
 	*) fail "no state $state: there are off, required, switched and policy" ;;
 	esac
 done
-for tool in mmdebstrap qemu-system-x86_64 clang; do
+for tool in mmdebstrap qemu-system-x86_64 clang fsverity; do
 	command -v "$tool" >/dev/null || fail "$tool is not installed: scripts/setup.sh installs it"
 done
 
@@ -182,13 +195,14 @@ trap 'exit 130' INT TERM
 image=$(disk)
 objects
 for state in "${states[@]}"; do
+	echo "== Debian 13, signatures $state" >&2
 	case $state in
-	off) boot off checks.report ;;
+	off) boot off "init=/usr/local/sbin/first checks.report" ;;
 	required) boot required bpf_signature=required ;;
 	switched) boot switched checks.switch ;;
 	policy)
 		policy
-		boot policy "checks.policy lockdown=integrity"
+		boot policy "checks.policy lockdown=integrity" -initrd target/debian/initramfs/initrd.img
 		;;
 	esac
 done

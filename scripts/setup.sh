@@ -38,6 +38,7 @@ packages() {
 		python3-ply       checkpatch.pl looks at licences with it
 		iproute2          networks for the programs that the tests provoke
 		e2fsprogs         a file system whose files the kernel knows by their digests
+		fsverity          digests of executables, for a policy
 		mmdebstrap        the machine with Debian 13 of scripts/debian.sh
 		keyutils          keys for the kernel's own tests
 		libbpf-dev        headers for the eBPF programs that this machine loads

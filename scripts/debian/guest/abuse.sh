@@ -69,9 +69,24 @@ check_abuse() {
 	# None of this means anything unless a policy that counts is obeyed.
 	try "the operator: a newer policy that grants it" bash -c '
 		/srv/guest/bpfsig policy require --yes /srv/guest/abuse/newer.bpf.o && unlisted'
+	check_listed
 	# From here on there is no policy.
 	rm "$(pinned_policy)"
 	refused "root: what the policy granted, without the policy" "$required" bash -c unlisted
+}
+
+# A class of the newer policy is for one executable alone, which root can have load a program of its choice: but only of that class.
+check_listed() {
+	local abuse=/srv/guest/abuse listed=/usr/local/bin/listed required='Key was rejected by service'
+	install $abuse/listed $listed
+	refused "root: an executable without fs-verity loads what is for a listed one" "$required" $listed
+	fsverity enable $listed
+	try "the operator: the listed executable loads what is for it" $listed
+	refused "root: another executable loads what is for it" "$required" $abuse/listed
+	refused "root: LD_PRELOAD has it load what is for it" "$required" env LD_PRELOAD=$abuse/preloaded.so $listed
+	refused "root: LD_PRELOAD has it load more" "$required" env BEYOND=1 LD_PRELOAD=$abuse/preloaded.so $listed
+	refused "root: ptrace has it load what is for it" "$required" $abuse/traced $listed
+	refused "root: ptrace has it load more" "$required" env BEYOND=1 $abuse/traced $listed
 }
 
 # Ways into the kernel other than eBPF, with lockdown=integrity. kexec_load() is system call 246, kexec_file_load() 320.
@@ -87,4 +102,11 @@ check_doors() {
 	refused "root: registers of the processor, written" "not permitted" bash -c \
 		'head --bytes=8 /dev/zero | dd of=/dev/cpu/0/msr bs=8 seek=16 conv=notrunc'
 	refused "root: I/O ports" "not permitted" perl -e 'syscall(172, 3) == -1 and die "$!\n"'
+	# A debugger that got in would stop the machine for good.
+	refused "root: kgdb" "use of kgdb/kdb to write kernel RAM is restricted" bash -c '
+		echo ttyS0 >/sys/module/kgdboc/parameters/kgdboc && echo g >/proc/sysrq-trigger
+		dmesg | tail
+		exit 1'
+	echo confidentiality >/sys/kernel/security/lockdown
+	refused "root: /proc/kcore, with confidentiality" "not permitted" head --bytes=1 /proc/kcore
 }
