@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU32;
 
 use bpfsig_signing::attestation::KernelAttestation;
 use bpfsig_signing::manifest::Manifest;
+use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::object::{Initial, InitialEntry, StructOps};
 use bpfsig_signing::program::Program;
 use bpfsig_signing::signature;
@@ -55,8 +56,10 @@ impl OpenObject {
         let mut pinned = Pinned::default();
         let mut maps = self.create_maps(btf, &mut pinned)?;
         let (programs, attestation_refused) = self.load_programs(&maps, btf)?;
-        // Not before: a signature covers what is in a frozen map, and this is for the host to say.
-        for (map, open) in maps.iter().zip(&self.maps).filter(|(_, open)| !open.definition.host.is_empty()) {
+        // Not before: a signature covers what is in a frozen map, and this is for the host to say, in texts that can't be
+        // parameters.
+        let is_left = |map: &MapDefinition| !map.host.is_empty() && !map.frozen;
+        for (map, open) in maps.iter().zip(&self.maps).filter(|(_, open)| is_left(&open.definition)) {
             map_freeze(map.as_fd())
                 .map_err(Error::system("freezing it"))
                 .map_err(|error| error.in_map(open.name()))?;

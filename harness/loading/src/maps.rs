@@ -107,8 +107,8 @@ fn fill(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
     }
     if !map.host.is_empty() {
         // SAFETY: the value has `value_size` bytes, and the key of an array has four.
-        return unsafe { map_update(fd, &0u32.to_ne_bytes(), &kconfig::value(map)?) }
-            .map_err(Error::system("filling it with what the host says"));
+        unsafe { map_update(fd, &0u32.to_ne_bytes(), &kconfig::value(map)?) }
+            .map_err(Error::system("filling it with what the host says"))?;
     }
     let size = map.value_size as usize;
     if size != 0 {

@@ -21,6 +21,9 @@ SEC("xdp_kinds") int reads_kconfig(void *context)
 {
 	version = LINUX_KERNEL_VERSION;
 	others = LINUX_HAS_BPF_COOKIE + 2 * CONFIG_BPF_SYSCALL + 4 * CONFIG_MADE_UP_OPTION;
+	/* For another kernel: to this one, it is a constant that this is never called. */
+	if (CONFIG_MADE_UP_OPTION)
+		others = ((int (*)(void))9999)();
 	return 2;
 }
 

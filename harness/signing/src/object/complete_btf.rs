@@ -7,6 +7,8 @@ use super::ObjectError;
 use super::elf::{Elf, Symbol};
 use super::externs::{Externs, KCONFIG, KSYMS};
 use crate::btf::{Btf, BtfError, ENTRY_SIZE, TYPE_SIZE, kind, linkage, word};
+use crate::map::HostKind;
+use crate::parameter::{Number, Range};
 
 /// What the kernel believes an extern in a data section to be: an `int`.
 const EXTERN_SIZE: u32 = 4;
@@ -80,9 +82,11 @@ fn complete_data_section(
     Ok(())
 }
 
-/// Gives the variables of `.kconfig` their places.
+/// Gives the variables of `.kconfig` their places, and makes parameters of them, so that they are constants to the kernel
+/// although the host says what they are.
 fn complete_host(btf: &mut Btf, at: usize, externs: &Externs<'_>) -> Result<(), ObjectError> {
     let mut end = 0;
+    let mut ranges = Vec::new();
     for entry in btf.entries(at) {
         let var = btf.var(entry)?;
         let variable = externs.host(btf.string(btf.word(var))?);
@@ -90,10 +94,40 @@ fn complete_host(btf: &mut Btf, at: usize, externs: &Externs<'_>) -> Result<(), 
         btf.set_word(var + TYPE_SIZE, linkage::GLOBAL);
         btf.set_word(entry + 4, variable.offset);
         end = end.max(variable.offset.saturating_add(variable.size));
+        let range = host_range(btf, btf.word(var + 8), variable.kind);
+        ranges.extend(range.map(|range| (btf.word(entry), range)));
     }
     btf.set_word(at + 8, end);
     sort_variables(btf, at);
+    if externs.has_host_numbers() {
+        // Narrower limits may have been set (`sign --parameter`).
+        ranges.retain(|(variable, _)| !is_parameter(btf, *variable));
+        for (variable, range) in ranges {
+            btf.add_tag(&range.tag(), variable);
+        }
+    }
     Ok(())
+}
+
+/// Whether a variable has a tag that makes a parameter of it.
+fn is_parameter(btf: &Btf, variable: u32) -> bool {
+    btf.types().iter().any(|at| {
+        btf.kind(*at) == kind::DECL_TAG
+            && btf.word(at + 8) == variable
+            && btf.string(btf.word(*at)).is_ok_and(|tag| Range::of_tag(tag).is_some())
+    })
+}
+
+/// All that a variable of `.kconfig` can be.
+fn host_range(btf: &Btf, type_id: u32, kind: HostKind) -> Option<Range> {
+    match kind {
+        HostKind::Bool => Some(Range { min: 0, max: 1 }),
+        HostKind::Tristate => Some(Range { min: 0, max: 2 }),
+        _ => {
+            let (size, is_signed) = btf.number(type_id)?;
+            Some(Number { offset: 0, size, is_signed }.range())
+        }
+    }
 }
 
 /// The kernel wants the variables of a data section in order.

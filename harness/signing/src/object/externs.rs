@@ -110,6 +110,11 @@ impl<'a> Externs<'a> {
         self.kernel.get(name).copied()
     }
 
+    /// Whether all variables of `.kconfig` are numbers, which can be parameters; texts can't.
+    pub fn has_host_numbers(&self) -> bool {
+        self.host.iter().all(|variable| variable.kind != HostKind::Text)
+    }
+
     /// A variable of `.kconfig`.
     pub fn host(&self, name: &str) -> Option<&HostVariable> {
         self.host.iter().find(|variable| variable.name == name)

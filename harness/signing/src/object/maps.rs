@@ -74,7 +74,7 @@ impl Maps {
         }
         if !externs.host.is_empty() {
             maps.host = Some(maps.definitions.len());
-            maps.definitions.push(Arc::new(host_map(externs, btf)?));
+            maps.definitions.push(Arc::new(host_map(externs, btf, &mut tags)?));
         }
         if let Some(btf) = btf {
             tags.finish(btf, &maps.definitions)?;
@@ -129,12 +129,17 @@ impl Maps {
     }
 }
 
-/// The map for `.kconfig`. It is not frozen while programs are loaded: a signature covers what is in a frozen map, and
-/// this is for the host to say.
-fn host_map(externs: &Externs<'_>, btf: Option<&Btf>) -> Result<MapDefinition, ObjectError> {
+/// The map for `.kconfig`. What is in it is for the host to say: each number is a parameter. With a text in it, which can't
+/// be one, it is not frozen while programs are loaded, since a signature covers what is in a frozen map.
+fn host_map(externs: &Externs<'_>, btf: Option<&Btf>, tags: &mut Tags) -> Result<MapDefinition, ObjectError> {
     let problem = |problem: &str| ObjectError::Map { map: KCONFIG.to_owned(), problem: problem.to_owned() };
     let end = externs.host.last().and_then(|last| last.offset.checked_add(last.size));
     let described = btf.map(|btf| btf.data_section(KCONFIG)).transpose()?.flatten();
+    let variables = described.as_ref().map_or(&[][..], |described| &described.variables);
+    let parameters = variables.iter().filter(|variable| tags.take_host(variable)).count();
+    if parameters != 0 && parameters != variables.len() {
+        return Err(problem("has a parameter, and a text, which can't be one"));
+    }
     Ok(MapDefinition {
         name: KCONFIG.to_owned(),
         map_type: map_type::ARRAY,
@@ -144,6 +149,7 @@ fn host_map(externs: &Externs<'_>, btf: Option<&Btf>) -> Result<MapDefinition, O
         flags: flag::RDONLY_PROG,
         btf_value_type_id: described.map_or(0, |described| described.type_id),
         host: externs.host.clone(),
+        frozen: parameters != 0,
         ..MapDefinition::default()
     })
 }

@@ -66,6 +66,11 @@ impl Tags {
         Ok(())
     }
 
+    /// Whether a variable that the host fills in is a parameter, by a tag that it has been given.
+    pub fn take_host(&mut self, variable: &Variable<'_>) -> bool {
+        self.ranges.remove(&variable.id).is_some()
+    }
+
     /// Makes a parameter of the size of a map, if it is tagged. The kernel knows a map by the first bytes of its name.
     pub fn take_size(
         &mut self,
