@@ -28,9 +28,26 @@ pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
 /// # Safety
 /// Key and value must have as many bytes as the map's.
 pub unsafe fn map_update(map: BorrowedFd<'_>, key: &[u8], value: &[u8]) -> io::Result<()> {
+    // SAFETY: for the sizes the caller vouches.
+    unsafe { map_update_with(map, key, value, 0) }
+}
+
+/// The same with `BPF_F_*` flags.
+///
+/// # Errors
+/// The kernel refuses the change.
+///
+/// # Safety
+/// Key and value must have as many bytes as the flags make the kernel read.
+pub(super) unsafe fn map_update_with(
+    map: BorrowedFd<'_>,
+    key: &[u8],
+    value: &[u8],
+    flags: u64,
+) -> io::Result<()> {
     let (key, value) = (key.as_ptr().cast(), value.as_ptr().cast());
     // SAFETY: for the sizes the caller vouches.
-    check(timed(|| unsafe { sys::bpf_map_update_elem(map.as_raw_fd(), key, value, 0) })).map(drop)
+    check(timed(|| unsafe { sys::bpf_map_update_elem(map.as_raw_fd(), key, value, flags) })).map(drop)
 }
 
 /// `BPF_MAP_FREEZE`.

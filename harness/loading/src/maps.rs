@@ -14,7 +14,7 @@ use crate::arena;
 use crate::error::{Error, Result};
 use crate::info;
 use crate::kconfig;
-use crate::libbpf::{map_freeze, map_update};
+use crate::libbpf::{map_freeze, map_update, map_update_with};
 use crate::pin::{self, Pinned};
 use crate::syscall::{self, MapCreate};
 
@@ -111,12 +111,13 @@ fn fill(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
             .map_err(Error::system("filling it with what the host says"))?;
     }
     let size = map.value_size as usize;
+    let flags = if map.map_type == map_type::PERCPU_ARRAY { F_ALL_CPUS } else { 0 };
     if size != 0 {
         for (index, value) in (0u32..).zip(map.contents.chunks(size)) {
             let mut value = value.to_vec();
             value.resize(size, 0);
-            // SAFETY: the keys of an array have four bytes, its values `value_size`.
-            unsafe { map_update(fd, &index.to_ne_bytes(), &value) }
+            // SAFETY: the keys of an array have four bytes, its values `value_size`; the kernel sets it for each CPU.
+            unsafe { map_update_with(fd, &index.to_ne_bytes(), &value, flags) }
                 .map_err(Error::system("filling it with its initial value"))?;
         }
     }
@@ -125,6 +126,9 @@ fn fill(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
     }
     Ok(())
 }
+
+/// `BPF_F_ALL_CPUS`: sets the value of each CPU.
+const F_ALL_CPUS: u64 = 16;
 
 /// As many as the definition says. A perf event array has an entry for each CPU by default.
 fn max_entries(map: &MapDefinition) -> Result<u32> {

@@ -94,6 +94,13 @@ pub struct Program {
     pub slots: Vec<Arc<MapDefinition>>,
 }
 
+/// The kernel's own BTF among those that an [`Attach::KernelType`] may name.
+pub const VMLINUX: &str = "vmlinux";
+
+/// The function that the kernel takes for the target of a program that is made for several (`fentry.multi`): which ones is
+/// said when it is attached.
+pub const MULTI_TARGET: &str = "bpf_multi_func";
+
 /// `BPF_CORE_EXTERN`, the first of the kinds of a `struct bpf_core_relo` that no compiler writes: the instruction refers
 /// to the function or variable of the kernel with the name of the record's type.
 pub(crate) const RELO_EXTERN: u32 = 256;
@@ -115,7 +122,7 @@ impl Program {
             && [attach_type::TRACE_FENTRY, attach_type::TRACE_FEXIT].contains(&self.expected_attach_type);
         let name = match &self.attach {
             Attach::Program { name } => name,
-            Attach::KernelType { btf, name, .. } if is_tracing && btf == "vmlinux" => name,
+            Attach::KernelType { btf, name, .. } if is_tracing && btf == VMLINUX => name,
             _ => {
                 return Err(Error::Program {
                     name: self.name.clone(),

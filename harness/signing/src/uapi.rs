@@ -130,6 +130,9 @@ pub mod attach_type {
         TRACE_KPROBE_SESSION = "trace_kprobe_session",
         TRACE_UPROBE_SESSION = "trace_uprobe_session",
         TRACE_FSESSION = "trace_fsession",
+        TRACE_FENTRY_MULTI = "trace_fentry_multi",
+        TRACE_FEXIT_MULTI = "trace_fexit_multi",
+        TRACE_FSESSION_MULTI = "trace_fsession_multi",
     }
 }
 

@@ -27,6 +27,13 @@ SEC("xdp_kinds") int reads_kconfig(void *context)
 	return 2;
 }
 
+int for_each_cpu[2] SEC(".percpu") = { 5, 11 };
+
+SEC("xdp_percpu") int reads_percpu(void *context)
+{
+	return for_each_cpu[1];
+}
+
 struct {
 	int (*type)[1];
 	int (*max_entries)[8];

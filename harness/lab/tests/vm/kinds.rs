@@ -44,6 +44,7 @@ fn kinds_of_objects() {
     assert!(words[1] >= 6 << 16, "{words:?}");
     assert_eq!(words[0], 3, "has cookies, and bpf(2), and not what was made up");
 
+    assert_eq!(run("reads_percpu", &[0; 64]), 11);
     assert_eq!(run("looks_up", &[0; 64]), 2);
     assert_eq!(run("reads_arena", &[]), 7);
     assert_eq!(run("throws", &[0; 64]), 3);

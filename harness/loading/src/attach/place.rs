@@ -94,6 +94,13 @@ impl<'p> Place<'p> {
         Some(match (prog_type, attach_type) {
             (prog_type::LSM, attach_type::LSM_CGROUP) => Self::Cgroup,
             (prog_type::TRACING, attach_type::TRACE_ITER) => Self::Iterator(parameter(target)),
+            // An application gives their link the ids of the functions.
+            (
+                prog_type::TRACING,
+                attach_type::TRACE_FENTRY_MULTI
+                | attach_type::TRACE_FEXIT_MULTI
+                | attach_type::TRACE_FSESSION_MULTI,
+            ) => Self::Elsewhere,
             (prog_type::TRACING | prog_type::LSM | prog_type::EXT, _) => Self::Loaded,
             (prog_type::KPROBE, _) => return Self::probe(base, target),
             (prog_type::TRACEPOINT, _) if target.is_empty() => Self::Unnamed,

@@ -7,6 +7,10 @@ use super::maps::{Maps, Place};
 use crate::insn::{self, CALL, Insn, LD_IMM64, PSEUDO_CALL};
 use crate::program::INSN_SIZE;
 
+/// The section of the tables that `gotox` jumps through. A loader makes instruction arrays of them
+/// (`BPF_MAP_TYPE_INSN_ARRAY`), which the kernel refuses in a signed load.
+const JUMP_TABLES: &str = ".jumptables";
+
 /// A function: a program if it is in a section of its type, a subprogram if it is in `.text`.
 pub(super) struct Function<'a> {
     pub name: &'a str,
@@ -212,6 +216,10 @@ impl<'a> Resolve<'_, 'a> {
         };
         match self.maps.place(section, symbol.offset, addend) {
             Some(place) => Ok(Target::Map(place)),
+            None if self.elf.sections[section].name == JUMP_TABLES => Err(self.problem(
+                "jumps through a table (`.jumptables`), and no signature covers where to: compile with \
+                 -fno-jump-tables, or for -mcpu=v3",
+            )),
             None => {
                 let name = self.elf.sections[section].name;
                 Err(self

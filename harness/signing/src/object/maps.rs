@@ -163,10 +163,11 @@ fn global_data(
     let is = |name: &str| {
         section.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    let (contents, frozen) = match section.kind {
-        SectionKind::Data if is(".data") => (section.data, false),
-        SectionKind::Data if is(".rodata") => (section.data, true),
-        SectionKind::ZeroData if is(".bss") => (&[][..], false),
+    let (map_type, contents, frozen) = match section.kind {
+        SectionKind::Data if is(".data") => (map_type::ARRAY, section.data, false),
+        SectionKind::Data if is(".percpu") => (map_type::PERCPU_ARRAY, section.data, false),
+        SectionKind::Data if is(".rodata") => (map_type::ARRAY, section.data, true),
+        SectionKind::ZeroData if is(".bss") => (map_type::ARRAY, &[][..], false),
         _ => return Ok(None),
     };
     // The kernel takes no other characters.
@@ -181,7 +182,7 @@ fn global_data(
     let mut flags = if frozen { flag::RDONLY_PROG } else { 0 };
     let mut btf_value_type_id = 0;
     if let Some(described) = &described {
-        if described.is_visible {
+        if described.is_visible && map_type == map_type::ARRAY {
             flags |= flag::MMAPABLE;
         }
         // Else the kernel refuses the type.
@@ -191,7 +192,7 @@ fn global_data(
     }
     let mut map = MapDefinition {
         name: map.name.to_owned(),
-        map_type: map_type::ARRAY,
+        map_type,
         key_size: 4,
         value_size,
         max_entries: 1,

@@ -3,7 +3,7 @@
 //! The names are libbpf's ("Program Types and ELF Sections" in its documentation).
 
 use super::ObjectError;
-use crate::program::Attach;
+use crate::program::{Attach, MULTI_TARGET, VMLINUX};
 use crate::uapi::{attach_type as to, prog_type};
 
 const BPF_F_SLEEPABLE: u32 = 1 << 4;
@@ -18,6 +18,8 @@ enum Target {
     Later,
     /// A type in a kernel's BTF, with this prefix.
     Kernel(&'static str),
+    /// It is for attaching, after the load, but for the name of a module that may be in front of it.
+    Multi,
     /// A function of another program.
     Program,
     /// It is for the reader; a struct_ops variable names the type and the member.
@@ -42,6 +44,10 @@ const fn probe(name: &'static str, prog_type: u32, attach_type: u32) -> Definiti
 
 const fn kernel(name: &'static str, prog_type: u32, attach_type: u32, prefix: &'static str) -> Definition {
     Definition { target: Target::Kernel(prefix), ..plain(name, prog_type, attach_type) }
+}
+
+const fn multi(name: &'static str, attach_type: u32) -> Definition {
+    Definition { target: Target::Multi, ..plain(name, prog_type::TRACING, attach_type) }
 }
 
 const fn sleepable(definition: Definition) -> Definition {
@@ -89,11 +95,16 @@ const DEFINITIONS: &[Definition] = {
         plain("netkit/peer", SCHED_CLS, to::NETKIT_PEER),
         probe("tracepoint", TRACEPOINT, 0),
         probe("tp", TRACEPOINT, 0),
+        sleepable(probe("tracepoint.s", TRACEPOINT, 0)),
+        sleepable(probe("tp.s", TRACEPOINT, 0)),
         probe("raw_tracepoint", RAW_TRACEPOINT, 0),
         probe("raw_tp", RAW_TRACEPOINT, 0),
+        sleepable(probe("raw_tracepoint.s", RAW_TRACEPOINT, 0)),
+        sleepable(probe("raw_tp.s", RAW_TRACEPOINT, 0)),
         probe("raw_tracepoint.w", RAW_TRACEPOINT_WRITABLE, 0),
         probe("raw_tp.w", RAW_TRACEPOINT_WRITABLE, 0),
         kernel("tp_btf", TRACING, to::TRACE_RAW_TP, "btf_trace_"),
+        sleepable(kernel("tp_btf.s", TRACING, to::TRACE_RAW_TP, "btf_trace_")),
         kernel("fentry", TRACING, to::TRACE_FENTRY, ""),
         sleepable(kernel("fentry.s", TRACING, to::TRACE_FENTRY, "")),
         kernel("fexit", TRACING, to::TRACE_FEXIT, ""),
@@ -102,6 +113,12 @@ const DEFINITIONS: &[Definition] = {
         sleepable(kernel("fmod_ret.s", TRACING, to::MODIFY_RETURN, "")),
         kernel("fsession", TRACING, to::TRACE_FSESSION, ""),
         sleepable(kernel("fsession.s", TRACING, to::TRACE_FSESSION, "")),
+        multi("fentry.multi", to::TRACE_FENTRY_MULTI),
+        sleepable(multi("fentry.multi.s", to::TRACE_FENTRY_MULTI)),
+        multi("fexit.multi", to::TRACE_FEXIT_MULTI),
+        sleepable(multi("fexit.multi.s", to::TRACE_FEXIT_MULTI)),
+        multi("fsession.multi", to::TRACE_FSESSION_MULTI),
+        sleepable(multi("fsession.multi.s", to::TRACE_FSESSION_MULTI)),
         Definition { target: Target::Program, ..plain("freplace", EXT, 0) },
         kernel("lsm", LSM, to::LSM_MAC, "bpf_lsm_"),
         sleepable(kernel("lsm.s", LSM, to::LSM_MAC, "bpf_lsm_")),
@@ -201,10 +218,18 @@ pub(super) fn load(section: &str, program: &str) -> Result<Load, ObjectError> {
     let attach = match definition.target {
         Target::None | Target::Later | Target::StructOps => Attach::None,
         Target::Kernel(prefix) => {
-            let (object, name) = target()?.split_once(':').unwrap_or(("vmlinux", target()?));
+            let (object, name) = target()?.split_once(':').unwrap_or((VMLINUX, target()?));
             Attach::KernelType {
                 btf: object.to_owned(),
                 name: format!("{prefix}{name}"),
+                member: String::new(),
+            }
+        }
+        Target::Multi => {
+            let module = rest.and_then(|rest| rest.split_once(':')).map(|(module, _)| module);
+            Attach::KernelType {
+                btf: module.unwrap_or(VMLINUX).to_owned(),
+                name: MULTI_TARGET.to_owned(),
                 member: String::new(),
             }
         }
@@ -252,6 +277,18 @@ mod tests {
     }
 
     #[test]
+    fn programs_for_several_functions_attach_to_a_stand_in() {
+        for (section, object, flags) in [
+            ("fentry.multi", "vmlinux", 0),
+            ("fexit.multi/tcp_*", "vmlinux", 0),
+            ("fsession.multi.s/nf_tables:nft_*", "nf_tables", BPF_F_SLEEPABLE),
+        ] {
+            let load = load(section, "p").unwrap();
+            assert_eq!((load.attach, load.flags), (kernel_type(object, MULTI_TARGET), flags), "{section}");
+        }
+    }
+
+    #[test]
     fn a_program_target_is_whichever_has_the_function() {
         let attach = Attach::Program { name: "f".to_owned() };
         assert_eq!(load("freplace/f", "p").unwrap().attach, attach);
@@ -261,6 +298,9 @@ mod tests {
     fn flags_follow_the_suffix() {
         for (section, flags) in [
             ("lsm.s/file_open", BPF_F_SLEEPABLE),
+            ("tp_btf.s/sys_enter", BPF_F_SLEEPABLE),
+            ("raw_tp.s/sys_enter", BPF_F_SLEEPABLE),
+            ("tp.s/syscalls/sys_enter_open", BPF_F_SLEEPABLE),
             ("iter.s/task", BPF_F_SLEEPABLE),
             ("uprobe.multi.s/path:f", BPF_F_SLEEPABLE),
             ("syscall", BPF_F_SLEEPABLE),
@@ -297,7 +337,7 @@ mod tests {
     fn a_section_that_says_too_little_is_an_error() {
         assert!(matches!(load("ingress", "p"), Err(ObjectError::UnknownSection { .. })));
         assert!(matches!(load("tcp_ca", "p"), Err(ObjectError::UnknownSection { .. })));
-        assert!(matches!(load("fexit.multi/f", "p"), Err(ObjectError::UnknownSection { .. })));
+        assert!(matches!(load("fexit.other/f", "p"), Err(ObjectError::UnknownSection { .. })));
         assert!(matches!(load("kprobes/f", "p"), Err(ObjectError::UnknownSection { .. })));
         assert!(matches!(load("fentry", "p"), Err(ObjectError::NoTarget { .. })));
         assert!(matches!(load("lsm/", "p"), Err(ObjectError::NoTarget { .. })));
