@@ -202,8 +202,9 @@ impl From<&Object> for OpenObject {
             let index = object.maps().iter().position(|map| Arc::ptr_eq(map, slot));
             index.expect("the slots of an object's programs are its maps")
         };
-        let programs = object.programs().iter().map(|program| OpenProgram {
-            autoload: !program.section.starts_with('?'),
+        let programs = object.programs().iter().enumerate().map(|(number, program)| OpenProgram {
+            autoload: struct_ops_autoload(object.struct_ops(), number)
+                .unwrap_or(!program.section.starts_with('?')),
             definition: program.clone(),
             maps: program.slots.iter().map(index).collect(),
             target: None,
@@ -229,6 +230,12 @@ impl From<&Object> for OpenObject {
     }
 }
 
+/// Whether a program is loaded that is in struct_ops tables: if one of them is created.
+fn struct_ops_autoload(tables: &[StructOps], program: usize) -> Option<bool> {
+    let has_it = |table: &&StructOps| table.members.iter().any(|member| member.program == Some(program));
+    tables.iter().filter(has_it).map(|table| table.autocreate).reduce(|one, other| one || other)
+}
+
 impl OpenProgram {
     /// The whole name, as the compiler wrote it.
     pub fn name(&self) -> &str {
@@ -247,7 +254,8 @@ impl OpenProgram {
         self.autoload
     }
 
-    /// Sets whether it will be loaded: by default, all are but those in a section such as `?xdp`.
+    /// Sets whether it will be loaded: by default, all are but those in a section such as `?xdp`. Of struct_ops, those are
+    /// that a table has which is not in `?.struct_ops`.
     #[doc(alias = "bpf_program__set_autoload")]
     pub fn set_autoload(&mut self, autoload: bool) -> &mut Self {
         self.autoload = autoload;

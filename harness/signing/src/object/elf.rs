@@ -180,6 +180,13 @@ impl<'a> Elf<'a> {
         Ok(())
     }
 
+    /// Whether a name is that of a program that is not loaded unless asked for, by a question mark in front of its section's
+    /// name.
+    pub fn is_optional(&self, program: &str) -> bool {
+        let mut functions = self.symbols.iter().filter(|it| it.is_function && it.name == program);
+        functions.any(|it| it.section.is_some_and(|index| self.sections[index].name.starts_with('?')))
+    }
+
     /// The section with this name.
     pub fn section(&self, name: &str) -> Option<&Section<'a>> {
         self.section_index(name).map(|index| &self.sections[index])

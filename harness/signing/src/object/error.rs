@@ -132,6 +132,18 @@ pub enum ObjectError {
     NoPrograms,
 }
 
+impl ObjectError {
+    /// The program or the function that it is about.
+    pub(super) fn program(&self) -> Option<&str> {
+        match self {
+            Self::Function { function: program, .. }
+            | Self::UnknownSection { program, .. }
+            | Self::NoTarget { program, .. } => Some(program),
+            _ => None,
+        }
+    }
+}
+
 impl From<BtfError> for ObjectError {
     fn from(error: BtfError) -> Self {
         ObjectError::Btf(error)

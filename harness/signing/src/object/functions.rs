@@ -46,14 +46,15 @@ pub(super) enum Target {
     KernelAddress(Extern),
 }
 
-/// All functions, ordered by section and offset, with their references.
+/// All functions but some, ordered by section and offset, with their references.
 pub(super) fn functions<'a>(
     elf: &Elf<'a>,
     maps: &Maps,
     externs: &Externs<'_>,
+    is_left_out: impl Fn(&str) -> bool,
 ) -> Result<Vec<Function<'a>>, ObjectError> {
     let mut functions = Vec::new();
-    for symbol in elf.symbols.iter().filter(|symbol| symbol.is_function) {
+    for symbol in elf.symbols.iter().filter(|symbol| symbol.is_function && !is_left_out(symbol.name)) {
         let Some(index) = symbol.section else { continue };
         if elf.sections[index].kind == SectionKind::Code {
             functions.push(function(symbol, index, &elf.sections[index], elf.text)?);

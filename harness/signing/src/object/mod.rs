@@ -70,32 +70,55 @@ impl Object {
         Self::parse_with(bytes, &said.unwrap_or_default().choices)
     }
 
-    /// Reads an object. `choices` say what it leaves open.
+    /// Reads an object. `choices` say what it leaves open. A program that is not loaded unless asked for (`SEC("?fentry")`)
+    /// is left out if it can't be signed, as libbpf leaves it alone; a [`Remark`] says so.
     ///
     /// # Errors
     ///
     /// As [`parse`](Self::parse).
     pub fn parse_with(bytes: &[u8], choices: &Choices) -> Result<Self, ObjectError> {
         let elf = Elf::parse(bytes)?;
+        let mut left_out = Vec::new();
+        loop {
+            let error = match Self::parse_without(&elf, choices, &left_out) {
+                Err(ObjectError::NoPrograms) if !left_out.is_empty() => return Err(left_out.remove(0).1),
+                Err(error) => error,
+                result => return result,
+            };
+            match error.program() {
+                Some(name) if elf.is_optional(name) && !is_in(&left_out, name) => {
+                    left_out.push((name.to_owned(), error));
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Reads an object without some of its programs.
+    fn parse_without(
+        elf: &Elf<'_>,
+        choices: &Choices,
+        left_out: &[(String, ObjectError)],
+    ) -> Result<Self, ObjectError> {
         if elf.section(".BTF.base").is_some() {
             return Err(BtfError("is split: its types refer to those of another BTF").into());
         }
         let mut btf = elf.section(".BTF").map(|section| Btf::parse(section.data)).transpose()?;
         let ext = match (&btf, elf.section(".BTF.ext")) {
-            (Some(btf), Some(section)) => BtfExt::parse(section.data, btf, &elf)?,
+            (Some(btf), Some(section)) => BtfExt::parse(section.data, btf, elf)?,
             _ => BtfExt::default(),
         };
-        let externs = Externs::of(&elf, btf.as_ref())?;
+        let externs = Externs::of(elf, btf.as_ref())?;
         if let Some(btf) = &mut btf {
-            complete_btf::complete(btf, &elf, &externs)?;
+            complete_btf::complete(btf, elf, &externs)?;
         }
-        let maps = Maps::of(&elf, btf.as_ref(), &externs)?;
-        let functions = functions::functions(&elf, &maps, &externs)?;
+        let maps = Maps::of(elf, btf.as_ref(), &externs)?;
+        let functions = functions::functions(elf, &maps, &externs, |name| is_in(left_out, name))?;
         let mains: Vec<_> =
             (0..functions.len()).filter(|f| Some(functions[*f].section) != elf.text).collect();
         let has_code =
             |section: &elf::Section<'_>| section.kind == elf::SectionKind::Code && section.size > 0;
-        if functions.is_empty() && elf.sections.iter().any(has_code) {
+        if functions.is_empty() && left_out.is_empty() && elf.sections.iter().any(has_code) {
             return Err(ObjectError::Stripped);
         }
         let entry_points = mains
@@ -105,20 +128,23 @@ impl Object {
             .collect();
         let (entries, struct_ops) = match &btf {
             Some(btf) => (
-                initial_entries::entries(&elf, btf, &maps, &entry_points)?,
-                struct_ops::variables(&elf, btf, &entry_points)?,
+                initial_entries::entries(elf, btf, &maps, &entry_points)?,
+                struct_ops::variables(elf, btf, &entry_points)?,
             ),
             None => Default::default(),
         };
         let targets = struct_ops::targets(&struct_ops)?;
         let callbacks = match &btf {
-            Some(btf) => exceptions::callbacks(btf, &elf, &functions)?,
+            Some(btf) => exceptions::callbacks(btf, elf, &functions)?,
             None => HashMap::new(),
         };
         let btf: Option<Arc<[u8]>> = btf.map(|btf| btf.into_bytes().into());
-        let license = license(&elf)?;
+        let license = license(elf)?;
 
-        let mut remarks = Vec::new();
+        let mut remarks: Vec<_> = left_out
+            .iter()
+            .map(|(program, error)| Remark::LeftOut { program: program.clone(), reason: error.to_string() })
+            .collect();
         let mut size = 0;
         let mut programs = Vec::new();
         for (index, &main) in mains.iter().enumerate() {
@@ -148,7 +174,8 @@ impl Object {
                 slots: linked.maps.iter().map(|index| maps.definitions[*index].clone()).collect(),
             });
         }
-        if programs.is_empty() && maps.definitions.is_empty() {
+        let is_empty = maps.definitions.is_empty() && struct_ops.is_empty();
+        if programs.is_empty() && (is_empty || !left_out.is_empty()) {
             return Err(ObjectError::NoPrograms);
         }
         remarks.extend(maps.definitions.iter().flat_map(|map| remarks_on(map)));
@@ -184,6 +211,11 @@ impl Object {
     pub fn struct_ops(&self) -> &[StructOps] {
         &self.struct_ops
     }
+}
+
+/// Whether a program is among those that are left out.
+fn is_in(left_out: &[(String, ObjectError)], program: &str) -> bool {
+    left_out.iter().any(|(name, _)| name == program)
 }
 
 fn remarks_on(map: &MapDefinition) -> Vec<Remark> {

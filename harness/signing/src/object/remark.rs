@@ -27,6 +27,13 @@ pub enum Remark {
         /// What it is in the object.
         value: i128,
     },
+    /// A program that is not loaded unless asked for, and not signed.
+    LeftOut {
+        /// Its name.
+        program: String,
+        /// Why it can't be signed.
+        reason: String,
+    },
     /// A map that no kernel creates as it is defined: it has no size.
     NoEntries {
         /// The map's name.
@@ -35,9 +42,9 @@ pub enum Remark {
 }
 
 impl Remark {
-    /// Whether an object with it can't be loaded as it is.
+    /// Whether something of an object with it can't be loaded as it is.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Self::NoEntries { .. })
+        matches!(self, Self::NoEntries { .. } | Self::LeftOut { .. })
     }
 }
 
@@ -59,6 +66,12 @@ impl fmt::Display for Remark {
                 };
                 write!(f, "{what} `{name}`: {range}, for whoever loads it to choose; {value} in the object")?;
                 if range.contains(*value) { Ok(()) } else { f.write_str(", so that it has to be chosen") }
+            }
+            Self::LeftOut { program, reason } => {
+                write!(
+                    f,
+                    "program `{program}`, which is not loaded unless asked for, is not signed: {reason}"
+                )
             }
             Self::NoEntries { map } => write!(
                 f,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::elf::{Elf, Section, SectionKind};
 use super::{EntryPoints, ObjectError};
 use crate::btf::{Btf, Variable};
-use crate::program::Attach;
+use crate::program::{Attach, VMLINUX};
 
 const SECTIONS: [&str; 4] = [".struct_ops", ".struct_ops.link", "?.struct_ops", "?.struct_ops.link"];
 
@@ -19,6 +19,8 @@ pub struct StructOps {
     pub type_name: String,
     /// It is attached by a link (`BPF_F_LINK`), not by filling the map.
     pub is_link: bool,
+    /// It is created when the object is loaded; one in `?.struct_ops` is not, nor are its programs loaded.
+    pub autocreate: bool,
     /// The initial value, in the layout that `members` describe.
     pub data: Vec<u8>,
     /// The members of the type, as the object knows it.
@@ -115,6 +117,7 @@ fn table(section: &Section<'_>, variable: &Variable<'_>, btf: &Btf) -> Result<St
         name: variable.name.to_owned(),
         type_name: without_flavor(type_name).to_owned(),
         is_link: section.name.ends_with(".link"),
+        autocreate: !section.name.starts_with('?'),
         data,
         members,
     })
@@ -127,7 +130,7 @@ pub(super) fn targets(tables: &[StructOps]) -> Result<HashMap<usize, Attach>, Ob
         for member in &table.members {
             let Some(program) = member.program else { continue };
             let attach = Attach::KernelType {
-                btf: "vmlinux".to_owned(),
+                btf: VMLINUX.to_owned(),
                 name: table.type_name.clone(),
                 member: member.name.clone(),
             };
