@@ -14,6 +14,7 @@ use bpfsig_signing::description::{Description, to_json};
 use bpfsig_signing::object;
 use bpfsig_signing::parameter::Range;
 use bpfsig_signing::pe::Image;
+use bpfsig_signing::program::{Attach, VMLINUX};
 use bpfsig_signing::statement::Statement;
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use bpfsig_signing::{cms, embed, signature};
@@ -93,6 +94,11 @@ pub struct ChoiceOptions {
     /// several times
     #[arg(long = "target-function", value_name = "PROGRAM=FUNCTION", value_parser = pair)]
     targets: Vec<(String, String)>,
+
+    /// A module of the kernel that programs may attach to a part of without naming it, as libbpf looks through all modules:
+    /// they are signed for the kernel and for this module. Can be given several times
+    #[arg(long = "module", value_name = "MODULE")]
+    modules: Vec<String>,
 }
 
 impl ChoiceOptions {
@@ -100,6 +106,7 @@ impl ChoiceOptions {
         Choices {
             types: self.types.iter().cloned().collect(),
             targets: self.targets.iter().cloned().collect(),
+            modules: self.modules.iter().cloned().collect(),
         }
     }
 }
@@ -181,9 +188,19 @@ pub fn lines(artifact: &Artifact) -> Vec<String> {
         programs => {
             let programs = entries.zip(programs);
             programs
-                .map(|(entry, program)| format!("{}  program {}", entry.digest, program.whole_name()))
+                .map(|(entry, program)| {
+                    format!("{}  program {}{}", entry.digest, program.whole_name(), module(program))
+                })
                 .collect()
         }
+    }
+}
+
+/// In which module a program attaches to something, for the list.
+fn module(program: &Description) -> String {
+    match &program.attach {
+        Attach::KernelType { btf, .. } if btf != VMLINUX => format!(" (module {btf})"),
+        _ => String::new(),
     }
 }
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bpfsig_signing::btf::Btf;
+use bpfsig_signing::btf::{Btf, kind};
+use bpfsig_signing::program::VMLINUX;
 
 use crate::error::{Error, Result};
 use crate::info;
@@ -25,25 +26,86 @@ pub(super) fn vmlinux() -> Result<Arc<Btf>> {
     Ok(vmlinux.insert(Arc::new(btf)).clone())
 }
 
-/// A module's BTF, and the kernel's object for it.
+/// A module.
+#[derive(Debug)]
+pub(super) struct Module {
+    pub name: String,
+    /// The kernel's object for its BTF.
+    pub fd: OwnedFd,
+}
+
+impl Module {
+    /// A module by its name.
+    ///
+    /// # Errors
+    /// There is no such module, or it has no BTF.
+    pub fn named(name: &str) -> Result<Self> {
+        let module = Self::all()?.into_iter().find(|module| module.name == name);
+        module.ok_or_else(|| {
+            Error::Missing(format!("the kernel has no BTF of module {name}: is module {name} loaded?"))
+        })
+    }
+
+    /// The modules that have BTF, in the order in which they were loaded.
+    fn all() -> Result<Vec<Self>> {
+        let mut modules = Vec::new();
+        let mut id = 0;
+        while let Some(next) = next_btf_id(id).map_err(Error::system("listing BTF"))? {
+            id = next;
+            // It may be gone by now.
+            let Ok(fd) = btf_by_id(id) else { continue };
+            let name = info::kernel_btf_name(fd.as_fd()).map_err(Error::system("the name of BTF"))?;
+            modules.extend(name.filter(|name| name != VMLINUX).map(|name| Self { name, fd }));
+        }
+        Ok(modules)
+    }
+
+    /// Its BTF.
+    ///
+    /// # Errors
+    /// It can't be read, or makes no sense.
+    pub fn btf(&self) -> Result<Btf> {
+        let what = || format!("the BTF of module {}", self.name);
+        let bytes = info::btf_bytes(self.fd.as_fd()).map_err(Error::system(what()))?;
+        Btf::parse_split(bytes, vmlinux()?).map_err(Error::btf(what()))
+    }
+}
+
+/// A type of the kernel or of a module.
+#[derive(Debug)]
+pub(super) struct KernelType {
+    /// The BTF that it is in.
+    pub btf: Arc<Btf>,
+    /// Its id there.
+    pub type_id: u32,
+    /// The module that it is of; none: the kernel's own.
+    pub module: Option<Module>,
+}
+
+/// Looks for a type as libbpf does: in the kernel, and then in its modules.
 ///
 /// # Errors
-/// There is no such module, or it has no BTF.
-pub(super) fn module(name: &str) -> Result<(Btf, OwnedFd)> {
-    let path = format!("/sys/kernel/btf/{name}");
-    let bytes = fs::read(&path).map_err(Error::system(format!("{path}: is module {name} loaded?")))?;
-    let btf = Btf::parse_split(bytes, vmlinux()?).map_err(Error::btf(&path))?;
-    let mut id = 0;
-    while let Some(next) = next_btf_id(id).map_err(Error::system("listing BTF"))? {
-        id = next;
-        // It may be gone by now.
-        let Ok(fd) = btf_by_id(id) else { continue };
-        let its_name = info::kernel_btf_name(fd.as_fd()).map_err(Error::system(&path))?;
-        if its_name.as_deref() == Some(name) {
-            return Ok((btf, fd));
+/// The kernel has no BTF, or that of a module can't be read.
+pub(super) fn find(kind: u32, name: &str) -> Result<Option<KernelType>> {
+    let btf = vmlinux()?;
+    if let Some(type_id) = btf.find(kind, name) {
+        return Ok(Some(KernelType { btf, type_id, module: None }));
+    }
+    for module in Module::all()? {
+        let btf = module.btf()?;
+        if let Some(type_id) = btf.find(kind, name) {
+            return Ok(Some(KernelType { btf: Arc::new(btf), type_id, module: Some(module) }));
         }
     }
-    Err(Error::Missing(format!("{path}: the kernel has no such BTF")))
+    Ok(None)
+}
+
+/// Looks for what the kernel puts around the table of a struct_ops type: a state, a count of references, and then `data`.
+///
+/// # Errors
+/// As for [`find`].
+pub(super) fn find_struct_ops(type_name: &str) -> Result<Option<KernelType>> {
+    find(kind::STRUCT, &format!("bpf_struct_ops_{type_name}"))
 }
 
 /// The BTF of a program.

@@ -16,7 +16,6 @@ use bpfsig_signing::uapi::map_type;
 use nix::errno::Errno;
 
 use crate::error::{Error, Refused, Result, SIGNATURE};
-use crate::kernel_btf;
 use crate::libbpf::{load_btf, map_freeze, map_update};
 use crate::loaded_object::{LoadedMap, LoadedObject, LoadedProgram};
 use crate::maps;
@@ -50,8 +49,8 @@ impl OpenObject {
         let btf = of_programs.or_else(|| self.btf.as_deref().filter(|_| self.programs.is_empty()));
         let btf = btf.map(load_btf).transpose().map_err(Error::system("loading the BTF"))?;
         let btf = btf.as_ref().map(AsFd::as_fd);
-        let tables = self.struct_ops.iter().map(|table| Table::of(table, &*kernel_btf::vmlinux()?));
-        let tables = tables.collect::<Result<Vec<_>>>()?;
+        self.struct_ops.retain(|table| table.autocreate);
+        let tables = self.struct_ops.iter().map(Table::of).collect::<Result<Vec<_>>>()?;
 
         let mut pinned = Pinned::default();
         let mut maps = self.create_maps(btf, &mut pinned)?;
@@ -166,8 +165,11 @@ fn load_program(
     btf: Option<BorrowedFd<'_>>,
     attestation: Option<&KernelAttestation>,
 ) -> Result<LoadedProgram> {
-    let definition = object.definition(program);
+    let mut definition = object.definition(program);
     let target = LoadTarget::of(&definition, program.target.as_ref().map(AsFd::as_fd))?;
+    if let Some(attach) = target.module.as_deref().and_then(|module| definition.attach.in_module(module)) {
+        definition.to_mut().attach = attach;
+    }
     let context = LoadContext {
         btf: btf.filter(|_| definition.btf.is_some()),
         maps: program.maps.iter().map(|map| maps[*map].as_fd()).collect(),

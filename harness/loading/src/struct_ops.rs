@@ -2,24 +2,24 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use bpfsig_signing::btf::{Btf, kind};
+use bpfsig_signing::btf::kind;
 use bpfsig_signing::names;
 use bpfsig_signing::object::{StructOps, StructOpsMember};
 use bpfsig_signing::uapi::map_type;
 use libbpf_rs::libbpf_sys as sys;
 
 use crate::error::{Error, Result};
+use crate::kernel_btf;
 use crate::libbpf::map_update;
 use crate::syscall::{self, MapCreate};
 
-/// What the kernel puts around a type of that name: a state, a count of references, and then `data`.
-const VALUE_PREFIX: &str = "bpf_struct_ops_";
-
 /// A table in the kernel's layout.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Table {
     /// The type of the map's value.
     value_type_id: u32,
+    /// The module that it is in; none: it is the kernel's own.
+    module: Option<OwnedFd>,
     /// The map's value.
     value: Vec<u8>,
     /// Where functions go: offset in `value` in bytes, and index of the program in the object.
@@ -29,22 +29,24 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Lays out a table for a kernel with these types, without its functions.
+    /// Lays out a table for this kernel, without its functions.
     ///
     /// # Errors
-    /// The kernel does not have the type, or lacks a member that the object sets.
-    pub fn of(table: &StructOps, kernel: &Btf) -> Result<Self> {
-        Self::lay_out(table, kernel).map_err(|error| error.in_map(&table.name))
+    /// Neither the kernel nor a module has the type, or it lacks a member that the object sets.
+    pub fn of(table: &StructOps) -> Result<Self> {
+        Self::lay_out(table).map_err(|error| error.in_map(&table.name))
     }
 
-    fn lay_out(table: &StructOps, kernel: &Btf) -> Result<Self> {
+    fn lay_out(table: &StructOps) -> Result<Self> {
         let type_name = &table.type_name;
-        let missing = || Error::Missing(format!("the kernel has no struct_ops of type {type_name}"));
+        let missing = || {
+            Error::Missing(format!("neither the kernel nor a module has a struct_ops of type {type_name}"))
+        };
+        let found = kernel_btf::find_struct_ops(type_name)?.ok_or_else(missing)?;
+        let (kernel, value_type_id) = (&*found.btf, found.type_id);
         let structure =
             |type_id| kernel.structure(type_id).map_err(Error::btf(format!("the kernel's {type_name}")));
         let type_id = kernel.find(kind::STRUCT, type_name).ok_or_else(missing)?;
-        let value_type_id =
-            kernel.find(kind::STRUCT, &format!("{VALUE_PREFIX}{type_name}")).ok_or_else(missing)?;
         let (_, wrapping) = structure(value_type_id)?;
         let start = wrapping.iter().find(|member| member.type_id == type_id).ok_or_else(missing)?.offset;
         let size = kernel.size(value_type_id).ok_or_else(missing)?;
@@ -77,7 +79,8 @@ impl Table {
         let is_function = |type_id| kernel.pointee(type_id).is_some_and(|to| kernel.is_function(to));
         let unset = members.iter().filter(|member| is_function(member.type_id) && !is_set(member.name));
         let unset = unset.map(|member| member.name.to_owned()).collect();
-        Ok(Self { value_type_id, value, functions, unset })
+        let module = found.module.map(|module| module.fd);
+        Ok(Self { value_type_id, module, value, functions, unset })
     }
 
     /// Creates the map that holds the table. `btf` is the object's: the kernel wants one, whatever is in it.
@@ -90,7 +93,9 @@ impl Table {
             key_size: size_of::<u32>() as u32,
             value_size: self.value.len() as u32,
             max_entries: 1,
-            map_flags: if is_link { sys::BPF_F_LINK } else { 0 },
+            map_flags: if is_link { sys::BPF_F_LINK } else { 0 }
+                | if self.module.is_some() { sys::BPF_F_VTYPE_BTF_OBJ_FD } else { 0 },
+            value_type_btf_obj_fd: self.module.as_ref().map_or(0, AsRawFd::as_raw_fd),
             map_name: names::padded(name),
             btf_fd: btf.as_ref().map_or(0, syscall::number),
             btf_vmlinux_value_type_id: self.value_type_id,

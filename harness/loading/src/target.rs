@@ -4,11 +4,11 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use bpfsig_signing::btf::{Btf, kind};
-use bpfsig_signing::program::{Attach, Program};
+use bpfsig_signing::program::{Attach, MULTI_TARGET, Program, VMLINUX};
 use bpfsig_signing::uapi::{attach_type, prog_type};
 
 use crate::error::{Error, Result};
-use crate::kernel_btf;
+use crate::kernel_btf::{self, KernelType, Module};
 
 /// What a program attaches to, as `BPF_PROG_LOAD` has it: numbers that only this kernel knows.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct LoadTarget {
     pub object: Option<OwnedFd>,
     /// The index of the member of a struct_ops type.
     pub member: Option<u32>,
+    /// The module that the type has been found in, although the program does not name it.
+    pub module: Option<String>,
 }
 
 impl LoadTarget {
@@ -33,17 +35,19 @@ impl LoadTarget {
     fn find(program: &Program, other: Option<BorrowedFd<'_>>) -> Result<Self> {
         match &program.attach {
             Attach::None => Ok(Self::default()),
-            Attach::KernelType { btf, name, member } => {
-                let (btf, object) = kernel_types(btf)?;
-                let kind = kind_of_target(program);
-                let btf_id = btf
-                    .find(kind, name)
-                    .ok_or_else(|| Error::Missing(format!("the kernel has no {name}")))?;
+            // The kernel knows its id.
+            Attach::KernelType { btf, name, .. } if name == MULTI_TARGET => {
+                let module = (btf != VMLINUX).then(|| Module::named(btf)).transpose()?;
+                Ok(Self { object: module.map(|module| module.fd), ..Self::default() })
+            }
+            Attach::KernelType { btf: object, name, member } => {
+                let KernelType { btf, type_id: btf_id, module } = kernel_type(program, object, name)?;
                 let member = match &**member {
                     "" => None,
                     member => Some(index_of_member(&btf, btf_id, member)?),
                 };
-                Ok(Self { btf_id, object, member })
+                let (name, object) = module.map(|Module { name, fd }| (name, fd)).unzip();
+                Ok(Self { btf_id, object, member, module: name })
             }
             Attach::Program { name } => {
                 let other = other.ok_or_else(|| {
@@ -55,19 +59,32 @@ impl LoadTarget {
                     Error::Missing(format!("the program to attach to has no function {name}"))
                 })?;
                 let other = other.try_clone_to_owned().map_err(Error::system("the program to attach to"))?;
-                Ok(Self { btf_id, object: Some(other), member: None })
+                Ok(Self { btf_id, object: Some(other), ..Self::default() })
             }
         }
     }
 }
 
-/// The BTF of `vmlinux` or of a module, and the kernel's object for a module's.
-fn kernel_types(object: &str) -> Result<(Arc<Btf>, Option<OwnedFd>)> {
-    if object == "vmlinux" {
-        return Ok((kernel_btf::vmlinux()?, None));
-    }
-    let (btf, fd) = kernel_btf::module(object)?;
-    Ok((Arc::new(btf), Some(fd)))
+/// What a program attaches to: in the module that it names, or else wherever it is.
+fn kernel_type(program: &Program, object: &str, name: &str) -> Result<KernelType> {
+    let kind = kind_of_target(program);
+    let found = if object != VMLINUX {
+        let module = Module::named(object)?;
+        let btf = Arc::new(module.btf()?);
+        btf.find(kind, name).map(|type_id| KernelType { btf, type_id, module: Some(module) })
+    } else if kind == kind::STRUCT {
+        kernel_btf::find_struct_ops(name)?.and_then(|KernelType { btf, module, .. }| {
+            btf.find(kind, name).map(|type_id| KernelType { btf, type_id, module })
+        })
+    } else {
+        kernel_btf::find(kind, name)?
+    };
+    found.ok_or_else(|| {
+        Error::Missing(match object {
+            VMLINUX => format!("neither the kernel nor a module has {name}"),
+            module => format!("module {module} has no {name}"),
+        })
+    })
 }
 
 fn kind_of_target(program: &Program) -> u32 {

@@ -101,7 +101,7 @@ fn has_windows_type(btf: &[u8]) -> bool {
 pub enum Artifact {
     /// An eBPF object for Linux.
     LinuxObject {
-        /// Its programs, of which there is at least one.
+        /// Its programs, of which there is at least one: those in modules that the signer has named once more for each.
         programs: Vec<Description>,
         /// Remarks for whoever signs it.
         remarks: Vec<Remark>,
@@ -170,7 +170,7 @@ impl Artifact {
                     if object.programs().is_empty() {
                         return Ok(Artifact::MapsOnly(Digest::of(embed::strip(file)?)));
                     }
-                    let programs = object.programs().iter().map(Description::of).collect::<Result<_, _>>()?;
+                    let programs = object.descriptions()?;
                     Ok(Artifact::LinuxObject { programs, remarks: object.remarks().to_vec() })
                 }
                 Platform::Windows => Ok(Artifact::WindowsObject(Digest::of(embed::strip(file)?))),

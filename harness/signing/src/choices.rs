@@ -1,11 +1,11 @@
 //! What a signer says about an object because the object itself does not.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// What the sections of an object leave open: what kind of program they hold, and what their programs attach to.
+/// What the sections of an object leave open: what kind of program they hold, what their programs attach to, and where that is.
 ///
 /// It is kept with the descriptions of what was signed, so that a loader reads the object as the signer did. Nobody has to
 /// trust it: with other choices, the programs are not the ones that were signed.
@@ -18,12 +18,15 @@ pub struct Choices {
     /// By the name of a program: the function (hook, tracepoint) that it attaches to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub targets: BTreeMap<String, String>,
+    /// Modules of the kernel in which a program may find what it attaches to, if the object names no module.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub modules: BTreeSet<String>,
 }
 
 impl Choices {
     /// Whether everything is left to the object.
     pub fn is_empty(&self) -> bool {
-        self.types.is_empty() && self.targets.is_empty()
+        self.types.is_empty() && self.targets.is_empty() && self.modules.is_empty()
     }
 
     /// The section name that would say all that is known about a program. A leading question mark (not to be

@@ -119,6 +119,11 @@ impl Description {
         Ok(description)
     }
 
+    /// The same program, if what it attaches to may as well be in a module.
+    pub fn in_module(&self, module: &str) -> Option<Self> {
+        Some(Self { attach: self.attach.in_module(module)?, ..self.clone() })
+    }
+
     /// The whole name, which distinguishes programs whose bound part of the name is the same.
     pub fn whole_name(&self) -> &str {
         self.whole_name.as_deref().unwrap_or(&self.name)

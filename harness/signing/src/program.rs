@@ -51,6 +51,19 @@ pub enum Attach {
     },
 }
 
+impl Attach {
+    /// The same in a module, for what the kernel itself need not have: an object that names no module leaves open where it
+    /// is.
+    pub fn in_module(&self, module: &str) -> Option<Self> {
+        match self {
+            Self::KernelType { btf, name, member } if btf == VMLINUX && name != MULTI_TARGET => {
+                Some(Self::KernelType { btf: module.to_owned(), name: name.clone(), member: member.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Attach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,10 +9,12 @@ use bpfsig_signing::artifact::Platform;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::choices::Choices;
 use bpfsig_signing::cms;
+use bpfsig_signing::description::from_json;
 use clap::Args;
 
 use super::ps;
 use crate::files;
+use crate::signature::FoundSignature;
 use crate::signer::SignerOptions;
 
 /// Have the kernel refuse programs from now on, whoever has signed them
@@ -52,13 +54,21 @@ fn digests(argument: &str) -> Result<Vec<(String, String)>> {
     }
     let path = Path::new(argument);
     ensure!(path.exists(), "{argument}: neither a SHA-256 digest (64 hexadecimal digits) nor a file");
-    let artifact = files::artifact(&files::read(path)?, Some(Platform::Linux), &Choices::default())
+    let file = files::read(path)?;
+    let artifact = files::artifact(&file, Some(Platform::Linux), &choices(path, &file)?)
         .with_context(|| path.display().to_string())?;
     ensure!(!artifact.programs().is_empty(), "{argument}: a {artifact} has no programs for this kernel");
     let programs = artifact.programs().iter();
     Ok(programs
         .map(|program| (program.digest().to_string(), format!("{argument}: {}", program.whole_name())))
         .collect())
+}
+
+/// What the signer has said about an object, if it is signed.
+fn choices(path: &Path, file: &[u8]) -> Result<Choices> {
+    let found = FoundSignature::of(path, file, None)?;
+    let descriptions = found.map(|found| from_json(&found.descriptions).unwrap_or_default());
+    Ok(descriptions.unwrap_or_default().choices)
 }
 
 fn deny(digest: &str, signer: &Signer) -> Result<()> {

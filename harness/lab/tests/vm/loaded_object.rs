@@ -7,6 +7,7 @@ use std::process::Command;
 
 use bpfsig_lab::corpus;
 use bpfsig_loading::{self as bpf, Error, Hooks, LoadedMap, LoadedObject, OpenObject};
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
@@ -212,22 +213,31 @@ fn a_function_of_another_program_is_observed() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn a_function_of_a_module() {
-    let object = Object::parse(&compile("module")).unwrap();
+    let file = compile("module");
+    let choices = Choices { modules: ["tcp_dctcp".to_owned()].into(), ..Choices::default() };
+    let object = Object::parse_with(&file, &choices).unwrap();
     let error = open(&object, None).load().unwrap_err();
-    assert!(
-        format!("{error:#}").contains("/sys/kernel/btf/tcp_dctcp: is module tcp_dctcp loaded?"),
-        "{error:#}"
-    );
+    assert!(format!("{error:#}").contains("is module tcp_dctcp loaded?"), "{error:#}");
 
     let modules = std::env::var("BPFSIG_TEST_MODULES").expect("BPFSIG_TEST_MODULES says where modules are");
     run("modprobe", &["--dirname", &modules, "tcp_dctcp"]);
-    let loaded = load_signed(&object);
+    // Found there, but not signed for it.
+    let error = open(&object, Some(sign(&object))).load().unwrap_err();
+    assert_eq!(
+        (error.errno(), error.refused().map(|it| &*it.program)),
+        (Some(Errno::EKEYREJECTED), Some("initialised"))
+    );
+    let programs = object.descriptions().unwrap();
+    let entries = programs.iter().map(|program| Entry { kind: Kind::PROGRAM, digest: program.digest() });
+    let statement = Statement { expiry: 0, entries: entries.collect() };
+    let signature = cms::sign_attached(&statement.encode().unwrap(), signer()).unwrap();
+    let loaded = open(&object, Some(signature)).load().unwrap();
     let _links = loaded.attach(&Hooks::new().by_section()).unwrap();
     run("ip", &["link", "set", "lo", "up"]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     setsockopt(&connection, sockopt::TcpCongestion, &"dctcp".into()).unwrap();
-    assert_eq!(counters(&loaded), [1, 0]);
+    assert_eq!(counters(&loaded), [1, 1]);
 }
 
 /// With the whole log of the verifier.

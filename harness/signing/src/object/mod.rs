@@ -22,14 +22,15 @@ mod remark;
 mod section;
 mod struct_ops;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::btf::{Btf, BtfError};
 use crate::choices::Choices;
+use crate::description::Description;
 use crate::map::{MapDefinition, needs_entries};
 use crate::program::Program;
-use crate::{description, embed};
+use crate::{Result, description, embed};
 pub use annotate::annotate;
 use btf_ext::BtfExt;
 use elf::Elf;
@@ -54,6 +55,7 @@ pub struct Object {
     struct_ops: Vec<StructOps>,
     btf: Option<Arc<[u8]>>,
     remarks: Vec<Remark>,
+    modules: BTreeSet<String>,
 }
 
 /// The indexes of programs, by section index and offset.
@@ -179,12 +181,28 @@ impl Object {
             return Err(ObjectError::NoPrograms);
         }
         remarks.extend(maps.definitions.iter().flat_map(|map| remarks_on(map)));
-        Ok(Self { programs, maps: maps.definitions, entries, struct_ops, btf, remarks })
+        let modules = choices.modules.clone();
+        Ok(Self { programs, maps: maps.definitions, entries, struct_ops, btf, remarks, modules })
     }
 
     /// The programs, in the order of the object's sections.
     pub fn programs(&self) -> &[Program] {
         &self.programs
+    }
+
+    /// What a signature of the object covers: its programs, and then, for each module that the signer has named, those that
+    /// may find what they attach to in it.
+    ///
+    /// # Errors
+    ///
+    /// A program that could not be loaded ([`Description::of`]).
+    pub fn descriptions(&self) -> Result<Vec<Description>> {
+        let programs: Vec<_> = self.programs.iter().map(Description::of).collect::<Result<_>>()?;
+        let elsewhere = self
+            .modules
+            .iter()
+            .flat_map(|module| programs.iter().filter_map(|program| program.in_module(module)));
+        Ok(elsewhere.collect::<Vec<_>>()).map(|elsewhere| [programs, elsewhere].concat())
     }
 
     /// The maps: first those that the source defines, then global data.
