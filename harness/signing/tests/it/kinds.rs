@@ -1,5 +1,6 @@
 //! Kinds of objects that people have, each with what makes it special.
 
+use bpfsig_signing::Digest;
 use bpfsig_signing::artifact::Artifact;
 use bpfsig_signing::btf::kind;
 use bpfsig_signing::choices::Choices;
@@ -7,7 +8,8 @@ use bpfsig_signing::description::{Description, from_json, to_json};
 use bpfsig_signing::embed;
 use bpfsig_signing::insn::{self, PSEUDO_MAP_IDX_VALUE};
 use bpfsig_signing::map::HostKind;
-use bpfsig_signing::object::{Object, ObjectError, Remark};
+use bpfsig_signing::object::{Object, ObjectError, Remark, annotate};
+use bpfsig_signing::parameter::Range;
 use bpfsig_signing::program::Attach;
 
 use crate::compilers::{ebpf, run};
@@ -131,6 +133,151 @@ fn the_host_fills_kconfig() {
         SEC("xdp") int program(void *context) { return CONFIG_X.a; }"#,
     );
     assert!(error.contains("extern `CONFIG_X` has a type that `.kconfig` can't have"), "{error}");
+}
+
+/// What the host says is a constant to the kernel then, which leaves out what is for other kernels.
+#[test]
+fn numbers_of_kconfig_are_parameters() {
+    let source = r#"#define __kconfig SEC(".kconfig")
+        enum libbpf_tristate { TRI_NO, TRI_YES, TRI_MODULE };
+        extern _Bool CONFIG_BPF __kconfig;
+        extern char CONFIG_C __kconfig;
+        extern unsigned int CONFIG_HZ __kconfig;
+        extern enum libbpf_tristate CONFIG_EXT4_FS __kconfig __attribute__((weak));
+        SEC("xdp") int program(void *context) {
+            return CONFIG_BPF + CONFIG_C + CONFIG_HZ + CONFIG_EXT4_FS;
+        }"#;
+    let object = object(source);
+    let map = object.maps().iter().find(|map| map.name == ".kconfig").unwrap();
+    assert!(map.frozen && map.parameters.is_empty());
+    // An int, an enum, a char and a bool, and what fills up an array's entry: all as zeros.
+    assert_eq!(map.value_size, 10);
+    let description = Description::of(&object.programs()[0]).unwrap();
+    assert_eq!(description.slots[0].contents_sha256, Some(Digest::of([0; 16])));
+    assert_eq!(tags(&object), ["-128:127", "0:1", "0:2", "0:4294967295"]);
+    assert!(matches!(object.remarks(), [Remark::HostVariables { names }] if names.len() == 4));
+
+    let limits = [("CONFIG_HZ".to_owned(), Range { min: 100, max: 1000 })];
+    let limited = Object::parse(&annotate(&ebpf(source), &limits).unwrap()).unwrap();
+    assert_eq!(tags(&limited), ["-128:127", "0:1", "0:2", "100:1000"]);
+    let text = source.replace("char CONFIG_C ", "char CONFIG_C[8] ").replace("_C +", "_C[1] +");
+    let error = Object::parse(&annotate(&ebpf(&text), &limits).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "map `.kconfig` has a parameter, and a text, which can't be one");
+}
+
+/// The ranges of all parameters, sorted.
+fn tags(object: &Object) -> Vec<String> {
+    let text = String::from_utf8_lossy(object.btf().unwrap());
+    let mut tags: Vec<_> =
+        text.split('\0').filter_map(|s| s.strip_prefix("bpf_param:")).map(String::from).collect();
+    tags.sort();
+    tags
+}
+
+#[test]
+fn programs_that_nobody_can_load_as_they_are_are_left_out() {
+    let source = r#"
+        SEC("?fentry") int observer(void *context) { return 0; }
+        SEC("?struct_ops/unused") int unused(void *context) { return 0; }
+        static void *(*lookup)(void *, void *) = (void *)1;
+        long table[2] SEC(".jumptables") = { 8, 16 };
+        SEC("?tc") int jumps(void *context) { return lookup(table, context) ? 1 : 2; }
+        SEC("xdp") int gate(void *context) { return 2; }"#;
+    let object = object(source);
+    assert_eq!(object.programs().iter().map(|program| &*program.name).collect::<Vec<_>>(), ["gate"]);
+    for (program, reason) in [
+        ("observer", "section name `?fentry` does not say what it attaches to"),
+        ("unused", "is in no variable of a struct_ops type"),
+        ("jumps", "jumps through a table"),
+    ] {
+        let start = format!("program `{program}`, which is not loaded unless asked for, is not signed: ");
+        let is_said = |remark: &Remark| {
+            let text = remark.to_string();
+            remark.is_warning() && text.starts_with(&start) && text.contains(reason)
+        };
+        assert!(object.remarks().iter().any(is_said), "{program}: {:?}", object.remarks());
+    }
+
+    let file = ebpf(source);
+    let chosen = Object::parse_with(&file, &targets("observer", "do_exit")).unwrap();
+    assert_eq!(chosen.programs().len(), 2);
+    let error = refused(&source.replace("?fentry", "fentry"));
+    assert!(error.contains("--target-function observer=FUNCTION"), "{error}");
+    let error = refused(&source.replace("?struct_ops", "struct_ops"));
+    assert_eq!(error, "function `unused`: is in no variable of a struct_ops type");
+}
+
+#[test]
+fn a_table_may_be_for_later() {
+    let object = object(
+        r#"struct ops { int (*first)(void *); };
+        SEC("struct_ops/first") int first(void *context) { return 0; }
+        SEC("?.struct_ops") struct ops later = { (void *)first };
+        SEC(".struct_ops.link") struct ops now = { (void *)first };"#,
+    );
+    let tables: Vec<_> = object.struct_ops().iter().map(|table| (&*table.name, table.autocreate)).collect();
+    assert_eq!(tables, [("now", true), ("later", false)]);
+    // A table may have no functions.
+    let alone = ebpf(r#"SEC(".struct_ops.link") struct ops { int number; } ops = { 1 };"#);
+    assert!(matches!(Artifact::of(&alone, None).unwrap(), Artifact::MapsOnly(_)));
+}
+
+#[test]
+fn programs_are_signed_for_the_modules_that_the_signer_names() {
+    let file = ebpf(
+        r#"SEC("fentry/nft_init") int anywhere(void *context) { return 0; }
+        SEC("fentry/nf_tables:nft_init") int in_one(void *context) { return 0; }
+        SEC("fentry.multi/nft_*") int several(void *context) { return 0; }
+        SEC("xdp") int gate(void *context) { return 2; }"#,
+    );
+    let choices = Choices { modules: ["nf_tables".to_owned()].into(), ..Choices::default() };
+    let attached = |choices: &Choices| {
+        let artifact = Artifact::with_choices(&file, None, choices).unwrap();
+        let mut names: Vec<_> =
+            artifact.programs().iter().map(|it| format!("{} {}", it.name, it.attach)).collect();
+        assert_eq!(artifact.entries().len(), names.len());
+        names.sort();
+        names
+    };
+    let without = attached(&Choices::default());
+    assert_eq!(
+        without,
+        [
+            "anywhere vmlinux:nft_init",
+            "gate none",
+            "in_one nf_tables:nft_init",
+            "several vmlinux:bpf_multi_func",
+        ]
+    );
+    let mut with = attached(&choices);
+    with.retain(|name| !without.contains(name));
+    assert_eq!(with, ["anywhere nf_tables:nft_init"]);
+    let json = to_json(&[], &choices);
+    assert_eq!(from_json(json.as_bytes()).unwrap().choices, choices);
+}
+
+#[test]
+fn global_data_of_each_cpu() {
+    let object = object(
+        r#"int numbers[3] SEC(".percpu") = { 1, 2, 3 };
+        SEC("xdp") int program(void *context) { return numbers[1]; }"#,
+    );
+    let map = &object.maps()[0];
+    assert_eq!((&*map.name, map.map_type, map.value_size, map.flags), (".percpu", 6, 12, 0));
+    assert_eq!(Description::of(&object.programs()[0]).unwrap().slots[0].contents_sha256, None);
+}
+
+#[test]
+fn jump_tables_are_refused_with_their_reason() {
+    let error = refused(
+        r#"static void *(*lookup)(void *, void *) = (void *)1;
+        long table[2] SEC(".jumptables") = { 8, 16 };
+        SEC("xdp") int program(void *context) { return lookup(table, context) ? 1 : 2; }"#,
+    );
+    assert!(
+        error.contains("jumps through a table (`.jumptables`)") && error.contains("-fno-jump-tables"),
+        "{error}"
+    );
 }
 
 #[test]
