@@ -151,12 +151,6 @@ pub enum Error {
     /// A token that wants a PIN.
     #[error("the PKCS#11 token wants a PIN")]
     TokenPin,
-    /// A key that wants the PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`).
-    #[error(
-        "PKCS#11: the token wants the PIN again for each signature with this key, which is not supported here; sign with \
-         --signer-command and a program of the token's maker"
-    )]
-    TokenAlwaysAuthenticates,
     /// A token that does not take the PIN.
     #[error("PKCS#11: the token does not take the PIN: {0}")]
     TokenLogin(String),

@@ -97,9 +97,11 @@ fn a_certificate_may_be_in_the_token_too() {
     }
 }
 
+/// `CKA_ALWAYS_AUTHENTICATE`.
 #[test]
-fn a_key_that_always_wants_the_pin_is_refused() {
+fn a_key_may_want_the_pin_for_each_signature() {
     let scratch = desk_with_token();
+    scratch.make_ca();
     scratch.run(
         "pkcs11-tool",
         &format!(
@@ -107,9 +109,18 @@ fn a_key_that_always_wants_the_pin_is_refused() {
              --always-auth"
         ),
     );
-    let request = format!("keygen request --name x --key {} --request x.csr", uri("object=always"));
-    let error = error_of(&scratch.bpfsig_with_pin("1234", &request));
-    assert!(error.contains("the token wants the PIN again for each signature"), "{error}");
+    let key = uri("object=always");
+    // Two signatures: of the request, and of the statement.
+    let request = format!("keygen request --name me --key {key} --request me.csr");
+    assert!(scratch.bpfsig_with_pin("1234", &request).status.success());
+    scratch.bpfsig("keygen issue --request me.csr --ca-key ca.key --ca-cert ca.pem --cert me.pem");
+    let sign = format!("sign --key {key} --cert me.pem file.txt file.txt --output all.p7s");
+    let output = scratch.bpfsig_with_pin("1234", &sign);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    scratch.bpfsig("verify --cert me.pem --ca ca.pem --signature all.p7s file.txt");
+    let with_pin = key.replace("?", "?pin-value=1234&");
+    scratch.bpfsig(&format!("sign --key {with_pin} --cert me.pem file.txt"));
+    assert!(error_of(&scratch.bpfsig_with_pin("9999", &sign)).contains("PinIncorrect"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::types::AuthPin;
 use der::asn1::{Any, BitString, OctetStringRef, UintRef};
 use der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION};
 use der::referenced::OwnedToRef;
@@ -34,6 +35,8 @@ pub struct TokenKey {
     session: Mutex<Session>,
     key: ObjectHandle,
     public: PublicKey,
+    /// If the token wants it again for each signature.
+    pin: Option<AuthPin>,
 }
 
 impl TokenKey {
@@ -50,11 +53,33 @@ impl TokenKey {
         let session = open_session(uri, pin)?;
         let key = find(&session, uri, ObjectClass::PRIVATE_KEY)?;
         let always = session.get_attributes(key, &[AttributeType::AlwaysAuthenticate]);
-        if matches!(always.as_deref(), Ok([Attribute::AlwaysAuthenticate(true)])) {
-            return Err(Error::TokenAlwaysAuthenticates);
-        }
+        let is_wanted = matches!(always.as_deref(), Ok([Attribute::AlwaysAuthenticate(true)]));
+        let pin = is_wanted.then(|| auth_pin(uri, pin)).transpose()?;
         let public = read_public_key(&session, find(&session, uri, ObjectClass::PUBLIC_KEY)?)?;
-        Ok(TokenKey { session: Mutex::new(session), key, public })
+        Ok(TokenKey { session: Mutex::new(session), key, public, pin })
+    }
+
+    /// Signs what `data` says, which is the message's digest, or the message itself by the mechanism that makes the digest.
+    ///
+    /// A PIN for one signature comes after the start of it. The library has no call for what follows but those for a
+    /// message in parts, which the mechanisms that take a digest do not allow.
+    fn sign(
+        &self,
+        of_digest: &Mechanism,
+        data: &[u8],
+        of_message: &Mechanism,
+        message: &[u8],
+    ) -> Result<Vec<u8>> {
+        let session = self.session.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Some(pin) = &self.pin else {
+            return session.sign(of_digest, self.key, data).map_err(failed("sign"));
+        };
+        session.sign_init(of_message, self.key).map_err(failed("start a signature that takes a PIN"))?;
+        session
+            .login(UserType::ContextSpecific, Some(pin))
+            .map_err(|error| Error::TokenLogin(code(error)))?;
+        let signature = session.sign_update(message).and_then(|()| session.sign_final());
+        signature.map_err(failed("sign"))
     }
 }
 
@@ -80,14 +105,19 @@ fn open_session(uri: &Pkcs11Uri, pin: Option<&str>) -> Result<Session> {
     let slot = find_token(&pkcs11, uri)?;
     let session = pkcs11.open_ro_session(slot).map_err(failed("open a session"))?;
     if pkcs11.get_token_info(slot).map_err(failed("describe itself"))?.login_required() {
-        let from_uri = uri.pin()?;
-        let pin = from_uri.as_ref().map(|pin| pin.as_str()).or(pin).ok_or(Error::TokenPin)?;
-        match session.login(UserType::User, Some(&pin.into())) {
+        match session.login(UserType::User, Some(&auth_pin(uri, pin)?)) {
             Err(cryptoki::error::Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
             result => result.map_err(|error| Error::TokenLogin(code(error)))?,
         }
     }
     Ok(session)
+}
+
+/// The PIN in the URI, or else the one that is given.
+fn auth_pin(uri: &Pkcs11Uri, pin: Option<&str>) -> Result<AuthPin> {
+    let from_uri = uri.pin()?;
+    let pin = from_uri.as_ref().map(|pin| pin.as_str()).or(pin).ok_or(Error::TokenPin)?;
+    Ok(pin.into())
 }
 
 impl SigningKey for TokenKey {
@@ -97,21 +127,21 @@ impl SigningKey for TokenKey {
 
     fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>> {
         let digest = Digest::of(message);
-        let sign = |mechanism, data: &[u8]| {
-            let session = self.session.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            session.sign(&mechanism, self.key, data).map_err(failed("sign"))
-        };
+        let ecdsa = || self.sign(&Mechanism::Ecdsa, &digest.0, &Mechanism::EcdsaSha256, message);
         // A token's ECDSA signatures are r and s side by side.
         let unreadable = |error: signature::Error| Error::Signing(error);
         match self.public.0 {
-            Public::Rsa(_) => sign(Mechanism::RsaPkcs, &[SHA256_DIGEST_INFO.as_slice(), &digest.0].concat()),
+            Public::Rsa(_) => {
+                let info = [SHA256_DIGEST_INFO.as_slice(), &digest.0].concat();
+                self.sign(&Mechanism::RsaPkcs, &info, &Mechanism::Sha256RsaPkcs, message)
+            }
             Public::P256(_) => {
-                let signature = sign(Mechanism::Ecdsa, &digest.0)?;
+                let signature = ecdsa()?;
                 let signature = p256::ecdsa::Signature::from_slice(&signature).map_err(unreadable)?;
                 Ok(signature.to_der().as_bytes().into())
             }
             Public::P384(_) => {
-                let signature = sign(Mechanism::Ecdsa, &digest.0)?;
+                let signature = ecdsa()?;
                 let signature = p384::ecdsa::Signature::from_slice(&signature).map_err(unreadable)?;
                 Ok(signature.to_der().as_bytes().into())
             }
