@@ -29,7 +29,8 @@ SEC("xdp_kinds") int reads_kconfig(void *context)
 
 int for_each_cpu[2] SEC(".percpu") = { 5, 11 };
 
-SEC("xdp_percpu") int reads_percpu(void *context)
+/* The kernel does not take the BTF of a function whose parameter has no name. */
+SEC("xdp_percpu") int reads_percpu(void *)
 {
 	return for_each_cpu[1];
 }

@@ -1,5 +1,5 @@
 //! Fills in what the compiler leaves to the loader in an object's BTF, as libbpf does: the sizes of data sections and
-//! the offsets of their variables, the linkage of hidden functions, and placeholders for externs.
+//! the offsets of their variables, the linkage of hidden functions, names of parameters, and placeholders for externs.
 
 use std::collections::HashMap;
 
@@ -26,9 +26,11 @@ pub(super) fn complete(btf: &mut Btf, elf: &Elf<'_>, externs: &Externs<'_>) -> R
         .collect();
     for at in btf.types().to_vec() {
         match btf.kind(at) {
-            kind::FUNC if btf.vlen(at) == linkage::GLOBAL => {
+            kind::FUNC if btf.vlen(at) != linkage::EXTERN => {
+                name_parameters(btf, at, btf.word(at))?;
                 let name = btf.string(btf.word(at))?;
-                if let Some(symbol) = symbols.get(name)
+                if btf.vlen(at) == linkage::GLOBAL
+                    && let Some(symbol) = symbols.get(name)
                     && symbol.is_hidden
                     && symbol.section == elf.text
                 {
@@ -150,7 +152,8 @@ fn complete_externs(btf: &mut Btf, at: usize, externs: &Externs<'_>) -> Result<(
         }
         if btf.kind(symbol) == kind::FUNC {
             let dummy = *dummy.get_or_insert_with(|| btf.add_variable(DUMMY, int));
-            name_parameters(btf, symbol, dummy)?;
+            let name = btf.type_offset(dummy).map_or(0, |at| btf.word(at));
+            name_parameters(btf, symbol, name)?;
             set_function_linkage(btf, symbol, linkage::GLOBAL);
             btf.set_word(entry, dummy);
         } else {
@@ -166,11 +169,11 @@ fn complete_externs(btf: &mut Btf, at: usize, externs: &Externs<'_>) -> Result<(
     Ok(())
 }
 
-/// Gives the parameters of a function the dummy's name: parameters of global functions must have one.
-fn name_parameters(btf: &mut Btf, function: usize, dummy: u32) -> Result<(), BtfError> {
+/// Gives those parameters of a function a name that have none, or else the kernel does not take the BTF: libbpf does so for
+/// externs, and otherwise does without BTF, which a signature can't leave to the loader.
+fn name_parameters(btf: &mut Btf, function: usize, name: u32) -> Result<(), BtfError> {
     const PARAMETER_SIZE: usize = 8;
     let missing = BtfError("has a function without a prototype");
-    let name = btf.word(btf.type_offset(dummy).ok_or(missing)?);
     let prototype = btf.type_offset(btf.word(function + 8)).ok_or(missing)?;
     if btf.kind(prototype) != kind::FUNC_PROTO {
         return Err(missing);
