@@ -90,6 +90,23 @@ fn without_digests(line: &str) -> String {
     line.split(' ').map(|word| if varies(word) { "…" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
+/// `scripts/selftests.sh` holds the list against the kernel.
+#[test]
+fn the_objects_that_do_not_load_signed_are_explained() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (list, page) = (read("scripts/selftests/not-signed"), read("docs/reviewers.md"));
+    let mut names: Vec<_> = list.lines().filter(|line| !line.starts_with('#')).map(object).collect();
+    names.dedup();
+    let explained: Vec<_> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(".bpf.o` |")).collect();
+    assert_eq!(names, explained.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+}
+
+/// The object that a line of the list begins with, without what such names end with.
+fn object(line: &str) -> &str {
+    line.split_once(".bpf.o: ").unwrap_or_else(|| panic!("{line}")).0
+}
+
 /// Without the lab, half of the commands are not there.
 #[cfg(feature = "lab")]
 #[test]
