@@ -4,13 +4,11 @@
  * class lacks. The executable is stopped before its first instruction; program and attributes go to its stack, a system call
  * to where it stands.
  */
-#define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
-#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +25,8 @@ struct load {
 static void write_load(pid_t child, unsigned long to)
 {
 	struct load load = { .license = "GPL" };
-	struct iovec local = { &load, sizeof(load) }, remote = { (void *)to, sizeof(load) };
+	unsigned long words[sizeof(load) / sizeof(long) + 1] = {};
+	size_t i;
 
 	load.attr = LOAD_ATTR(within);
 	if (getenv("BEYOND"))
@@ -35,8 +34,10 @@ static void write_load(pid_t child, unsigned long to)
 	memcpy(load.insns, (void *)load.attr.insns, load.attr.insn_cnt * sizeof(*load.insns));
 	load.attr.insns = to + offsetof(struct load, insns);
 	load.attr.license = to + offsetof(struct load, license);
-	if (process_vm_writev(child, &local, 1, &remote, 1, 0) != sizeof(load))
-		err(1, "writing to the stack");
+	memcpy(words, &load, sizeof(load));
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (ptrace(PTRACE_POKEDATA, child, to + i * sizeof(*words), words[i]))
+			err(1, "writing to the stack");
 }
 
 int main(int argc, char **argv)
