@@ -1,5 +1,5 @@
-# What scripts share: the command, the program with the tests for virtual machines, and the signers that these need. They set
-# `profile` to the options that tell cargo how to build.
+# What scripts share: the command, the program with the tests for virtual machines, the signers that these need, and a table of what was
+# tried. They set `profile` to the options that tell cargo how to build.
 
 fail() {
 	echo "${0##*/}: error: $*" >&2
@@ -37,4 +37,23 @@ signers() {
 	for algorithm in rsa-2048 rsa-3072 rsa-4096 p-256 p-384 ml-dsa-44 ml-dsa-65 ml-dsa-87; do
 		issue "$1/$algorithm" "$algorithm" "$2"
 	done
+}
+
+# A row for each thing that was tried in any of the states, from a table.tsv in a folder of each (debian/guest/record.sh writes it).
+table() {
+	awk -F '\t' '
+		FNR == 1 { depth = split(FILENAME, folders, "/"); states[++count] = folders[depth - 1] }
+		!($1 in seen) { seen[$1]; rows[++size] = $1 }
+		{ cell[$1, count] = $3 == "" ? $2 : $2 ": " $3 }
+		END {
+			printf "| |"
+			for (i = 1; i <= count; i++) printf " %s |", states[i]
+			printf "\n| --- |"
+			for (i = 1; i <= count; i++) printf " --- |"
+			for (row = 1; row <= size; row++) {
+				printf "\n| %s |", rows[row]
+				for (i = 1; i <= count; i++) printf " %s |", cell[rows[row], i]
+			}
+			printf "\n"
+		}' "$@"
 }

@@ -142,25 +142,6 @@ abuse() {
 	cp "$kernel" $abuse/bzImage
 }
 
-# A row for each thing that was tried in any of the states.
-table() {
-	awk -F '\t' '
-		FNR == 1 { depth = split(FILENAME, folders, "/"); states[++count] = folders[depth - 1] }
-		!($1 in seen) { seen[$1]; rows[++size] = $1 }
-		{ cell[$1, count] = $3 == "" ? $2 : $2 ": " $3 }
-		END {
-			printf "| |"
-			for (i = 1; i <= count; i++) printf " %s |", states[i]
-			printf "\n| --- |"
-			for (i = 1; i <= count; i++) printf " --- |"
-			for (row = 1; row <= size; row++) {
-				printf "\n| %s |", rows[row]
-				for (i = 1; i <= count; i++) printf " %s |", cell[rows[row], i]
-			}
-			printf "\n"
-		}' "$@"
-}
-
 # What works when nobody demands signatures has to work with a policy.
 compare() {
 	local worse

@@ -4,7 +4,8 @@
 #	scripts/libbpf.sh SOURCE [OUTPUT]
 #
 # OUTPUT is target/libbpf by default. Programs that are linked with libbpf use the library with
-# LD_LIBRARY_PATH=OUTPUT/lib; bpftool has its own, in OUTPUT/bpftool/bpftool.
+# LD_LIBRARY_PATH=OUTPUT/lib; bpftool has its own, in OUTPUT/bpftool/bpftool. Headers to compile programs with are in
+# OUTPUT/include.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,6 +23,8 @@ fi
 
 mkdir -p "$output/lib" "$output/bpftool"
 make --silent --directory="$source/tools/lib/bpf" --jobs="$(nproc)" O="$output/lib"
+make --silent --directory="$source/tools/lib/bpf" O="$output/lib" DESTDIR="$output" prefix= install_headers
+install -D --mode=644 --target-directory="$output/include/linux" "$source"/tools/include/uapi/linux/{bpf,btf}.h
 # What runs in the kernel for `bpftool prog profile` is left out: it needs the BTF of a kernel.
 make --silent --directory="$source/tools/bpf/bpftool" --jobs="$(nproc)" O="$output/bpftool/" VMLINUX_H= VMLINUX_BTF=
 echo "$output/lib/libbpf.so.1"

@@ -32,6 +32,8 @@ packages() {
 		gcc-mingw-w64-x86-64 compiles PE images to sign
 		softhsm2          a PKCS#11 token in software, for keys to be tested in
 		opensc            makes keys in that token
+		m4                a source of xdp-tools
+		libpcap-dev       xdpdump
 		xdp-tools         eBPF objects of other people to sign, with those of libxdp1
 		bpftool           loads unsigned programs, to see where the kernel spends its time
 		python3-git       checkpatch.pl looks at licences with it

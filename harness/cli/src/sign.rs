@@ -65,7 +65,8 @@ pub struct Options {
     choices: ChoiceOptions,
 
     /// Let whoever loads the object choose a constant of `.rodata`, or the size of a map, from MIN to MAX. A tag
-    /// `bpf_param:MIN:MAX` in its source does the same. Can be given several times
+    /// `bpf_param:MIN:MAX` in its source does the same. Of an array or a struct, the name stands for all numbers in it, and can
+    /// go on: conf.ports.0. Can be given several times
     #[arg(long = "parameter", value_name = "NAME=MIN..MAX", value_parser = parameter, requires = "embed")]
     parameters: Vec<(String, Range)>,
 
@@ -99,15 +100,26 @@ pub struct ChoiceOptions {
     /// they are signed for the kernel and for this module. Can be given several times
     #[arg(long = "module", value_name = "MODULE")]
     modules: Vec<String>,
+
+    /// Sign a program also as if it were in another section, for applications that change its type or attach target before
+    /// they load it: freplace/FUNCTION, fentry/FUNCTION, or fentry/bpf:FUNCTION for a function of another program. Can be
+    /// given several times
+    #[arg(long = "also", value_name = "PROGRAM=SECTION", value_parser = pair)]
+    also: Vec<(String, String)>,
 }
 
 impl ChoiceOptions {
     pub fn choices(&self) -> Choices {
-        Choices {
+        let mut choices = Choices {
             types: self.types.iter().cloned().collect(),
             targets: self.targets.iter().cloned().collect(),
             modules: self.modules.iter().cloned().collect(),
+            ..Choices::default()
+        };
+        for (program, section) in &self.also {
+            choices.also.entry(program.clone()).or_default().insert(section.clone());
         }
+        choices
     }
 }
 

@@ -18,6 +18,7 @@ use crate::description::Description;
 use crate::embed::{self, EmbedError};
 use crate::object::{Object, ObjectError, Remark};
 use crate::pe::{self, Image, PeError};
+use crate::program::Program;
 use crate::statement::{Entry, Kind};
 use crate::{Digest, Error};
 
@@ -142,7 +143,7 @@ impl Artifact {
     ///
     /// An [`ArtifactError`] if the file is damaged, or an object whose programs can't be signed.
     pub fn of(file: &[u8], platform: Option<Platform>) -> Result<Self, ArtifactError> {
-        Self::of_object(file, platform, Object::parse)
+        Self::of_object(file, platform, |file| Ok((Object::parse(file)?, Vec::new())))
     }
 
     /// Recognises a file. `choices` say what an eBPF object for Linux leaves open.
@@ -155,22 +156,29 @@ impl Artifact {
         platform: Option<Platform>,
         choices: &Choices,
     ) -> Result<Self, ArtifactError> {
-        Self::of_object(file, platform, |file| Object::parse_with(file, choices))
+        Self::of_object(file, platform, |file| {
+            let object = Object::parse_with(file, choices)?;
+            let variants = object.variants(choices)?;
+            Ok((object, variants))
+        })
     }
 
     fn of_object(
         file: &[u8],
         platform: Option<Platform>,
-        parse: impl FnOnce(&[u8]) -> Result<Object, ObjectError>,
+        parse: impl FnOnce(&[u8]) -> Result<(Object, Vec<Program>), ObjectError>,
     ) -> Result<Self, ArtifactError> {
         if is_ebpf(file) {
             return match platform.unwrap_or_else(|| Platform::of(file)) {
                 Platform::Linux => {
-                    let object = parse(file)?;
+                    let (object, variants) = parse(file)?;
                     if object.programs().is_empty() {
                         return Ok(Artifact::MapsOnly(Digest::of(embed::strip(file)?)));
                     }
-                    let programs = object.descriptions()?;
+                    let mut programs = object.descriptions()?;
+                    for variant in &variants {
+                        programs.push(Description::of(variant)?);
+                    }
                     Ok(Artifact::LinuxObject { programs, remarks: object.remarks().to_vec() })
                 }
                 Platform::Windows => Ok(Artifact::WindowsObject(Digest::of(embed::strip(file)?))),

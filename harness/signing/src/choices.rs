@@ -21,12 +21,17 @@ pub struct Choices {
     /// Modules of the kernel in which a program may find what it attaches to, if the object names no module.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub modules: BTreeSet<String>,
+    /// By the name of a program: sections that applications load it as if it were in, too, since they change its type or
+    /// attach target before. A function of another program is `freplace/FUNCTION`, `fentry/bpf:FUNCTION` or
+    /// `fexit/bpf:FUNCTION`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Choices {
     /// Whether everything is left to the object.
     pub fn is_empty(&self) -> bool {
-        self.types.is_empty() && self.targets.is_empty() && self.modules.is_empty()
+        self.types.is_empty() && self.targets.is_empty() && self.modules.is_empty() && self.also.is_empty()
     }
 
     /// The section name that would say all that is known about a program. A leading question mark (not to be

@@ -1,10 +1,11 @@
-# How the checks put on record what a user sees: a line in /srv/results/table.tsv for each, of what was tried, the outcome
-# (works, fails, or open: a confinement that does not confine), and what was said.
+# How the checks put on record what a user sees: a line in table.tsv for each, of what was tried, the outcome (works, fails, or
+# open: a confinement that does not confine), and what was said. RESULTS is the directory that it is in.
+: "${RESULTS:=/srv/results}"
 
 record() {
 	local said
 	said=$(printf '%s' "$3" | tr '\t\n|' '  /' | cut --characters=1-160)
-	printf '%s\t%s\t%s\n' "$1" "$2" "$said" | tee --append /srv/results/table.tsv
+	printf '%s\t%s\t%s\n' "$1" "$2" "$said" | tee --append "$RESULTS/table.tsv"
 }
 
 # The line of a program's output that tells best why it failed.

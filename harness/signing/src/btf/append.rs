@@ -1,11 +1,31 @@
 //! Types that are added to the BTF of an object.
 
-use super::{Btf, kind, linkage};
+use super::{Btf, ENTRY_SIZE, kind, linkage};
 
 impl Btf {
     /// Appends a variable, which becomes the type with the last id. A BTF with a base can't be changed.
     pub(crate) fn add_variable(&mut self, name: &str, type_id: u32) -> u32 {
         self.add_type(name, kind::VAR, type_id, linkage::GLOBAL)
+    }
+
+    /// Appends a variable that nothing outside of the object sees.
+    pub(crate) fn add_static_variable(&mut self, name: &str, type_id: u32) -> u32 {
+        self.add_type(name, kind::VAR, type_id, linkage::STATIC)
+    }
+
+    /// Puts variables into the data section at `section`, each with its id, offset and size, in the place of the one at
+    /// `entry`.
+    pub(crate) fn replace_variable(&mut self, section: usize, entry: usize, variables: &[[u32; 3]]) {
+        let added: Vec<u8> = variables.iter().flatten().flat_map(|word| word.to_le_bytes()).collect();
+        let growth = added.len() - ENTRY_SIZE;
+        self.set_word(section + 4, self.word(section + 4) + variables.len() as u32 - 1);
+        self.bytes.splice(entry..entry + ENTRY_SIZE, added);
+        for at in self.types.iter_mut().filter(|at| **at > section) {
+            *at += growth;
+        }
+        self.strings = self.strings.start + growth..self.strings.end + growth;
+        self.set_word(12, self.word(12) + growth as u32);
+        self.set_word(16, self.word(16) + growth as u32);
     }
 
     /// Appends a declaration tag of a variable.

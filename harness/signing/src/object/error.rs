@@ -111,6 +111,22 @@ pub enum ObjectError {
         /// The section's name.
         section: String,
     },
+    /// A program is to be signed as of another section, too, and there is none of its name.
+    #[error("there is no program `{program}` in the object")]
+    NoProgram {
+        /// The name.
+        program: String,
+    },
+    /// A program is to be signed as of another section, too, and no programs are in sections of that name.
+    #[error(
+        "program `{program}`: no loader takes it for one in section `{section}`, which is not a name that libbpf knows"
+    )]
+    NoSection {
+        /// The program's name.
+        program: String,
+        /// The section's name.
+        section: String,
+    },
     /// Something that is not in the object and that a kernel could not find either.
     #[error("extern `{symbol}` {problem}")]
     Extern {

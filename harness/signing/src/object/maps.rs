@@ -146,7 +146,8 @@ fn host_map(externs: &Externs<'_>, btf: Option<&Btf>, tags: &mut Tags) -> Result
         key_size: 4,
         value_size: end.ok_or_else(|| problem("has 4 GiB or more"))?,
         max_entries: 1,
-        flags: flag::RDONLY_PROG,
+        // libbpf makes mappable what other objects can see.
+        flags: flag::RDONLY_PROG | described.as_ref().map_or(0, |_| flag::MMAPABLE),
         btf_value_type_id: described.map_or(0, |described| described.type_id),
         host: externs.host.clone(),
         frozen: parameters != 0,

@@ -20,7 +20,9 @@ mod parameters;
 mod program_section;
 mod remark;
 mod section;
+mod split;
 mod struct_ops;
+mod variants;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

@@ -411,3 +411,48 @@ fn long_names_are_kept_whole_beside_what_is_signed() {
     let read = from_json(to_json(&described, &Choices::default()).as_bytes()).unwrap();
     assert_eq!(read.programs, described);
 }
+
+/// libxdp makes XDP programs replace functions of its dispatcher, and xdpdump has its programs observe another one.
+#[test]
+fn a_program_can_be_signed_as_of_several_sections() {
+    let file = ebpf(
+        r#"
+        SEC("xdp") int pass(void *context) { return 2; }
+        SEC("fentry/func") int watch(void *context) { return 0; }
+        "#,
+    );
+    let also = |pairs: &[(&str, &str)]| {
+        let mut choices = Choices::default();
+        for (program, section) in pairs {
+            choices.also.entry((*program).into()).or_default().insert((*section).into());
+        }
+        Artifact::with_choices(&file, None, &choices).map_err(|error| error.to_string())
+    };
+    let wanted = [("pass", "freplace/prog1"), ("pass", "xdp.frags"), ("watch", "fentry/bpf:pass")];
+    let artifact = also(&wanted).unwrap();
+    assert_eq!(artifact.entries().len(), 5);
+    let looks: Vec<_> = artifact
+        .programs()
+        .iter()
+        .map(|program| (&*program.name, program.prog_type, program.prog_flags, program.attach.to_string()))
+        .collect();
+    let look = |name, prog_type, flags, attach: &str| (name, prog_type, flags, attach.to_owned());
+    let expected = [
+        look("pass", 6, 0, "none"),
+        look("watch", 26, 0, "vmlinux:func"),
+        look("pass", 28, 0, "prog1 of a program"),
+        look("pass", 6, 32, "none"),
+        look("watch", 26, 0, "pass of a program"),
+    ];
+    assert_eq!(looks, expected);
+
+    for (program, section, message) in [
+        ("other", "xdp", "there is no program `other` in the object"),
+        ("pass", "xdp_tool", "program `pass`: no loader takes it for one in section `xdp_tool`"),
+        ("pass", "fentry", "program `pass`: no loader takes it for one in section `fentry`"),
+        ("watch", "lsm/bpf:pass", "program `watch`: no loader takes it for one in section `lsm/bpf:pass`"),
+    ] {
+        let error = also(&[(program, section)]).unwrap_err();
+        assert!(error.starts_with(message), "{error}");
+    }
+}

@@ -235,3 +235,60 @@ fn an_object_is_annotated() {
     assert_eq!(error("_license"), "parameter `_license` is neither in `.rodata` nor a map in `.maps`");
     assert!(annotate(b"no object", &ranges).is_err());
 }
+
+/// Constants that are made of numbers: what is named of them becomes a parameter for each.
+#[test]
+fn numbers_in_arrays_and_structs_are_parameters() {
+    let plain = compilers::ebpf(&source(
+        r#"
+        struct conf { unsigned char count; struct { unsigned short ports[2]; int rest; }; char name[2]; unsigned a : 3, b : 29; };
+        static const volatile int before = 1;
+        const volatile struct conf conf = { 2, { { 80, 443 }, 5 }, "ab", 1, 2 };
+        const volatile long after[2] = { -1, -2 };
+        const volatile int *const volatile pointer = 0;
+        const volatile short many[1000] = { 0, 7 };
+        "#,
+        &["before", "conf", "after", "pointer", "many"],
+    ));
+    let range = |min, max| Range { min, max };
+    let annotated = |ranges: &[(&str, Range)]| {
+        let ranges: Vec<_> = ranges.iter().map(|(name, range)| ((*name).to_owned(), *range)).collect();
+        annotate(&plain, &ranges).and_then(|object| Object::parse(&object)).map_err(|error| error.to_string())
+    };
+    let ranges = [("conf.ports", range(1, 9)), ("conf.count", range(0, 2)), ("after", range(-5, 5))];
+    let object = annotated(&ranges).unwrap();
+    let rodata = object.maps().iter().find(|map| map.name == ".rodata").unwrap();
+    let found: Vec<_> = parameters(&object)
+        .iter()
+        .map(|parameter| (parameter.name.clone(), parameter.range, rodata.parameter_value(parameter)))
+        .collect();
+    let expected = [
+        ("after.0", range(-5, 5), -1),
+        ("after.1", range(-5, 5), -2),
+        ("conf.count", range(0, 2), 2),
+        ("conf.ports.0", range(1, 9), 80),
+        ("conf.ports.1", range(1, 9), 443),
+    ];
+    assert_eq!(found, expected.map(|(name, range, value)| (name.to_owned(), range, value)));
+
+    // The longest name counts.
+    let object = annotated(&[("conf.ports", range(1, 9)), ("conf.ports.1", range(443, 443))]).unwrap();
+    let found: Vec<_> = parameters(&object).iter().map(|parameter| parameter.range).collect();
+    assert_eq!(found, [range(1, 9), range(443, 443)]);
+
+    let object = annotated(&[("many.999", range(0, 9)), ("many.1", range(0, 9))]).unwrap();
+    let names: Vec<_> = parameters(&object).into_iter().map(|parameter| parameter.name).collect();
+    assert_eq!(names, ["many.1", "many.999"]);
+
+    for (name, message) in [
+        ("many", "parameter `many.256` is one of more than 256 parts"),
+        ("many.1000", "parameter `many.1000` is not in the variable"),
+        ("conf.a", "parameter `conf.a` is a bit field"),
+        ("conf.missing", "parameter `conf.missing` is not in the variable"),
+        ("before.x", "parameter `before.x` is a part of something that has none"),
+        ("pointer", "parameter `pointer` has a type that is neither a number nor made of numbers"),
+        ("missing.x", "parameter `missing.x` is not a variable of the object"),
+    ] {
+        assert_eq!(annotated(&[(name, range(0, 1))]).unwrap_err(), message);
+    }
+}
