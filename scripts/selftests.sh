@@ -179,7 +179,7 @@ signed() {
 	mkdir "$work/signatures"
 	start=$SECONDS
 	loaded bpftool | while read -r object; do
-		(cd "$directory" && "$work/bpfsig" sign --module bpf_testmod \
+		(cd "$directory" && "$work/bpfsig" sign --module bpf_testmod --constant-kconfig \
 			--key "$work/signer.key" --cert "$work/signer.pem" "$object") \
 			>"$work/signatures/$object" 2>&1 || true
 	done

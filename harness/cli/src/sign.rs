@@ -106,6 +106,11 @@ pub struct ChoiceOptions {
     /// given several times
     #[arg(long = "also", value_name = "PROGRAM=SECTION", value_parser = pair)]
     also: Vec<(String, String)>,
+
+    /// Make the numbers of `.kconfig` constants to the verifier, so that it leaves out what is for kernels of another version
+    /// or configuration. `bpfsig load` loads such an object, libbpf only without its signature
+    #[arg(long)]
+    constant_kconfig: bool,
 }
 
 impl ChoiceOptions {
@@ -114,6 +119,7 @@ impl ChoiceOptions {
             types: self.types.iter().cloned().collect(),
             targets: self.targets.iter().cloned().collect(),
             modules: self.modules.iter().cloned().collect(),
+            constant_kconfig: self.constant_kconfig,
             ..Choices::default()
         };
         for (program, section) in &self.also {

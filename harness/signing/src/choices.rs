@@ -26,12 +26,16 @@ pub struct Choices {
     /// `fexit/bpf:FUNCTION`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub also: BTreeMap<String, BTreeSet<String>>,
+    /// Whether the numbers of `.kconfig` are parameters, and so constants to the verifier. libbpf loads such an object
+    /// unsigned only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub constant_kconfig: bool,
 }
 
 impl Choices {
     /// Whether everything is left to the object.
     pub fn is_empty(&self) -> bool {
-        self.types.is_empty() && self.targets.is_empty() && self.modules.is_empty() && self.also.is_empty()
+        *self == Self::default()
     }
 
     /// The section name that would say all that is known about a program. A leading question mark (not to be

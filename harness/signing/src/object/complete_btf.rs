@@ -16,8 +16,13 @@ const EXTERN_SIZE: u32 = 4;
 /// The variable that stands for each function in `.ksyms`, since a data section has only variables.
 const DUMMY: &str = "dummy_ksym";
 
-/// Completes the BTF.
-pub(super) fn complete(btf: &mut Btf, elf: &Elf<'_>, externs: &Externs<'_>) -> Result<(), ObjectError> {
+/// Completes the BTF. `constant_kconfig`: the numbers of `.kconfig` become parameters.
+pub(super) fn complete(
+    btf: &mut Btf,
+    elf: &Elf<'_>,
+    externs: &Externs<'_>,
+    constant_kconfig: bool,
+) -> Result<(), ObjectError> {
     let symbols: HashMap<&str, &Symbol<'_>> = elf
         .symbols
         .iter()
@@ -38,7 +43,9 @@ pub(super) fn complete(btf: &mut Btf, elf: &Elf<'_>, externs: &Externs<'_>) -> R
                 }
             }
             kind::DATASEC if btf.string(btf.word(at))? == KSYMS => complete_externs(btf, at, externs)?,
-            kind::DATASEC if btf.string(btf.word(at))? == KCONFIG => complete_host(btf, at, externs)?,
+            kind::DATASEC if btf.string(btf.word(at))? == KCONFIG => {
+                complete_host(btf, at, externs, constant_kconfig)?
+            }
             // Those of Rust have a name, which the kernel does not take.
             kind::PTR => btf.set_word(at, 0),
             kind::DATASEC => complete_data_section(btf, at, elf, &symbols)?,
@@ -84,9 +91,9 @@ fn complete_data_section(
     Ok(())
 }
 
-/// Gives the variables of `.kconfig` their places, and makes parameters of them, so that they are constants to the kernel
-/// although the host says what they are.
-fn complete_host(btf: &mut Btf, at: usize, externs: &Externs<'_>) -> Result<(), ObjectError> {
+/// Gives the variables of `.kconfig` their places, and may make parameters of them, so that they are constants to the
+/// kernel although the host says what they are.
+fn complete_host(btf: &mut Btf, at: usize, externs: &Externs<'_>, constant: bool) -> Result<(), ObjectError> {
     let mut end = 0;
     let mut ranges = Vec::new();
     for entry in btf.entries(at) {
@@ -101,7 +108,7 @@ fn complete_host(btf: &mut Btf, at: usize, externs: &Externs<'_>) -> Result<(), 
     }
     btf.set_word(at + 8, end);
     sort_variables(btf, at);
-    if externs.has_host_numbers() {
+    if constant && externs.has_host_numbers() {
         // Narrower limits may have been set (`sign --parameter`).
         ranges.retain(|(variable, _)| !is_parameter(btf, *variable));
         for (variable, range) in ranges {

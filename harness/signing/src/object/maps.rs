@@ -138,7 +138,10 @@ fn host_map(externs: &Externs<'_>, btf: Option<&Btf>, tags: &mut Tags) -> Result
     let variables = described.as_ref().map_or(&[][..], |described| &described.variables);
     let parameters = variables.iter().filter(|variable| tags.take_host(variable)).count();
     if parameters != 0 && parameters != variables.len() {
-        return Err(problem("has a parameter, and a text, which can't be one"));
+        return Err(problem(match externs.has_host_numbers() {
+            true => "has a parameter, and numbers that are none: --constant-kconfig makes parameters of them",
+            false => "has a parameter, and a text, which can't be one",
+        }));
     }
     Ok(MapDefinition {
         name: KCONFIG.to_owned(),

@@ -114,7 +114,7 @@ impl Object {
         };
         let externs = Externs::of(elf, btf.as_ref())?;
         if let Some(btf) = &mut btf {
-            complete_btf::complete(btf, elf, &externs)?;
+            complete_btf::complete(btf, elf, &externs, choices.constant_kconfig)?;
         }
         let maps = Maps::of(elf, btf.as_ref(), &externs)?;
         let functions = functions::functions(elf, &maps, &externs, |name| is_in(left_out, name))?;

@@ -147,7 +147,9 @@ fn numbers_of_kconfig_are_parameters() {
         SEC("xdp") int program(void *context) {
             return CONFIG_BPF + CONFIG_C + CONFIG_HZ + CONFIG_EXT4_FS;
         }"#;
-    let object = object(source);
+    assert_eq!(tags(&object(source)), [""; 0]);
+    let constant = Choices { constant_kconfig: true, ..Choices::default() };
+    let object = Object::parse_with(&ebpf(source), &constant).unwrap();
     let map = object.maps().iter().find(|map| map.name == ".kconfig").unwrap();
     assert!(map.frozen && map.parameters.is_empty());
     // An int, an enum, a char and a bool, and what fills up an array's entry: all as zeros.
@@ -158,10 +160,13 @@ fn numbers_of_kconfig_are_parameters() {
     assert!(matches!(object.remarks(), [Remark::HostVariables { names }] if names.len() == 4));
 
     let limits = [("CONFIG_HZ".to_owned(), Range { min: 100, max: 1000 })];
-    let limited = Object::parse(&annotate(&ebpf(source), &limits).unwrap()).unwrap();
+    let limited = annotate(&ebpf(source), &limits).unwrap();
+    let error = Object::parse(&limited).unwrap_err().to_string();
+    assert!(error.starts_with("map `.kconfig` has a parameter, and numbers that are none"), "{error}");
+    let limited = Object::parse_with(&limited, &constant).unwrap();
     assert_eq!(tags(&limited), ["-128:127", "0:1", "0:2", "100:1000"]);
     let text = source.replace("char CONFIG_C ", "char CONFIG_C[8] ").replace("_C +", "_C[1] +");
-    let error = Object::parse(&annotate(&ebpf(&text), &limits).unwrap()).unwrap_err();
+    let error = Object::parse_with(&annotate(&ebpf(&text), &limits).unwrap(), &constant).unwrap_err();
     assert_eq!(error.to_string(), "map `.kconfig` has a parameter, and a text, which can't be one");
 }
 
