@@ -310,7 +310,7 @@ fn the_section_of_another_btf_is_refused() {
     }
     let other = Some(bpf::raw::load_btf(&btf_of_section(rodata(&mut program).value_size)).unwrap());
     let own = load_btf(&program);
-    let mut create = |slot: &MapDefinition| match &*slot.name {
+    let create = |slot: &MapDefinition| match &*slot.name {
         ".rodata" => {
             let slot = MapDefinition { btf_value_type_id: 4, ..slot.clone() };
             bpf::raw::create_map(&slot, other.as_ref().map(AsFd::as_fd)).unwrap()
