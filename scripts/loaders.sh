@@ -213,7 +213,7 @@ rm -rf "$directory"
 mkdir -p "$directory"/{bin,lib,signed,unsigned,tools/signed,tools/unsigned}
 cp "$libbpf"/lib/libbpf.so.1 "$directory/lib/"
 cp "$libbpf"/bpftool/bpftool "$directory/bin/"
-#cargo build --quiet "${profile[@]}"
+cargo build --quiet "${profile[@]}"
 cp target/debug/bpfsig scripts/loaders/guest.sh scripts/debian/guest/record.sh "$directory/"
 issue "$directory/signer" rsa-2048 "$(dirname "$(image required)")"
 objects
