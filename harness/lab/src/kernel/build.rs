@@ -25,6 +25,16 @@ const TYPICAL_OBJECTS: u64 = 1760;
 /// Where `CONFIG_SYSTEM_TRUSTED_KEYS` expects the certificate.
 const CA_IN_TREE: &str = "certs/bpfsig-ca.pem";
 
+/// Where the compiler is in the tree, if there is ccache.
+const COMPILER: &str = "cached-gcc";
+
+/// ccache goes by the headers that gcc has written down, and so does not see that `.incbin` reads another certificate, or
+/// another configuration, than last time.
+const CACHING_COMPILER: &str = r#"for source; do :; done
+if [ -f "$source" ] && grep --quiet incbin "$source"; then exec gcc "$@"; fi
+exec ccache gcc "$@"
+"#;
+
 /// Variables of the user that would change what is built.
 const FOREIGN_VARIABLES: [&str; 9] = [
     "ARCH",
@@ -75,6 +85,7 @@ fn build_in(
     };
     build.link(&source)?;
     recipe.series.apply(&build.tree, &build.log)?;
+    build.write_compiler()?;
     build.configure(recipe, progress)?;
     ca::create(&entry.join("ca.key"), &entry.join("ca.pem"))?;
     fs::copy(entry.join("ca.pem"), build.tree.join(CA_IN_TREE))?;
@@ -177,6 +188,12 @@ impl Build {
         Ok(())
     }
 
+    /// Writes what `make` compiles with where there is ccache.
+    fn write_compiler(&self) -> Result<()> {
+        let path = self.tree.join(COMPILER);
+        fs::write(&path, CACHING_COMPILER).with_context(|| format!("cannot write {}", path.display()))
+    }
+
     /// `make` in the tree, set up so that the image depends on nothing but the recipe and the CA.
     fn make(&self) -> Command {
         let mut make = Command::new("make");
@@ -193,7 +210,8 @@ impl Build {
             .env("KBUILD_BUILD_USER", "bpfsig")
             .env("KBUILD_BUILD_HOST", "bpfsig");
         if tools::find("ccache").is_some() {
-            make.arg("CC=ccache gcc").env("CCACHE_DIR", &self.ccache).env("CCACHE_MAXSIZE", "2G");
+            make.arg(format!("CC=/bin/sh {}", self.tree.join(COMPILER).display()));
+            make.env("CCACHE_DIR", &self.ccache).env("CCACHE_MAXSIZE", "2G");
             // Kbuild has gcc write down which headers an object needs, so nothing has to be preprocessed first, which takes
             // a fifth of the time to compile an object.
             make.env("CCACHE_DEPEND", "1");
