@@ -314,6 +314,7 @@ fn answer(attack: &str, attempt: &Attempt, policy: Policy) -> i32 {
         ("unsigned-memory", _) => libc::EACCES,
         ("unsigned-log", _) => libc::ENOSPC,
         (_, None) | ("signed-heavy" | "attested-heavy" | "attested-rewrite", _) => 0,
+        ("random-bytes" | "most-signers", _) if policy == Policy::Optional => libc::EINVAL,
         ("random-bytes" | "most-signers" | "deep-asn1", _) => libc::EBADMSG,
         ("unknown-signer", _) => libc::ENOKEY,
         (_, Some(_)) => libc::EKEYREJECTED,

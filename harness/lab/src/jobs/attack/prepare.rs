@@ -66,9 +66,12 @@ impl Attack {
 
     /// The right answers to the first attempt, and to those after a limit has taken effect.
     pub fn errnos(&self, policy: Policy) -> [i32; 2] {
+        // Without a statement, a message is for mainline's check, which takes none of this size.
+        let required = if self.errno == libc::EINVAL { libc::EBADMSG } else { self.errno };
         match (self.class, policy) {
             (Class::Unsigned, Policy::Required | Policy::Limited) => [libc::EKEYREJECTED; 2],
-            (Class::Invalid, Policy::Limited) => [self.errno, libc::EDQUOT],
+            (Class::Invalid, Policy::Required) => [required; 2],
+            (Class::Invalid, Policy::Limited) => [required, libc::EDQUOT],
             _ => [self.errno; 2],
         }
     }
