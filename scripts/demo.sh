@@ -9,6 +9,7 @@ if [[ -n ${BPFSIG-} ]]; then
 	PATH=$(dirname "$BPFSIG"):$PATH
 else
 	# Without the feature that builds, boots and measures kernels; in a directory of its own, beside the whole command.
+	echo "compiling bpfsig, once: a minute or two on two idle cores" >&2
 	cargo build --quiet --package bpfsig --no-default-features --target-dir target/demo
 	PATH=$PWD/target/demo/debug:$PATH
 fi
