@@ -28,8 +28,8 @@ use crate::progress::Progress;
 use crate::results::{Key, Loads, Results, Selection, Unsupported};
 use crate::scenario::{Form, Scenario, Setup};
 
-/// The machines of an engine, those of the patched kernel first. User-mode Linux is only built with the patches; a host
-/// runs the kernel that it runs, and can't go back once it requires signatures.
+/// The machines of an engine, those of the patched kernel first. User-mode Linux is only built with the patches, and has no LSM
+/// programs, so no policy; a host runs the kernel that it runs, and can't go back once it requires signatures.
 pub(super) fn setups(engine: Engine) -> &'static [Setup] {
     match engine {
         Engine::Tcg | Engine::Kvm => &[
@@ -42,7 +42,7 @@ pub(super) fn setups(engine: Engine) -> &'static [Setup] {
             Setup::Listed,
             Setup::Unlisted,
         ],
-        Engine::Uml => &[Setup::Unsigned, Setup::Signed, Setup::Required, Setup::Granted],
+        Engine::Uml => &[Setup::Unsigned, Setup::Signed, Setup::Required],
         Engine::Host => &[Setup::Unsigned, Setup::Signed],
     }
 }
