@@ -165,7 +165,6 @@ impl From<OutOfRange> for Error {
 }
 
 /// The kernel has refused a program.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Refused {
     /// The program's whole name.
@@ -176,6 +175,17 @@ pub struct Refused {
     pub log: String,
     /// The program as it was to be loaded.
     pub as_loaded: Box<Program>,
+}
+
+/// Without the program, which has kilobytes of instructions and BTF.
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused")
+            .field("program", &self.program)
+            .field("errno", &self.errno)
+            .field("log", &self.log)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a line of the log begins that says why a signature, or what it covers, was refused.

@@ -2,13 +2,15 @@
 
 use std::os::fd::AsFd;
 
-use bpfsig_loading::LoadedObject;
 use bpfsig_loading::raw::test_run;
+use bpfsig_loading::{Error, LoadedObject};
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
 use bpfsig_signing::signature::{self, MAX_ENTRIES};
 use bpfsig_signing::statement::{Entry, Kind, Statement};
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
+use nix::errno::Errno;
 
 use crate::keys::signer;
 use crate::loaded_object::{compile, open};
@@ -26,10 +28,16 @@ fn load(object: &Object, signature: &[u8]) -> LoadedObject {
     open(object, Some(signature.to_vec())).load().unwrap()
 }
 
+/// The object, with its numbers of `.kconfig` as constants: it has a part for other kernels.
+fn constant() -> Object {
+    let choices = Choices { constant_kconfig: true, ..Choices::default() };
+    Object::parse_with(&compile("kinds"), &choices).unwrap()
+}
+
 #[test]
 #[ignore = "needs the patched kernel and root"]
 fn kinds_of_objects() {
-    let object = Object::parse(&compile("kinds")).unwrap();
+    let object = constant();
     let loaded = load(&object, &sign(&object, 0));
     let run =
         |name: &str, data: &[u8]| test_run(loaded.program(name).unwrap().as_fd(), data, &[]).unwrap().retval;
@@ -53,9 +61,18 @@ fn kinds_of_objects() {
 #[test]
 #[ignore = "needs the patched kernel and root"]
 fn kinds_with_several_messages() {
-    let object = Object::parse(&compile("kinds")).unwrap();
+    let object = constant();
     // Its own programs are listed by both messages.
     let signature = sign(&object, MAX_ENTRIES - 2);
     assert_eq!(signature::split(&signature).len(), 2);
     load(&object, &signature);
+}
+
+#[test]
+#[ignore = "needs the patched kernel and root"]
+fn parts_for_other_kernels_need_constants() {
+    let object = Object::parse(&compile("kinds")).unwrap();
+    let Err(Error::Refused(refused)) = open(&object, Some(sign(&object, 0))).load() else { panic!("loaded") };
+    assert_eq!(refused.errno, Errno::EINVAL);
+    assert_eq!(refused.reason(), Some("invalid func unknown#9999"));
 }
