@@ -14,7 +14,7 @@ const JOB: &str = "job";
 const RESULT: &str = "result.json";
 
 /// Far more than a job takes: a guest that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(30 * 60);
+const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Boots the machine, has the job carried out there and returns its outcome. `machine_name` names the machine where
 /// progress is shown.

@@ -13,6 +13,7 @@ mod audit;
 mod behaviour;
 mod bound;
 mod embedded;
+mod faults;
 mod iterators;
 mod jited;
 mod keys;

@@ -1,12 +1,11 @@
 //! The keyring `.bpf`: who gets in, and what happens to programs when a key goes.
 
-use std::os::fd::AsFd;
-
 use bpfsig_loading::ProgramInfo;
 use bpfsig_loading::keyring::{self, Keyring};
 use bpfsig_signing::certificate::{DOCUMENTATION_PEN, Purpose, Role, Signer};
 use bpfsig_signing::key::Algorithm;
 use libc::{EKEYEXPIRED, EKEYREJECTED, EKEYREVOKED, ENOENT, ENOKEY, EOPNOTSUPP};
+use std::os::fd::AsFd;
 
 use crate::keys;
 use crate::load::{Outcome, load_with, sign, small};

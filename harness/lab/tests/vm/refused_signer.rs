@@ -1,6 +1,11 @@
 //! Signers and signatures that the kernel refuses.
 
-use bpfsig_signing::key::Algorithm;
+use std::thread;
+use std::time::Duration;
+
+use bpfsig_loading::keyring;
+use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer};
+use bpfsig_signing::key::{Algorithm, PrivateKey};
 use libc::{EFAULT, EKEYEXPIRED, EKEYREJECTED, EKEYREVOKED, ENOKEY};
 
 use crate::keys::{self, signer};
@@ -46,7 +51,7 @@ fn revoked_and_expired_keys() {
     let load = || load_with(&small(), Some(&signature), |attr| attr.keyring_id = keyring);
     load().accepted();
     keys::expire_in(key, 1);
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    thread::sleep(Duration::from_secs(2));
     load().refused(EKEYEXPIRED, "signer's key has expired");
 
     let keyring = keys::keyring(c"expired");
@@ -55,6 +60,26 @@ fn revoked_and_expired_keys() {
     load().accepted();
     keys::revoke(key);
     load().refused(EKEYREVOKED, "signer's key is revoked");
+}
+
+/// A certificate that is issued again for the same key takes the place of the one that has expired.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn renewed_certificate() {
+    let key = PrivateKey::generate(Algorithm::P256).unwrap();
+    let usage = || Role::Signer.limited_to(&[Purpose::Program], DOCUMENTATION_PEN);
+    let issue = || Certificate::issued_by(&keys::ca(), usage(), "renewed", &key.public_key(), 1).unwrap();
+    let (first, second) = (issue(), issue());
+    let signer = Signer::new(key, first).unwrap();
+    let signature = sign(&small(), &signer);
+    let keyring = keys::keyring(c"renewed");
+    let load = || load_with(&small(), Some(&signature), |attr| attr.keyring_id = keyring);
+
+    keys::expire_in(keys::add(&signer, keyring), 1);
+    thread::sleep(Duration::from_secs(2));
+    load().refused(EKEYEXPIRED, "signer's key has expired");
+    keyring::add_key(c"asymmetric", second.to_der(), keyring).unwrap();
+    load().accepted();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{ptr, thread};
 
@@ -99,17 +100,19 @@ impl Window {
                 assert_eq!(size, MESSAGE_SIZE as isize, "{}", io::Error::last_os_error());
                 let was_hit = !returned.load(Ordering::SeqCst);
                 if was_hit {
-                    act();
+                    finally(act, || self.fill());
+                } else {
+                    self.fill();
                 }
-                self.fill();
                 was_hit
             });
-            let result = call();
-            returned.store(true, Ordering::SeqCst);
-            // Ends the watcher's wait if the call never came here.
-            // SAFETY: the mapping is at least one byte longer than its first page.
-            unsafe { self.start.cast::<u8>().add(PAGE).read_volatile() };
-            (result, watcher.join().unwrap())
+            let result = finally(call, || {
+                returned.store(true, Ordering::SeqCst);
+                // Ends the watcher's wait if the call never came here.
+                // SAFETY: the mapping is at least one byte longer than its first page.
+                unsafe { self.start.cast::<u8>().add(PAGE).read_volatile() };
+            });
+            (result, watcher.join().unwrap_or_else(|payload| panic::resume_unwind(payload)))
         })
     }
 
@@ -123,6 +126,13 @@ impl Window {
         let result = unsafe { libc::ioctl(self.uffd.as_raw_fd(), request, argument.as_mut_ptr()) };
         assert_eq!(result, 0, "{}", io::Error::last_os_error());
     }
+}
+
+/// Runs something, and then what somebody else waits for, even if the first panics.
+fn finally<T>(run: impl FnOnce() -> T, then: impl FnOnce()) -> T {
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    then();
+    result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
 impl Drop for Window {

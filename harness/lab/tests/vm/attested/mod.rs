@@ -87,7 +87,12 @@ impl Subject {
     }
 
     pub fn load(&self, change: impl FnOnce(&mut ProgLoad)) -> Outcome {
-        load_onto(&self.program, &self.btf, &self.maps, Some(&self.signature), change)
+        self.load_signed(&self.signature, change)
+    }
+
+    /// Loads it with another signature.
+    pub fn load_signed(&self, signature: &[u8], change: impl FnOnce(&mut ProgLoad)) -> Outcome {
+        load_onto(&self.program, &self.btf, &self.maps, Some(signature), change)
     }
 
     /// Has it verified, for its facts.
@@ -113,7 +118,7 @@ impl Subject {
 }
 
 /// Puts facts and a message about them into the attributes of a load.
-fn give(attr: &mut ProgLoad, facts: &[u8], message: &[u8]) {
+pub fn give(attr: &mut ProgLoad, facts: &[u8], message: &[u8]) {
     (attr.facts, attr.facts_size) = (facts.as_ptr() as u64, facts.len() as u32);
     (attr.attestation, attr.attestation_size) = (message.as_ptr() as u64, message.len() as u32);
 }

@@ -1,15 +1,21 @@
 //! A program that takes the place of another's function.
 
-use bpfsig_loading::{Hooks, OpenObject};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use bpfsig_loading::raw::test_run;
+use bpfsig_loading::{Hooks, LoadedObject, OpenObject};
+use bpfsig_signing::btf::{Btf, kind};
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
 use bpfsig_signing::program::Program;
 use bpfsig_signing::statement::{Entry, Kind, Statement};
+use libbpf_rs::libbpf_sys as sys;
 use nix::errno::Errno;
 
 use crate::keys::signer;
 use crate::loaded::{Hook, Loaded, Way};
+use crate::loaded_object::{compile, open, sign};
 use crate::packet::udp;
 use crate::{loaded_object, xdp_tools, xlated};
 
@@ -45,14 +51,15 @@ fn xlated() {
     assert_eq!(xlated::same(name, loaded_object::bytes(name), Some(gateway.program("xdp_gateway"))), 1);
 }
 
-/// A signature of programs that are to attach to a function of another program.
-fn sign_for(object: &Object, function: &str) -> Vec<u8> {
-    let entry = |program: &Program| {
+/// A signature of programs that are to attach to a function of another program, each of them to any of these.
+fn sign_for(object: &Object, functions: &[&str]) -> Vec<u8> {
+    let entry = |program: &Program, function: &str| {
         let mut program = program.clone();
         program.attach_to_program(Some(function)).unwrap();
         Entry { kind: Kind::PROGRAM, digest: Manifest::of(&program).unwrap().digest() }
     };
-    let statement = Statement { expiry: 0, entries: object.programs().iter().map(entry).collect() };
+    let of = |program| functions.iter().map(move |function| entry(program, function));
+    let statement = Statement { expiry: 0, entries: object.programs().iter().flat_map(of).collect() };
     cms::sign_attached(&statement.encode().unwrap(), signer()).unwrap()
 }
 
@@ -65,7 +72,7 @@ fn xdpdump() {
     let (_, bytes) = xdp_tools::objects().into_iter().find(|(name, _)| name == xdp_tools::DUMP).unwrap();
     let gateway = Loaded::new("xdp_gateway", Way::Signed);
     let object = Object::parse(&bytes).unwrap();
-    let signature = sign_for(&object, FUNCTION);
+    let signature = sign_for(&object, &[FUNCTION]);
     let open = |signature| {
         let mut open = OpenObject::from(&object);
         for program in open.programs_mut() {
@@ -82,6 +89,47 @@ fn xdpdump() {
     assert_eq!(gateway.run("xdp_gateway", &frame).retval, PASS);
 
     // Signed for one function, they attach to no other.
-    let other = sign_for(&object, "gateway_policy");
+    let other = sign_for(&object, &["gateway_policy"]);
     assert_eq!(open(other).load().unwrap_err().errno(), Some(Errno::EKEYREJECTED));
+}
+
+/// libxdp attaches a program to another function of another dispatcher as soon as it shares an interface with one more.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn attached_to_another_function() {
+    let dispatcher = Object::parse(&compile("dispatcher")).unwrap();
+    let btf = Btf::parse(dispatcher.programs()[0].btf.as_deref().unwrap()).unwrap();
+    let prog1 = btf.find(kind::FUNC, "prog1").unwrap();
+    let load = || open(&dispatcher, Some(sign(&dispatcher))).load().unwrap();
+    let (first, second) = (load(), load());
+    let target = |dispatcher: &LoadedObject| dispatcher.program("dispatcher").unwrap().as_fd().as_raw_fd();
+    let verdict = |dispatcher: &LoadedObject| {
+        test_run(dispatcher.program("dispatcher").unwrap().as_fd(), &[0; 64], &[]).unwrap().retval
+    };
+
+    let object = Object::parse(&compile("extension")).unwrap();
+    let extend = |functions: &[&str]| {
+        let mut open = open(&object, Some(sign_for(&object, functions)));
+        loaded_object::set_target(&mut open, first.program("dispatcher").unwrap());
+        open.load().unwrap()
+    };
+    let attach = |extension: &LoadedObject| {
+        let options = sys::bpf_link_create_opts {
+            sz: size_of::<sys::bpf_link_create_opts>() as u64,
+            target_btf_id: prog1,
+            ..Default::default()
+        };
+        let program = extension.program("drop").unwrap().as_fd().as_raw_fd();
+        // SAFETY: the options are of the size that they say, and the kernel only reads them.
+        let link = unsafe { sys::bpf_link_create(program, target(&second), 0, &options) };
+        // SAFETY: the kernel has just made it for us.
+        if link < 0 { Err(Errno::from_raw(-link)) } else { Ok(unsafe { OwnedFd::from_raw_fd(link) }) }
+    };
+
+    assert_eq!(attach(&extend(&["prog0"])).unwrap_err(), Errno::EKEYREJECTED);
+    let extension = extend(&["prog0", "prog1"]);
+    let link = attach(&extension).unwrap();
+    assert_eq!([verdict(&first), verdict(&second)], [PASS, DROP]);
+    drop(link);
+    assert_eq!(verdict(&second), PASS);
 }
