@@ -9,7 +9,7 @@ const RECIPE: u64 = 1;
 pub struct Inputs {
     /// Digest of the source.
     pub source: String,
-    /// The patches' contents, in order.
+    /// What the patches change that is built, in order.
     pub patches: Vec<String>,
     /// The config fragments' contents, in order.
     pub fragments: Vec<String>,

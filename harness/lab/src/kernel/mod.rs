@@ -25,7 +25,7 @@ use clap::ValueEnum;
 use self::cache::Cache;
 use self::config::Fragment;
 use self::inputs::Inputs;
-use self::patches::Series;
+use self::patches::{Patch, Series};
 use self::source::Source;
 use crate::progress::Progress;
 
@@ -70,6 +70,8 @@ pub enum Variant {
     Uml,
     /// As user-mode Linux, with KASAN, which finds wrong uses of memory.
     Kasan,
+    /// Patched, with KASAN, UBSAN, lock validation, leak detection and fault injection, for QEMU: slow, but with the JIT.
+    Sanitized,
 }
 
 impl Variant {
@@ -104,6 +106,7 @@ impl fmt::Display for Variant {
             Self::Unprotected => "unprotected",
             Self::Uml => "uml",
             Self::Kasan => "kasan",
+            Self::Sanitized => "sanitized",
         })
     }
 }
@@ -178,15 +181,16 @@ impl Recipe {
             Variant::Distribution => fragments.extend(config::read(&config.join("distribution"))?),
             Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
             Variant::Uml | Variant::Kasan => fragments.extend(config::read(&config.join("uml"))?),
+            Variant::Sanitized => fragments.extend(config::read(&config.join("sanitized"))?),
         }
-        if variant == Variant::Kasan {
+        if matches!(variant, Variant::Kasan | Variant::Sanitized) {
             fragments.extend(config::read(&config.join("kasan"))?);
         }
         tools::check()?;
         let source_digest = source.digest(progress)?;
         let inputs = Inputs {
             source: source_digest.clone(),
-            patches: series.iter().map(|patch| patch.text.clone()).collect(),
+            patches: series.iter().map(Patch::built).collect(),
             fragments: fragments.iter().map(|fragment| fragment.text.clone()).collect(),
             tools: tools::versions()?,
         };

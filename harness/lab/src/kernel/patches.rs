@@ -21,6 +21,22 @@ pub struct Patch {
     pub text: String,
 }
 
+/// Parts of the source that nothing is built from.
+const NOT_BUILT: [&str; 3] = ["Documentation/bpf/", "tools/testing/", "MAINTAINERS "];
+
+impl Patch {
+    /// What decides how the kernel is built: no words, documentation and tests.
+    pub fn built(&self) -> String {
+        const FILE: &str = "\ndiff --git a/";
+        let mut files = self.text.split(FILE);
+        match (files.next(), files.clone().next()) {
+            // Not of `git format-patch`: no telling what is what.
+            (Some(all), None) => all.to_owned(),
+            _ => files.filter(|file| !NOT_BUILT.iter().any(|path| file.starts_with(path))).collect(),
+        }
+    }
+}
+
 impl Series {
     /// Reads the patches for a release: every `*.patch` of a directory, ordered by name, and then those of its folders whose
     /// names begin with a digit, a series each. A directory that does not exist has none.
@@ -215,6 +231,21 @@ Subject: [PATCH] change two lines
         );
         assert_eq!(series.sha256().unwrap(), hex::encode(Sha256::digest("0001-a.patch0002-b.patch")));
         assert!(Series::read(&directory.path().join("none")).unwrap().sha256().is_none());
+    }
+
+    #[test]
+    fn what_nothing_is_built_from_does_not_count() {
+        let built = |message: &str, code: &str, document: &str| {
+            let text = format!(
+                "Subject: [PATCH] {message}\n\n---\ndiff --git a/Documentation/bpf/a.rst b/Documentation/bpf/a.rst\n\
+                 +{document}\ndiff --git a/kernel/a.c b/kernel/a.c\n+{code}\n"
+            );
+            Patch { name: String::new(), text }.built()
+        };
+        assert_eq!(built("one", "two", "three"), built("four", "two", "five"));
+        assert_ne!(built("one", "two", "three"), built("one", "four", "three"));
+        let bare = Patch { name: String::new(), text: PATCH.to_owned() };
+        assert_eq!(bare.built(), PATCH);
     }
 
     #[test]
