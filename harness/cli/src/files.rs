@@ -4,11 +4,12 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bpfsig_signing::artifact::{Artifact, Platform};
 use bpfsig_signing::certificate::Certificate;
 use bpfsig_signing::choices::Choices;
 use bpfsig_signing::trust;
+use tempfile::NamedTempFile;
 
 /// Reads a file; the error names it.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -49,8 +50,22 @@ pub fn create(path: &Path, content: &[u8], mode: u32) -> Result<()> {
 
 /// Writes a file in place of an older one, with the same permissions, so that there is always one or the other.
 pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    prepare(path, content)?.put_in_place()
+}
+
+/// A file that is written, but not in its place yet.
+pub struct Prepared<'p> {
+    path: &'p Path,
+    file: NamedTempFile,
+}
+
+/// Writes what [`Prepared::put_in_place`] puts in place of an older file: most of what can go wrong does so here, while
+/// nothing has been replaced.
+pub fn prepare<'p>(path: &'p Path, content: &[u8]) -> Result<Prepared<'p>> {
     let context = || path.display().to_string();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    ensure!(folder.is_dir(), "{}: there is no directory {}", path.display(), folder.display());
+    ensure!(!path.is_dir(), "{} is a directory: name a file in it", path.display());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".bpfsig-");
     // By itself, a temporary file is for its owner alone.
@@ -61,6 +76,13 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
     if let Ok(older) = fs::metadata(path) {
         file.as_file().set_permissions(older.permissions()).with_context(context)?;
     }
-    file.persist(path).with_context(context)?;
-    Ok(())
+    Ok(Prepared { path, file })
+}
+
+impl Prepared<'_> {
+    /// Puts the file in its place.
+    pub fn put_in_place(self) -> Result<()> {
+        self.file.persist(self.path).with_context(|| self.path.display().to_string())?;
+        Ok(())
+    }
 }

@@ -158,16 +158,16 @@ pub fn run(options: Options) -> Result<()> {
     let choices = options.choices.choices();
     let mut inputs = Vec::new();
     let mut entries = Vec::new();
+    // What is said once it is true: when everything is signed and written.
+    let (mut remarks, mut done) = (Vec::new(), Vec::new());
     for path in &options.files {
         let bytes = options.annotated(files::read(path)?).with_context(|| path.display().to_string())?;
         let artifact = files::artifact(&bytes, options.platform.platform, &choices)
             .with_context(|| path.display().to_string())?;
-        for line in lines(&artifact) {
-            println!("{line}  {}", path.display());
-        }
+        done.extend(lines(&artifact).iter().map(|line| format!("{line}  {}", path.display())));
         for remark in artifact.remarks() {
             let kind = if remark.is_warning() { "warning: " } else { "" };
-            eprintln!("bpfsig: {kind}{}: {remark}", path.display());
+            remarks.push(format!("bpfsig: {kind}{}: {remark}", path.display()));
         }
         for entry in artifact.entries() {
             if !entries.contains(&entry) {
@@ -183,17 +183,19 @@ pub fn run(options: Options) -> Result<()> {
     let signature = signature::sign(&statement, &signer)?;
     let messages = signature::split(&signature).len();
     if messages > 1 {
-        println!(
+        done.push(format!(
             "{} entries in {messages} CMS messages: the kernel takes at most {} bytes in one",
             statement.entries.len(),
             cms::MAX_SIZE
-        );
+        ));
     }
 
-    match output {
+    done.extend(match output {
         Some(output) => write(&output, &signature, &inputs, &choices)?,
         None => options.put_inside(&inputs, &signature, &signer, &choices)?,
-    }
+    });
+    remarks.iter().for_each(|line| eprintln!("{line}"));
+    done.iter().for_each(|line| println!("{line}"));
     println!("signed by {}", signer.certificate().subject_key_id());
     Ok(())
 }
@@ -222,16 +224,16 @@ fn module(program: &Description) -> String {
     }
 }
 
-/// Writes the signature, and beside it descriptions of what it covers.
-fn write(output: &Path, signature: &[u8], inputs: &[Input<'_>], choices: &Choices) -> Result<()> {
+/// Writes the signature, and beside it descriptions of what it covers. Returns what to say of it.
+fn write(output: &Path, signature: &[u8], inputs: &[Input<'_>], choices: &Choices) -> Result<Vec<String>> {
+    let prepared = files::prepare(output, signature)?;
     let programs: Vec<Description> =
         inputs.iter().flat_map(|input| input.artifact.programs()).cloned().collect();
     if !programs.is_empty() {
         files::replace(&descriptions_path(output), to_json(&programs, choices).as_bytes())?;
     }
-    files::replace(output, signature)?;
-    println!("{}: {} bytes", output.display(), signature.len());
-    Ok(())
+    prepared.put_in_place()?;
+    Ok(vec![format!("{}: {} bytes", output.display(), signature.len())])
 }
 
 impl Options {
@@ -257,14 +259,15 @@ impl Options {
         }
     }
 
-    /// Puts the signature into all files, or, if there is one that has no room for it, into none.
+    /// Puts the signature into all files, or, if there is one that has no room for it, into none. Returns what to say of
+    /// it.
     fn put_inside(
         &self,
         inputs: &[Input<'_>],
         signature: &[u8],
         signer: &Signer,
         choices: &Choices,
-    ) -> Result<()> {
+    ) -> Result<Vec<String>> {
         let mut signed = Vec::new();
         for Input { path, bytes, artifact } in inputs {
             let file = match artifact {
@@ -290,11 +293,11 @@ impl Options {
                 );
             }
         }
-        for (path, file) in signed {
-            files::replace(path, &file)?;
-            println!("{}: {} bytes", path.display(), file.len());
+        let prepared = signed.iter().map(|(path, file)| files::prepare(path, file));
+        for prepared in prepared.collect::<Result<Vec<_>>>()? {
+            prepared.put_in_place()?;
         }
-        Ok(())
+        Ok(signed.iter().map(|(path, file)| format!("{}: {} bytes", path.display(), file.len())).collect())
     }
 
     /// Signs an image, but not over somebody else's signature unless that is wanted.

@@ -4,6 +4,7 @@ mod bench;
 mod generate;
 mod keygen;
 mod keys;
+mod mistakes;
 mod package;
 #[cfg(feature = "policy")]
 mod policy;

@@ -1,0 +1,49 @@
+//! What people get wrong, above all at first: it is said what is wrong, and nothing is done by halves.
+
+use std::process::Output;
+
+use crate::scratch::{self, Scratch, error_of};
+
+const SIGN: &str = "sign --key me.key --cert me.pem";
+
+/// With a CA, a signer and a file.
+fn scratch() -> Scratch {
+    let scratch = Scratch::with_file();
+    scratch.make_ca();
+    scratch.make_signer("me", "--purpose program --purpose package");
+    scratch
+}
+
+/// Runs bpfsig, whatever comes of it.
+fn run(scratch: &Scratch, arguments: &str) -> Output {
+    scratch::output(&mut scratch.command(env!("CARGO_BIN_EXE_bpfsig"), arguments))
+}
+
+/// The names of all files.
+fn files(scratch: &Scratch) -> Vec<String> {
+    let entries = std::fs::read_dir(scratch.path("")).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn nothing_is_said_to_be_signed_before_it_is() {
+    let scratch = scratch();
+    scratch.make_signer("at", "--purpose attestation");
+    std::fs::create_dir(scratch.path("folder")).unwrap();
+    let before = files(&scratch);
+    for (command, problem) in [
+        ("sign --signer-command false --cert me.pem file.txt", "signer command `false`: exit status: 1"),
+        ("sign --key at.key --cert at.pem file.txt", "`verify` would refuse the signature"),
+        (&format!("{SIGN} --output all.p7s file.txt missing"), "missing: No such file"),
+        (&format!("{SIGN} --output none/a.p7s file.txt"), "none/a.p7s: there is no directory none"),
+        (&format!("{SIGN} --output folder file.txt"), "folder is a directory: name a file in it"),
+    ] {
+        let output = run(&scratch, command);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{command}");
+        let error = error_of(&output);
+        assert!(error.contains(problem), "{command}: {error}");
+        assert_eq!(files(&scratch), before, "{command}");
+    }
+}
