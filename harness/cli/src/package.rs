@@ -115,13 +115,14 @@ pub struct TrustOptions {
 pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Create { signer, pen, platform, days, output, manifest, source } => {
+            let expiry = sign::expiry(days)?;
             let package = read_source(&source, manifest.as_deref(), &platform)?;
             let (signer, intermediates) = signer.signer_and_intermediates()?;
             for purpose in purposes(&package) {
                 let usage = ExpectedUsage::new(purpose, pen.pen);
                 trust::check(signer.certificate(), &usage, SystemTime::now())?;
             }
-            let archive = package.sign(&signer, &intermediates, sign::expiry(days)?)?;
+            let archive = package.sign(&signer, &intermediates, expiry)?;
             let output = output.unwrap_or_else(|| PathBuf::from(&package.metadata().artifact));
             files::replace(&output, &archive)?;
             print(&package);

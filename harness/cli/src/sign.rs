@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bpfsig_signing::artifact::{Artifact, Platform};
 use bpfsig_signing::attestation;
 use bpfsig_signing::authenticode::{self, AuthenticodeError};
@@ -154,6 +154,7 @@ pub fn run(options: Options) -> Result<()> {
         (None, _) => bail!("several files have one signature together: say with --output where to write it"),
     };
 
+    let expiry = expiry(options.days)?;
     let signer = options.signer.signer()?;
     let choices = options.choices.choices();
     let mut inputs = Vec::new();
@@ -179,7 +180,7 @@ pub fn run(options: Options) -> Result<()> {
     if output.is_some() || inputs.iter().any(|input| !matches!(input.artifact, Artifact::PeImage(_))) {
         options.check(signer.certificate(), Purpose::Program)?;
     }
-    let statement = Statement { expiry: expiry(options.days)?, entries };
+    let statement = Statement { expiry, entries };
     let signature = signature::sign(&statement, &signer)?;
     let messages = signature::split(&signature).len();
     if messages > 1 {
@@ -340,7 +341,15 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// When a signature that is valid for some days expires: seconds since the epoch, 0 for never.
 pub fn expiry(days: Option<u32>) -> Result<u64> {
+    // The end of the year 9999, which is the last that dates are written of.
+    const LAST: u64 = 253_402_300_799;
     let Some(days) = days else { return Ok(0) };
-    let end = SystemTime::now() + Duration::from_secs(u64::from(days) * 24 * 60 * 60);
-    Ok(end.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs())
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
+    let expiry = now + u64::from(days) * 24 * 60 * 60;
+    ensure!(
+        days > 0 && expiry <= LAST,
+        "a signature can't be valid for {days} days: give from 1 to {}, or leave out --days for one that never expires",
+        LAST.saturating_sub(now) / (24 * 60 * 60)
+    );
+    Ok(expiry)
 }

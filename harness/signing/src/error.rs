@@ -215,7 +215,7 @@ pub enum Error {
     #[error("a common name has 1 to 64 characters, not {0}")]
     CommonName(usize),
     /// A time that X.509 can't express.
-    #[error("a certificate can't be valid for {0} days")]
+    #[error("a certificate can't be valid for {0} days: give at least 1, and none beyond the year 9999")]
     Validity(u32),
     /// No such purpose.
     #[error("unknown purpose `{0}`; there are program, attestation, package, policy and code")]

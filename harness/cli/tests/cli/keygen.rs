@@ -153,7 +153,11 @@ fn nothing_is_written_when_something_is_wrong() {
     let error = scratch.error(&format!("keygen ca --algorithm p-256 --name {long} --key x.key --cert x.pem"));
     assert_eq!(error, "a common name has 1 to 64 characters, not 65");
     let error = scratch.error("keygen ca --algorithm p-256 --name x --days 0 --key x.key --cert x.pem");
-    assert_eq!(error, "a certificate can't be valid for 0 days");
+    let days = "give at least 1, and none beyond the year 9999";
+    assert_eq!(error, format!("a certificate can't be valid for 0 days: {days}"));
+    let error =
+        scratch.error("keygen ca --algorithm p-256 --name x --days 4294967295 --key x.key --cert x.pem");
+    assert_eq!(error, format!("a certificate can't be valid for 4294967295 days: {days}"));
     let error = scratch.error("keygen ca --algorithm p-256 --name x --key ca.key --cert x.pem");
     assert_eq!(error, "ca.key exists; keygen overwrites nothing");
     scratch.bpfsig("keygen signer --algorithm p-256 --name me --key me.key --cert me.pem");

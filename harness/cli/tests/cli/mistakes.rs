@@ -47,3 +47,18 @@ fn nothing_is_said_to_be_signed_before_it_is() {
         assert_eq!(files(&scratch), before, "{command}");
     }
 }
+
+#[test]
+fn a_signature_is_valid_for_a_time_that_can_be_written() {
+    let scratch = scratch();
+    for days in ["0", "4294967295"] {
+        let error = scratch.error(&format!("{SIGN} --days {days} file.txt"));
+        assert!(error.starts_with(&format!("a signature can't be valid for {days} days: give from 1 to 29")));
+        assert!(!scratch.path("file.txt.p7s").exists());
+        let package = "package create --key me.key --cert me.pem --platform any";
+        let error = scratch.error(&format!("{package} --days {days} missing"));
+        assert!(error.starts_with(&format!("a signature can't be valid for {days} days")), "{error}");
+    }
+    scratch.bpfsig(&format!("{SIGN} --days 2000000 file.txt"));
+    assert!(scratch.bpfsig("inspect file.txt.p7s").contains("expires    7"));
+}
