@@ -167,7 +167,7 @@ pub fn run(command: Command) -> Result<()> {
         }
         Command::Signer { subject, purposes, certificate, ca_key, ca_cert } => {
             check_absent(&certificate.cert)?;
-            let ca = ca_key.zip(ca_cert).map(|(key, cert)| signer::signer(&key, &cert)).transpose()?;
+            let ca = ca_key.zip(ca_cert).map(|(key, cert)| signer::ca(&key, &cert)).transpose()?;
             let (name, usage, days) = (&subject.subject.name, purposes.usage(), certificate.days);
             let key = subject.key()?;
             let made = match &ca {
@@ -190,7 +190,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Issue { request: path, purposes, certificate, ca_key, ca_cert } => {
             check_absent(&certificate.cert)?;
             let request = Request::read(&files::read(&path)?).with_context(|| path.display().to_string())?;
-            let ca = signer::signer(&ca_key, &ca_cert)?;
+            let ca = signer::ca(&ca_key, &ca_cert)?;
             let issued = Certificate::issued_for(&ca, purposes.usage(), &request, certificate.days)?;
             certificate.write(&issued)?;
             println!("subject: {}", request.subject());

@@ -4,7 +4,7 @@ use std::env::{self, VarError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use bpfsig_signing::Error;
 use bpfsig_signing::certificate::{Certificate, Signer};
 use bpfsig_signing::key::{
@@ -48,22 +48,22 @@ struct KeyOptions {
 impl SignerOptions {
     /// The signer that the options name, and the certificates after its own in the same file.
     pub fn signer_and_intermediates(&self) -> Result<(Signer, Vec<Certificate>)> {
-        let mut certificates = certificates(&self.cert)?;
-        Ok((self.signer()?, certificates.split_off(1)))
+        let signer = self.signer()?;
+        Ok((signer, certificates(&self.cert)?.split_off(1)))
     }
 
     /// The signer that the options name.
     pub fn signer(&self) -> Result<Signer> {
-        let certificate = certificates(&self.cert)?.swap_remove(0);
-        let key = match (&self.key.key, &self.key.signer_command) {
-            (Some(location), _) => key(location)?,
-            (None, Some(command)) => command_key(command, certificate.public_key().clone())?,
+        let certificate = || Ok(certificates(&self.cert)?.swap_remove(0));
+        match (&self.key.key, &self.key.signer_command) {
+            (Some(location), _) => together(location, &self.cert, certificate, "--key and --cert"),
+            (None, Some(command)) => {
+                let certificate = certificate()?;
+                let key = command_key(command, certificate.public_key().clone())?;
+                Signer::new(key, certificate).with_context(|| name(&self.cert))
+            }
             (None, None) => bail!("no key"),
-        };
-        Signer::new(key, certificate).with_context(|| {
-            let name = self.cert.display().to_string();
-            name.split('?').next().unwrap_or_default().to_owned()
-        })
+        }
     }
 }
 
@@ -78,10 +78,42 @@ fn certificates(location: &Path) -> Result<Vec<Certificate>> {
     Ok(vec![certificate.with_context(|| name.to_owned())?])
 }
 
-/// The signer with this key and this certificate.
-pub fn signer(location: &Path, certificate: &Path) -> Result<Signer> {
-    Signer::new(key(location)?, files::certificate(certificate)?)
-        .with_context(|| format!("{} and {}", location.display(), certificate.display()))
+/// The CA with this key and this certificate.
+pub fn ca(location: &Path, certificate: &Path) -> Result<Signer> {
+    together(location, certificate, || files::certificate(certificate), "--ca-key and --ca-cert")
+}
+
+/// The signer with a key and the certificate that is read from a place. `options` say where they are.
+fn together(
+    location: &Path,
+    place: &Path,
+    certificate: impl FnOnce() -> Result<Certificate>,
+    options: &str,
+) -> Result<Signer> {
+    // The certificate first: no passphrase is asked for in vain.
+    let read = certificate().and_then(|certificate| Ok((key(location)?, certificate)));
+    let (key, certificate) = read.map_err(|error| swapped(error, options))?;
+    Signer::new(key, certificate).with_context(|| format!("{} and {}", name(location), name(place)))
+}
+
+/// Asks whether two options are mixed up, if the file of one holds what the other needs.
+fn swapped(error: anyhow::Error, options: &str) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(Error::Holds {
+            found: "a certificate" | "a private key",
+            needed: "a certificate" | "a private key",
+        }) => anyhow!("{error:#}: did you swap {options}?"),
+        _ => error,
+    }
+}
+
+/// A place as messages name it: the rest of a `pkcs11:` URI may contain the PIN.
+fn name(location: &Path) -> String {
+    let name = location.display().to_string();
+    match token_uri(location) {
+        Some(_) => name.split('?').next().unwrap_or_default().to_owned(),
+        None => name,
+    }
 }
 
 /// The private key in a file or in a PKCS#11 token.

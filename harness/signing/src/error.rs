@@ -93,6 +93,15 @@ pub enum Error {
     #[error("wrong signature: not made by this key over this content")]
     WrongSignature,
 
+    /// A file, empty or PEM, that holds something else than what is needed.
+    #[error("it holds {found}, but {needed} is needed here")]
+    Holds {
+        /// What it holds.
+        found: &'static str,
+        /// What is needed.
+        needed: &'static str,
+    },
+
     /// Something that is not a private key.
     #[error("not a private key: neither PKCS#8, PKCS#1 nor SEC1, in PEM or DER")]
     KeyFormat,
@@ -200,7 +209,7 @@ pub enum Error {
     #[error("the certificate has no subject key identifier, by which the kernel finds a key")]
     CertificateKeyId,
     /// A certificate for another key.
-    #[error("the certificate of `{subject}` is not for this private key")]
+    #[error("key and certificate don't belong together: the certificate of `{subject}` is for another key")]
     CertificateMismatch {
         /// The certificate's subject.
         subject: String,

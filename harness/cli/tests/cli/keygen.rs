@@ -136,7 +136,9 @@ fn bad_requests_are_refused() {
     forged[name..name + 2].copy_from_slice(b"ca");
     scratch.write("forged.der", &forged);
     assert!(issue("forged.der").starts_with("forged.der: wrong signature"));
-    assert!(issue("me.key").starts_with("me.key: not a PKCS#10 certificate request"));
+    assert!(
+        issue("me.key").starts_with("me.key: it holds a private key, but a certificate request is needed")
+    );
     assert!(issue("nothing").starts_with("nothing: No such file"));
 
     scratch.run("openssl", "req -new -sha512 -key me.key -subj /CN=me -out sha512.csr");

@@ -65,7 +65,11 @@ fn keys_in_a_token_sign() {
     }
     let mismatch = scratch
         .bpfsig_with_pin("1234", &format!("sign --key {} --cert p256.pem file.txt", uri("object=rsa")));
-    assert_eq!(error_of(&mismatch), "p256.pem: the certificate of `CN=p256` is not for this private key");
+    assert_eq!(
+        error_of(&mismatch),
+        "pkcs11:token=a%20token;object=rsa and p256.pem: key and certificate don't belong together: the certificate of \
+         `CN=p256` is for another key"
+    );
 }
 
 #[test]

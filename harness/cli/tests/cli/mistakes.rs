@@ -62,3 +62,73 @@ fn a_signature_is_valid_for_a_time_that_can_be_written() {
     scratch.bpfsig(&format!("{SIGN} --days 2000000 file.txt"));
     assert!(scratch.bpfsig("inspect file.txt.p7s").contains("expires    7"));
 }
+
+#[test]
+fn a_file_that_holds_something_else_is_named() {
+    let scratch = scratch();
+    scratch.bpfsig("keygen request --algorithm p-256 --name you --key you.key --request you.csr");
+    scratch.run("openssl", "pkey -in me.key -pubout -out me.pub");
+    scratch.write("empty", b"");
+    let issue = "keygen issue --request you.csr --cert new.pem";
+    for (command, error) in [
+        (
+            "sign --key me.pem --cert me.key file.txt",
+            "me.key: it holds a private key, but a certificate is needed here: did you swap --key and --cert?",
+        ),
+        (
+            "sign --key me.pem --cert me.pem file.txt",
+            "me.pem: it holds a certificate, but a private key is needed here: did you swap --key and --cert?",
+        ),
+        (
+            "sign --key you.csr --cert me.pem file.txt",
+            "you.csr: it holds a certificate request, but a private key",
+        ),
+        (
+            "sign --key me.pub --cert me.pem file.txt",
+            "me.pub: it holds a public key, but a private key is needed",
+        ),
+        (
+            "sign --key me.key --cert you.csr file.txt",
+            "you.csr: it holds a certificate request, but a certificate",
+        ),
+        (
+            "sign --key empty --cert me.pem file.txt",
+            "empty: it holds nothing, but a private key is needed here",
+        ),
+        (
+            "sign --key me.key --cert empty file.txt",
+            "empty: it holds nothing, but a certificate is needed here",
+        ),
+        (
+            "sign --signer-command true --cert me.key file.txt",
+            "me.key: it holds a private key, but a certificate is needed here",
+        ),
+        (
+            "keygen issue --request me.pem --ca-key ca.key --ca-cert ca.pem --cert new.pem",
+            "me.pem: it holds a certificate, but a certificate request is needed here",
+        ),
+        (
+            &format!("{issue} --ca-key ca.pem --ca-cert ca.key"),
+            "ca.key: it holds a private key, but a certificate is needed here: did you swap --ca-key and --ca-cert?",
+        ),
+        (
+            "keygen request --name x --signer-command true --public-key me.pem --request new.csr",
+            "me.pem: it holds a certificate, but a public key is needed here",
+        ),
+        (
+            &format!("{issue} --ca-key me.key --ca-cert ca.pem"),
+            "me.key and ca.pem: key and certificate don't belong together: the certificate of `CN=CA` is for another key",
+        ),
+        (
+            "sign --key ca.key --cert me.pem file.txt",
+            "ca.key and me.pem: key and certificate don't belong together: the certificate of `CN=me` is for another key",
+        ),
+    ] {
+        let said = scratch.error(command);
+        assert!(said.starts_with(error), "{command}: {said}");
+        assert_eq!(said.contains("swap"), error.contains("swap"), "{command}: {said}");
+    }
+    // A file may hold both.
+    scratch.write("both.pem", &[scratch.read("me.key"), scratch.read("me.pem")].concat());
+    scratch.bpfsig("sign --key both.pem --cert both.pem file.txt");
+}

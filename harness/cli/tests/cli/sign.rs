@@ -222,9 +222,9 @@ fn who_has_signed_matters() {
         ("--ca other.pem --cert me.pem", "an issuer is not known"),
         ("--ca ca.pem", "say with --cert where its certificate is"),
         ("--cert other.pem", "but the certificate is for key"),
-        ("--cert me.key", "not an X.509 certificate"),
+        ("--cert me.key", "me.key: it holds a private key, but a certificate is needed here"),
         ("--cert missing.pem", "missing.pem"),
-        ("--cert me.pem --ca me.key", "not an X.509 certificate"),
+        ("--cert me.pem --ca me.key", "me.key: it holds a private key, but a certificate is needed here"),
     ] {
         let error = scratch.error(&format!("verify {signers} linux.o"));
         assert!(error.contains(problem), "{signers}: {error}");

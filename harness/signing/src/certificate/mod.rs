@@ -83,10 +83,10 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// [`Error::CertificateEncoding`], [`Error::CertificateKeyId`] if it has no subject key identifier,
+    /// [`Error::Holds`], [`Error::CertificateEncoding`], [`Error::CertificateKeyId`] if it has no subject key identifier,
     /// [`Error::KeyUnsupported`] or [`Error::KeyMalformed`] if the kernel can't use its key.
     pub fn read(file: &[u8]) -> Result<Self> {
-        let document = match pem::block(file, "CERTIFICATE") {
+        let document = match pem::needed(file, pem::CERTIFICATE)? {
             Some(block) => Document::from_pem(block).map(|(_, document)| document),
             None => Document::try_from(file),
         };

@@ -49,10 +49,10 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`Error::RequestEncoding`], [`Error::RequestAlgorithm`], [`Error::WrongSignature`], and
+    /// [`Error::Holds`], [`Error::RequestEncoding`], [`Error::RequestAlgorithm`], [`Error::WrongSignature`], and
     /// [`Error::KeyUnsupported`] or [`Error::KeyMalformed`] if the kernel can't use the key.
     pub fn read(file: &[u8]) -> Result<Self> {
-        let document = match pem::block(file, "CERTIFICATE REQUEST") {
+        let document = match pem::needed(file, pem::REQUEST)? {
             Some(block) => Document::from_pem(block).map(|(_, document)| document),
             None => Document::try_from(file),
         };

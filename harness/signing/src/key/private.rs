@@ -67,10 +67,10 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// [`Error::KeyEncrypted`] if a passphrase is needed, [`Error::KeyPassphrase`] if it is wrong,
+    /// [`Error::Holds`], [`Error::KeyEncrypted`] if a passphrase is needed, [`Error::KeyPassphrase`] if it is wrong,
     /// [`Error::KeyUnsupported`] for a key that the kernel does not take, and other `Error::Key*`.
     pub fn read(file: &[u8], passphrase: Option<&str>) -> Result<Self> {
-        let document = match pem::block(file, "PRIVATE KEY") {
+        let document = match pem::needed(file, pem::PRIVATE_KEY)? {
             Some(block) if block.contains("Proc-Type: 4,ENCRYPTED") => {
                 return Err(Error::KeyLegacyEncryption);
             }

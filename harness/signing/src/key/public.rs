@@ -42,9 +42,9 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`Error::PublicKeyFormat`], [`Error::KeyUnsupported`] or [`Error::KeyMalformed`].
+    /// [`Error::Holds`], [`Error::PublicKeyFormat`], [`Error::KeyUnsupported`] or [`Error::KeyMalformed`].
     pub fn read(file: &[u8]) -> Result<Self> {
-        let document = match pem::block(file, "PUBLIC KEY") {
+        let document = match pem::needed(file, pem::PUBLIC_KEY)? {
             Some(block) => Document::from_pem(block).map(|(_, document)| document),
             None => Document::try_from(file),
         };

@@ -170,7 +170,10 @@ fn only_a_ca_issues() {
 fn a_certificate_belongs_to_one_key() {
     let chain = chain(Algorithm::P256);
     let error = Signer::new(chain.ca_key.clone(), chain.signer.certificate().clone()).unwrap_err();
-    assert_eq!(error.to_string(), "the certificate of `CN=Test signer` is not for this private key");
+    assert_eq!(
+        error.to_string(),
+        "key and certificate don't belong together: the certificate of `CN=Test signer` is for another key"
+    );
 }
 
 #[test]
@@ -192,8 +195,12 @@ fn certificates_that_the_kernel_can_not_use_are_refused() {
 fn what_is_no_certificate_is_refused() {
     let key = key().to_pem().unwrap();
     let der = chain(Algorithm::P256).signer.certificate().to_der();
-    for file in [b"".as_slice(), b"no certificate", key.as_bytes(), &[der, &[0]].concat()] {
+    for file in [b"no certificate", &[der, &[0]].concat()[..]] {
         assert!(matches!(Certificate::read(file), Err(Error::CertificateEncoding(_))));
+    }
+    for (file, holds) in [(b"".as_slice(), "nothing"), (key.as_bytes(), "a private key")] {
+        let error = Certificate::read(file).unwrap_err().to_string();
+        assert_eq!(error, format!("it holds {holds}, but a certificate is needed here"));
     }
     for length in 0..der.len() {
         assert!(Certificate::read(&der[..length]).is_err(), "{length}");

@@ -122,10 +122,13 @@ fn keys_that_the_kernel_does_not_take_are_refused() {
 #[test]
 fn what_is_no_key_is_refused() {
     let certificate = chain(Algorithm::P256).signer.certificate();
-    for file in [b"".as_slice(), b"not a key", &[0x30, 0x80], &[0x30, 0], certificate.to_der()] {
+    for file in [b"not a key".as_slice(), &[0x30, 0x80], &[0x30, 0], certificate.to_der()] {
         assert!(matches!(PrivateKey::read(file, None), Err(Error::KeyFormat)), "{file:?}");
     }
-    assert!(matches!(PrivateKey::read(certificate.to_pem().as_bytes(), None), Err(Error::KeyFormat)));
+    for (file, holds) in [("", "nothing"), (&certificate.to_pem(), "a certificate")] {
+        let error = PrivateKey::read(file.as_bytes(), None).unwrap_err().to_string();
+        assert_eq!(error, format!("it holds {holds}, but a private key is needed here"));
+    }
 }
 
 #[test]
