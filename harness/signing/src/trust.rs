@@ -61,6 +61,21 @@ pub enum TrustError {
         /// What it would have to be for.
         purpose: &'static str,
     },
+    /// The certificate is for this, but with the number of another enterprise.
+    #[error(
+        "the certificate of `{subject}` is for {purpose}, but with the private enterprise number {found} instead of \
+         {expected}: give `--pen {found}` if that is the one to trust"
+    )]
+    Pen {
+        /// The certificate's subject.
+        subject: String,
+        /// What it is for.
+        purpose: &'static str,
+        /// The private enterprise number in it.
+        found: u32,
+        /// The one that is expected.
+        expected: u32,
+    },
     /// The certificate is signed in a way that no path may have.
     #[error("the certificate of `{subject}` is signed with {algorithm}, which is not accepted")]
     Algorithm {
@@ -86,6 +101,8 @@ pub enum TrustError {
 #[derive(Clone, Debug)]
 pub struct ExpectedUsage {
     name: &'static str,
+    purpose: Purpose,
+    pen: u32,
     /// Any of these extended key usages will do. A certificate without any can be used for everything.
     usages: Vec<ObjectIdentifier>,
 }
@@ -105,7 +122,20 @@ impl ExpectedUsage {
             Purpose::Policy => "signing policies",
             Purpose::Code => "signing code",
         };
-        Self { name, usages }
+        Self { name, purpose, pen, usages }
+    }
+
+    /// That a certificate is for this, but with the number of another enterprise, if it is.
+    fn other_pen(&self, certificate: &Certificate) -> Option<TrustError> {
+        let usages = certificate.extended_key_usage()?;
+        let found =
+            usages.iter().find_map(|usage| self.purpose.pen(usage)).filter(|found| *found != self.pen)?;
+        Some(TrustError::Pen {
+            subject: certificate.subject(),
+            purpose: self.name,
+            found,
+            expected: self.pen,
+        })
     }
 }
 
@@ -152,13 +182,16 @@ pub fn certificates(file: &[u8]) -> Result<Vec<Certificate>> {
 ///
 /// # Errors
 ///
-/// [`TrustError::NotYetValid`], [`TrustError::Expired`], [`TrustError::Purpose`].
+/// [`TrustError::NotYetValid`], [`TrustError::Expired`], [`TrustError::Purpose`], [`TrustError::Pen`].
 pub fn check(signer: &Certificate, usage: &ExpectedUsage, now: SystemTime) -> Result<(), TrustError> {
     let certificate = x509_cert::Certificate::from_der(signer.to_der())?;
     check_dates(&certificate, now)?;
     let has_usage = signer
         .extended_key_usage()
         .is_none_or(|allowed| allowed.iter().any(|allowed| usage.usages.contains(allowed)));
+    if let Some(other_pen) = usage.other_pen(signer).filter(|_| !has_usage) {
+        return Err(other_pen);
+    }
     if !has_usage || !allows(&certificate, KeyUsages::DigitalSignature)? {
         return Err(TrustError::Purpose { subject: signer.subject(), purpose: usage.name });
     }
@@ -213,7 +246,7 @@ pub fn check_path(
 
     // These two are not a matter of webpki, which trusts anchors for ever and does not look at the key usage.
     let mut anchors: Vec<TrustAnchor<'_>> = Vec::new();
-    let mut dated = None;
+    let mut unusable = Vec::new();
     let ca_ders: Vec<_> = cas.iter().map(|ca| CertificateDer::from(ca.to_der())).collect();
     for (ca, der) in cas.iter().zip(&ca_ders) {
         let certificate = x509_cert::Certificate::from_der(ca.to_der())?;
@@ -221,38 +254,84 @@ pub fn check_path(
             Ok(()) if allows(&certificate, KeyUsages::KeyCertSign)? => {
                 anchors.push(anchor_from_trusted_cert(der).map_err(web_problem)?);
             }
-            Ok(()) => {
-                dated = Some(TrustError::Purpose { subject: ca.subject(), purpose: "issuing certificates" })
-            }
-            Err(error) => dated = Some(error),
+            Ok(()) => unusable.push((ca.subject(), not_for_issuing(ca))),
+            Err(error) => unusable.push((ca.subject(), error)),
         }
     }
-    if let (true, Some(error)) = (anchors.is_empty(), dated) {
+    if let Some((_, error)) = unusable.pop_if(|_| anchors.is_empty()) {
         return Err(error);
     }
-    let mut issuers = Vec::new();
+    let mut between = Vec::new();
     for intermediate in intermediates {
         let certificate = x509_cert::Certificate::from_der(intermediate.to_der())?;
         if allows(&certificate, KeyUsages::KeyCertSign)? {
-            issuers.push(CertificateDer::from(intermediate.to_der()));
+            between.push(intermediate);
+        } else if intermediate != signer {
+            unusable.push((intermediate.subject(), not_for_issuing(intermediate)));
         }
     }
+    let issuers: Vec<_> =
+        between.iter().map(|certificate| CertificateDer::from(certificate.to_der())).collect();
 
     let der = CertificateDer::from(signer.to_der());
     let end = EndEntityCert::try_from(&der).map_err(web_problem)?;
     let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let time = UnixTime::since_unix_epoch(since_epoch);
-    end.verify_for_usage(&ALGORITHMS, &anchors, &issuers, time, usage.clone(), None, None)
-        .map_err(web_problem)?;
-    Ok(())
+    let verified = end.verify_for_usage(&ALGORITHMS, &anchors, &issuers, time, usage.clone(), None, None);
+    match verified.map(drop) {
+        Err(webpki::Error::UnknownIssuer) => {
+            let last = last_on_the_way(signer, &between);
+            let is_last = |(subject, _): &(String, TrustError)| *subject == last.issuer();
+            match unusable.into_iter().find(is_last) {
+                Some((_, error)) => Err(error),
+                None => Err(problem(missing_issuer(signer, last, cas))),
+            }
+        }
+        Err(error @ webpki::Error::RequiredEkuNotFoundContext(_)) => {
+            let other_pen = intermediates.iter().find_map(|intermediate| usage.other_pen(intermediate));
+            Err(other_pen.unwrap_or_else(|| web_problem(error)))
+        }
+        result => result.map_err(web_problem),
+    }
+}
+
+/// How far the certificates lead from a signer towards a CA, by their names.
+fn last_on_the_way<'c>(signer: &'c Certificate, intermediates: &[&'c Certificate]) -> &'c Certificate {
+    let mut last = signer;
+    // No more steps than there are certificates: two may have issued each other.
+    for _ in intermediates {
+        let is_next = |next: &&&Certificate| **next != last && next.subject() == last.issuer();
+        last = intermediates.iter().find(is_next).copied().unwrap_or(last);
+    }
+    last
+}
+
+fn not_for_issuing(certificate: &Certificate) -> TrustError {
+    TrustError::Purpose { subject: certificate.subject(), purpose: "issuing certificates" }
+}
+
+/// That nobody given has issued the `last` certificate on the way from a signer.
+fn missing_issuer(signer: &Certificate, last: &Certificate, cas: &[Certificate]) -> String {
+    let given: Vec<_> = cas.iter().map(|ca| format!("`{}`", ca.subject())).collect();
+    let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
+    let (issuer, subject) = (last.issuer(), last.subject());
+    let missing = match (last == signer, issuer == subject) {
+        (_, true) => format!("`{subject}` has issued its certificate itself, and is not among the CAs"),
+        (true, false) => format!("its issuer `{issuer}` is not among the CAs"),
+        (false, false) => {
+            format!("`{issuer}`, which has issued the certificate of `{subject}`, is not among the CAs")
+        }
+    };
+    format!("{missing} that are given: {given}")
 }
 
 /// What can be wrong with a path, in words; what nobody does on purpose, by webpki's name for it.
 #[expect(deprecated, reason = "webpki still has both variants")]
 fn words(error: &webpki::Error) -> String {
     match error {
-        webpki::Error::UnknownIssuer => "an issuer is not known".to_owned(),
-        webpki::Error::InvalidSignatureForPublicKey => "a certificate has a wrong signature".to_owned(),
+        webpki::Error::InvalidSignatureForPublicKey => {
+            "a certificate has a wrong signature: it was changed, or its issuer is given with another key".to_owned()
+        }
         webpki::Error::CertExpired { .. } => "a certificate on the way has expired".to_owned(),
         webpki::Error::CertNotValidYet { .. } => "a certificate on the way is not valid yet".to_owned(),
         webpki::Error::RequiredEkuNotFoundContext(_) => {

@@ -132,3 +132,51 @@ fn a_file_that_holds_something_else_is_named() {
     scratch.write("both.pem", &[scratch.read("me.key"), scratch.read("me.pem")].concat());
     scratch.bpfsig("sign --key both.pem --cert both.pem file.txt");
 }
+
+#[test]
+fn the_issuer_that_is_missing_is_named() {
+    let scratch = scratch();
+    for name in ["one", "two"] {
+        scratch
+            .bpfsig(&format!("keygen ca --algorithm p-256 --name {name} --key {name}.key --cert {name}.pem"));
+    }
+    scratch.bpfsig(&format!("{SIGN} file.txt"));
+    let error = scratch.error("verify --cert me.pem --ca one.pem --ca two.pem file.txt");
+    let missing = "no path from the certificate of `CN=me` to a trusted CA: its issuer `CN=CA` is not among the CAs that are \
+                   given: `CN=one`, `CN=two`";
+    assert!(error.contains(missing), "{error}");
+
+    scratch.bpfsig("keygen signer --algorithm p-256 --name own --key own.key --cert own.pem");
+    scratch.bpfsig("sign --key own.key --cert own.pem file.txt");
+    let error = scratch.error("verify --cert own.pem --ca one.pem file.txt");
+    assert!(
+        error.contains("`CN=own` has issued its certificate itself, and is not among the CAs"),
+        "{error}"
+    );
+
+    // Keys were made again under the same name.
+    scratch.bpfsig(&format!("{SIGN} file.txt"));
+    std::fs::remove_file(scratch.path("ca.pem")).unwrap();
+    scratch.bpfsig("keygen ca --algorithm p-256 --name CA --key new.key --cert ca.pem");
+    let error = scratch.error("verify --cert me.pem --ca ca.pem file.txt");
+    assert!(error.contains("its issuer is given with another key"), "{error}");
+}
+
+#[test]
+fn the_number_of_another_enterprise_is_named() {
+    let scratch = scratch();
+    scratch.make_signer("acme", "--pen 12345");
+    let other = "the certificate of `CN=acme` is for signing programs, but with the private enterprise number 12345 instead of \
+                 32473: give `--pen 12345` if that is the one to trust";
+    let sign = "sign --key acme.key --cert acme.pem";
+    let error = scratch.error(&format!("{sign} file.txt"));
+    assert!(error.ends_with(other), "{error}");
+    scratch.bpfsig(&format!("{sign} --any-cert file.txt"));
+    for ca in ["--ca ca.pem", ""] {
+        let error = scratch.error(&format!("verify --cert acme.pem {ca} file.txt"));
+        assert!(error.contains(other), "{error}");
+        scratch.bpfsig(&format!("verify --cert acme.pem {ca} --pen 12345 file.txt"));
+    }
+    let error = scratch.error(&format!("{SIGN} --pen 12345 file.txt"));
+    assert!(error.contains("with the private enterprise number 32473 instead of 12345"), "{error}");
+}

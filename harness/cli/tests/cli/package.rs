@@ -226,7 +226,11 @@ fn signers_are_for_packages_and_programs() {
     scratch.bpfsig(&format!("{INSTALL} plain.tar.gz"));
     // The number of another enterprise means nothing here.
     let error = scratch.error("package verify --ca ca.pem --pen 99999 plain.tar.gz");
-    assert_eq!(error, "plain.tar.gz: the certificate of `CN=shipper` is not for signing packages");
+    assert_eq!(
+        error,
+        "plain.tar.gz: the certificate of `CN=shipper` is for signing packages, but with the private enterprise number 32473 \
+         instead of 99999: give `--pen 32473` if that is the one to trust"
+    );
 }
 
 #[test]

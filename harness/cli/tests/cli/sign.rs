@@ -219,7 +219,10 @@ fn who_has_signed_matters() {
     scratch.bpfsig(&format!("{SIGN} linux.o"));
     scratch.bpfsig("keygen ca --algorithm p-256 --name Other --key other.key --cert other.pem");
     for (signers, problem) in [
-        ("--ca other.pem --cert me.pem", "an issuer is not known"),
+        (
+            "--ca other.pem --cert me.pem",
+            "its issuer `CN=CA` is not among the CAs that are given: `CN=Other`",
+        ),
         ("--ca ca.pem", "say with --cert where its certificate is"),
         ("--cert other.pem", "but the certificate is for key"),
         ("--cert me.key", "me.key: it holds a private key, but a certificate is needed here"),
@@ -283,7 +286,8 @@ fn who_has_signed_matters() {
         .bpfsig(&format!("keygen signer --algorithm p-256 --name low --key low.key --cert low.pem {issuer}"));
     scratch.bpfsig("sign --key low.key --cert low.pem linux.o");
     let error = scratch.error("verify --ca ca.pem --cert low.pem linux.o");
-    assert!(error.contains("an issuer is not known"), "{error}");
+    let missing = "its issuer `CN=middle` is not among the CAs that are given: `CN=CA`";
+    assert!(error.contains(missing), "{error}");
     scratch.write("chain.pem", &[scratch.read("low.pem"), scratch.read("middle.pem")].concat());
     scratch.bpfsig("verify --ca ca.pem --cert chain.pem linux.o");
 }

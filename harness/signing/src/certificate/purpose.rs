@@ -53,6 +53,12 @@ impl Purpose {
         PRIVATE_ENTERPRISES.push_arc(pen).and_then(|oid| oid.push_arc(number)).expect("eight arcs fit")
     }
 
+    /// The private enterprise number of an object identifier that has this purpose's number below it.
+    pub fn pen(self, oid: &ObjectIdentifier) -> Option<u32> {
+        const PEN: usize = 6;
+        oid.arc(PEN).filter(|pen| self != Purpose::Code && self.oid(*pen) == *oid)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Purpose::Program => "program",

@@ -105,7 +105,14 @@ fn extended_key_usages_count_if_there_are_any() {
             Ok(()) => assert!(accepted, "{usage}"),
             Err(error) => {
                 assert!(!accepted, "{usage}: {error}");
-                assert!(matches!(error, TrustError::Purpose { .. }), "{error}");
+                let is_said = match error {
+                    TrustError::Pen { found: 4711, expected: DOCUMENTATION_PEN, .. } => {
+                        usage.contains("4711")
+                    }
+                    TrustError::Purpose { .. } => !usage.contains("4711"),
+                    _ => false,
+                };
+                assert!(is_said, "{error}");
             }
         }
     }
@@ -146,14 +153,21 @@ fn what_is_no_path_is_none() {
         Err(TrustError::Path { problem, .. }) => problem,
         other => panic!("not a problem with the path: {other:?}"),
     };
-    assert_eq!(path(&signer, &[], &[]), "an issuer is not known");
-    assert_eq!(path(&signer, &roots, &[]), "an issuer is not known");
-    // Same names, other keys.
+    assert_eq!(path(&signer, &[], &[]), "its issuer `CN=middle` is not among the CAs that are given: none");
     assert_eq!(
-        path(&signer, &[other.read("root")], &[pki.read("middle")]),
-        "a certificate has a wrong signature"
+        path(&signer, &roots, &[]),
+        "its issuer `CN=middle` is not among the CAs that are given: `CN=root`"
     );
-    assert_eq!(path(&signer, &roots, &[other.read("middle")]), "a certificate has a wrong signature");
+    assert_eq!(
+        path(&signer, &[signer.clone(), signer.clone()], &[pki.read("middle"), signer.clone()]),
+        "`CN=root`, which has issued the certificate of `CN=middle`, is not among the CAs that are given: `CN=signer`, \
+         `CN=signer`"
+    );
+    // Same names, other keys.
+    let wrong =
+        "a certificate has a wrong signature: it was changed, or its issuer is given with another key";
+    assert_eq!(path(&signer, &[other.read("root")], &[pki.read("middle")]), wrong);
+    assert_eq!(path(&signer, &roots, &[other.read("middle")]), wrong);
 
     // A signer that issues certificates.
     let below = pki.issue("below", "signer", P256, "sha256", "basicConstraints=CA:FALSE");
@@ -164,7 +178,17 @@ fn what_is_no_path_is_none() {
     // An issuer whose key is not for that, and one that is for another purpose.
     pki.issue("middle", "root", P256, "sha256", "basicConstraints=CA:TRUE\nkeyUsage=digitalSignature");
     let signer = pki.signer("basicConstraints=CA:FALSE");
-    assert_eq!(path(&signer, &roots, &[pki.read("middle")]), "an issuer is not known");
+    let error = trust::check_path(&signer, &roots, &[pki.read("middle")], &usage(), SystemTime::now());
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "the certificate of `CN=middle` is not for issuing certificates"
+    );
+    // An intermediate whose purpose is numbered by another enterprise.
+    let extensions = "basicConstraints=CA:TRUE\nextendedKeyUsage=1.3.6.1.4.1.4711.1";
+    pki.issue("middle", "root", P256, "sha256", extensions);
+    let signer = pki.signer("basicConstraints=CA:FALSE");
+    let error = trust::check_path(&signer, &roots, &[pki.read("middle")], &usage(), SystemTime::now());
+    assert!(matches!(error, Err(TrustError::Pen { found: 4711, .. })), "{error:?}");
     pki.issue("middle", "root", P256, "sha256", "basicConstraints=CA:TRUE\nextendedKeyUsage=serverAuth");
     let signer = pki.signer("basicConstraints=CA:FALSE");
     assert_eq!(
