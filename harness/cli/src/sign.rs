@@ -280,7 +280,7 @@ impl Options {
                     embed::write(bytes, signature, &[]).map_err(anyhow::Error::from)
                 }
                 Artifact::PeImage(_) => self.sign_image(bytes, signer),
-                Artifact::File(_) => Err(anyhow::anyhow!(
+                Artifact::File { .. } => Err(anyhow::anyhow!(
                     "only eBPF objects and PE images have room for a signature; leave out --embed to have it in a \
                      file of its own"
                 )),

@@ -10,13 +10,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use object::LittleEndian as LE;
-use object::elf::EM_BPF;
+use object::elf::{EM_BPF, ET_REL};
 use object::read::elf::{ElfFile64, SectionHeader as _};
 
 use crate::choices::Choices;
 use crate::description::Description;
 use crate::embed::{self, EmbedError};
-use crate::object::{Object, ObjectError, Remark};
+use crate::object::{Object, ObjectError, Remark, elf};
 use crate::pe::{self, Image, PeError};
 use crate::program::Program;
 use crate::statement::{Entry, Kind};
@@ -114,7 +114,12 @@ pub enum Artifact {
     /// A PE image.
     PeImage(Digest),
     /// Any other file.
-    File(Digest),
+    File {
+        /// Of the whole file.
+        digest: Digest,
+        /// What it may be instead of what was meant.
+        remark: Option<Remark>,
+    },
 }
 
 /// Why a file can't be signed.
@@ -187,7 +192,7 @@ impl Artifact {
         if pe::is_pe(file) {
             return Ok(Artifact::PeImage(Image::parse(file)?.digest()));
         }
-        Ok(Artifact::File(Digest::of(file)))
+        Ok(Artifact::File { digest: Digest::of(file), remark: remark_on_file(file) })
     }
 
     /// The entries of a statement for the file.
@@ -197,7 +202,7 @@ impl Artifact {
                 .iter()
                 .map(|program| Entry { kind: Kind::PROGRAM, digest: program.digest() })
                 .collect(),
-            Artifact::MapsOnly(digest) | Artifact::WindowsObject(digest) | Artifact::File(digest) => {
+            Artifact::MapsOnly(digest) | Artifact::WindowsObject(digest) | Artifact::File { digest, .. } => {
                 vec![Entry { kind: Kind::FILE, digest: *digest }]
             }
             Artifact::PeImage(digest) => vec![Entry { kind: Kind::PE_IMAGE, digest: *digest }],
@@ -212,10 +217,11 @@ impl Artifact {
         }
     }
 
-    /// Remarks about an eBPF object for Linux, for whoever signs it.
+    /// Remarks for whoever signs it.
     pub fn remarks(&self) -> &[Remark] {
         match self {
             Artifact::LinuxObject { remarks, .. } => remarks,
+            Artifact::File { remark, .. } => remark.as_slice(),
             _ => &[],
         }
     }
@@ -228,15 +234,36 @@ impl fmt::Display for Artifact {
             Artifact::MapsOnly(_) => "eBPF object without programs",
             Artifact::WindowsObject(_) => "eBPF object for Windows",
             Artifact::PeImage(_) => "PE image",
-            Artifact::File(_) => "file",
+            Artifact::File { .. } => "file",
         })
     }
 }
 
 /// Whether a file is an ELF file for the eBPF machine, sound or not, of either byte order.
 fn is_ebpf(file: &[u8]) -> bool {
-    const MACHINE: usize = 18;
-    let machine = file.get(MACHINE..MACHINE + 2);
-    file.starts_with(b"\x7fELF")
-        && machine.is_some_and(|bytes| bytes == EM_BPF.0.to_le_bytes() || bytes == EM_BPF.0.to_be_bytes())
+    elf_number(file, MACHINE).is_some_and(|machine| [machine, machine.swap_bytes()].contains(&EM_BPF.0))
+}
+
+/// What is to be said of a file that is signed as a whole.
+fn remark_on_file(file: &[u8]) -> Option<Remark> {
+    if file.is_empty() {
+        return Some(Remark::Empty);
+    }
+    if file.starts_with(b"BC\xc0\xde") {
+        return Some(Remark::Bitcode);
+    }
+    let (machine, is_object) = (elf_number(file, MACHINE)?, elf_number(file, TYPE) == Some(ET_REL.0));
+    Some(Remark::OtherMachine { machine: elf::machine(machine).into_owned(), is_object })
+}
+
+/// Offsets in the header of an ELF file, of 16-bit numbers.
+const TYPE: usize = 16;
+const MACHINE: usize = 18;
+
+/// A number in the header of an ELF file, in the byte order that the header names.
+fn elf_number(file: &[u8], offset: usize) -> Option<u16> {
+    const ORDER: usize = 5;
+    const BIG_ENDIAN: u8 = 2;
+    let bytes = file.get(offset..offset + 2)?.try_into().ok().filter(|_| file.starts_with(b"\x7fELF"))?;
+    Some(if file[ORDER] == BIG_ENDIAN { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
 }

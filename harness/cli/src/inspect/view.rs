@@ -127,7 +127,7 @@ impl View {
                     None => None,
                 }
             }
-            Artifact::File(_) => None,
+            Artifact::File { .. } => None,
         };
         let remarks = artifact.remarks().iter().map(ToString::to_string).collect();
         Ok(Self { remarks, binds: binds.collect(), signature, ..Self::of_kind(artifact) })

@@ -133,6 +133,83 @@ fn a_file_that_holds_something_else_is_named() {
     scratch.bpfsig("sign --key both.pem --cert both.pem file.txt");
 }
 
+/// Two programs, a constant, and, with -DMAP, a map; with -DKFUNC, a function of the kernel.
+const SOURCE: &str = r#"
+    #define SEC(name) __attribute__((section(name)))
+    char _license[] SEC("license") = "GPL";
+    const volatile int limit = 3;
+    #ifdef MAP
+    struct { int (*type)[1]; int (*max_entries)[7]; int *key; long *value; } config SEC(".maps");
+    static void *(*lookup)(void *, void *) = (void *)1;
+    SEC("tc") int count(void *context) { int key = 1; return !lookup(&config, &key); }
+    #endif
+    #ifdef KFUNC
+    extern void bpf_rcu_read_lock(void) SEC(".ksyms");
+    SEC("tc") int lock(void *context) { bpf_rcu_read_lock(); return 0; }
+    #endif
+    SEC("xdp") int pass(void *context) { return limit; }
+    SEC("fentry/vfs_read") int watch(void *context) { return 0; }
+"#;
+
+/// Compiles it to `object.o`.
+fn compile(scratch: &Scratch, options: &str) {
+    scratch.write("object.c", SOURCE.as_bytes());
+    scratch.run("clang", &format!("-O2 -target bpf -mcpu=v3 -c -o object.o object.c {options}"));
+}
+
+#[test]
+fn an_object_without_type_information_is_told_from_one_that_needs_it() {
+    let scratch = scratch();
+    compile(&scratch, "");
+    let said = scratch.bpfsig(&format!("{SIGN} object.o"));
+    assert!(
+        said.contains("object.o: no type information (BTF) in it, as it was compiled without -g"),
+        "{said}"
+    );
+    assert!(said.contains("it is signed all the same"), "{said}");
+    scratch.bpfsig("verify --ca ca.pem --cert me.pem object.o");
+    assert!(scratch.bpfsig("inspect object.o").contains("note       no type information (BTF)"));
+    std::fs::remove_file(scratch.path("object.o.p7s")).unwrap();
+
+    for (option, what) in [("-DMAP", "each map in `.maps`"), ("-DKFUNC", "extern `bpf_rcu_read_lock`")] {
+        compile(&scratch, option);
+        let error = scratch.error(&format!("{SIGN} object.o"));
+        assert_eq!(
+            error,
+            format!("object.o: the object has no BTF, which says what {what} is: compile it with -g")
+        );
+        assert!(!scratch.path("object.o.p7s").exists());
+        compile(&scratch, &format!("-g {option}"));
+        let said = scratch.bpfsig(&format!("{SIGN} object.o"));
+        assert!(!said.contains("BTF"), "{said}");
+        std::fs::remove_file(scratch.path("object.o.p7s")).unwrap();
+    }
+}
+
+#[test]
+fn it_is_said_what_is_not_an_ebpf_object() {
+    let scratch = scratch();
+    scratch.write("host.c", b"int main(void) { return 0; }");
+    scratch.run("gcc", "-c -o host.o host.c");
+    scratch.run("gcc", "-o host host.c");
+    scratch.run("clang", "-target bpf -emit-llvm -c -o bitcode.o host.c");
+    scratch.write("empty", b"");
+    let machine = if cfg!(target_arch = "x86_64") { "x86-64" } else { "AArch64" };
+    let other = format!("not an eBPF object: its machine is {machine}; it is signed as a plain file");
+    for (file, said) in [
+        ("host.o", format!("bpfsig: warning: host.o: {other}\n")),
+        ("host", format!("bpfsig: host: {other}\n")),
+        ("bitcode.o", "bpfsig: warning: bitcode.o: not an eBPF object but LLVM bitcode".to_owned()),
+        ("empty", "bpfsig: warning: empty: the file is empty; it is signed as a plain file\n".to_owned()),
+    ] {
+        let output = scratch.bpfsig(&format!("{SIGN} {file}"));
+        assert!(output.contains(&said), "{output}");
+        scratch.bpfsig(&format!("verify --ca ca.pem --cert me.pem {file}"));
+    }
+    let output = scratch.bpfsig(&format!("{SIGN} file.txt"));
+    assert!(!output.contains("bpfsig:"), "{output}");
+}
+
 #[test]
 fn the_issuer_that_is_missing_is_named() {
     let scratch = scratch();

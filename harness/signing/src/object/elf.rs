@@ -1,5 +1,6 @@
 //! The parts of an ELF file that an eBPF object uses: sections, symbols, relocations.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ::object::elf::{
@@ -12,6 +13,23 @@ use ::object::{LittleEndian, SectionIndex};
 use super::ObjectError;
 
 const LE: LittleEndian = LittleEndian;
+
+/// The name of an ELF machine; of a rare one, its number.
+pub(crate) fn machine(machine: u16) -> Cow<'static, str> {
+    match machine {
+        3 => "x86".into(),
+        8 => "MIPS".into(),
+        20 | 21 => "PowerPC".into(),
+        22 => "s390".into(),
+        40 => "ARM".into(),
+        62 => "x86-64".into(),
+        183 => "AArch64".into(),
+        243 => "RISC-V".into(),
+        247 => "eBPF".into(),
+        258 => "LoongArch".into(),
+        other => format!("number {other} of ELF").into(),
+    }
+}
 
 /// An ELF file for the eBPF machine, borrowed from its bytes. Sections and symbols have ELF's indexes.
 pub(super) struct Elf<'a> {

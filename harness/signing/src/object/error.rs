@@ -1,6 +1,6 @@
 //! What can be wrong with an object.
 
-use super::MAX_SIZE;
+use super::{MAX_SIZE, elf};
 use crate::btf::BtfError;
 use crate::embed;
 
@@ -15,7 +15,7 @@ pub enum ObjectError {
     #[error("an object for big-endian machines, which is not supported")]
     BigEndian,
     /// For a CPU.
-    #[error("not an eBPF object: it is for ELF machine {0}")]
+    #[error("not an eBPF object: its machine is {}", elf::machine(*.0))]
     Machine(u16),
     /// Damaged.
     #[error("damaged ELF file")]
@@ -40,6 +40,9 @@ pub enum ObjectError {
     /// Type information that makes no sense.
     #[error(".{0}")]
     Btf(BtfError),
+    /// No type information, and something that can't be read without.
+    #[error("the object has no BTF, which says what {0} is: compile it with -g")]
+    NoBtf(String),
     /// Type information about instructions that makes no sense.
     #[error(".BTF.ext {0}")]
     BtfExt(&'static str),

@@ -77,6 +77,9 @@ impl<'a> Externs<'a> {
         if symbols().next().is_none() {
             return Ok(Self::default());
         }
+        if let (Some(symbol), None) = (symbols().next(), btf) {
+            return Err(ObjectError::NoBtf(format!("extern `{}`", symbol.name)));
+        }
         let described = btf.map(Described::of).transpose()?.unwrap_or_default();
         let mut externs = Self::default();
         for symbol in symbols() {

@@ -51,8 +51,12 @@ impl Maps {
         }
         let mut maps = Self::default();
         let mut tags = btf.map(Tags::of).transpose()?.unwrap_or_default();
-        if let (Some(section), Some(btf)) = (elf.section_index(MAPS), btf) {
-            maps.add_variables(section, btf, &mut tags)?;
+        match (elf.section_index(MAPS), btf) {
+            (Some(section), Some(btf)) => maps.add_variables(section, btf, &mut tags)?,
+            (Some(section), None) if elf.sections[section].size > 0 => {
+                return Err(ObjectError::NoBtf(format!("each map in `{MAPS}`")));
+            }
+            _ => {}
         }
         let mut size = 0;
         for (index, section) in elf.sections.iter().enumerate() {

@@ -8,7 +8,7 @@
 mod annotate;
 mod btf_ext;
 mod complete_btf;
-mod elf;
+pub(crate) mod elf;
 mod error;
 mod exceptions;
 mod externs;
@@ -135,6 +135,9 @@ impl Object {
                 initial_entries::entries(elf, btf, &maps, &entry_points)?,
                 struct_ops::variables(elf, btf, &entry_points)?,
             ),
+            None if struct_ops::are_in(elf) => {
+                return Err(ObjectError::NoBtf("each variable for struct_ops".to_owned()));
+            }
             None => Default::default(),
         };
         let targets = struct_ops::targets(&struct_ops)?;
@@ -183,6 +186,9 @@ impl Object {
             return Err(ObjectError::NoPrograms);
         }
         remarks.extend(maps.definitions.iter().flat_map(|map| remarks_on(map)));
+        if btf.is_none() && !programs.is_empty() {
+            remarks.push(Remark::NoBtf);
+        }
         let modules = choices.modules.clone();
         Ok(Self { programs, maps: maps.definitions, entries, struct_ops, btf, remarks, modules })
     }

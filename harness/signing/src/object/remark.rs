@@ -34,6 +34,19 @@ pub enum Remark {
         /// Why it can't be signed.
         reason: String,
     },
+    /// An object without type information.
+    NoBtf,
+    /// A file for another machine than eBPF's, which is signed as a whole.
+    OtherMachine {
+        /// The machine's name.
+        machine: String,
+        /// It is an object (`.o`), as an eBPF object would be.
+        is_object: bool,
+    },
+    /// LLVM bitcode instead of an object: a file that is signed as a whole.
+    Bitcode,
+    /// A file with nothing in it.
+    Empty,
     /// A map that no kernel creates as it is defined: it has no size.
     NoEntries {
         /// The map's name.
@@ -42,9 +55,13 @@ pub enum Remark {
 }
 
 impl Remark {
-    /// Whether something of an object with it can't be loaded as it is.
+    /// Whether something of an object with it can't be loaded as it is, or the file can hardly be the one that was meant.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Self::NoEntries { .. } | Self::LeftOut { .. })
+        match self {
+            Self::NoEntries { .. } | Self::LeftOut { .. } | Self::Bitcode | Self::Empty => true,
+            Self::OtherMachine { is_object, .. } => *is_object,
+            _ => false,
+        }
     }
 }
 
@@ -73,6 +90,17 @@ impl fmt::Display for Remark {
                     "program `{program}`, which is not loaded unless asked for, is not signed: {reason}"
                 )
             }
+            Self::NoBtf => f.write_str(
+                "no type information (BTF) in it, as it was compiled without -g: it is signed all the same, but what the \
+                 kernel says about it can't name functions and lines, and no part of it adapts to the kernel (CO-RE)",
+            ),
+            Self::OtherMachine { machine, .. } => {
+                write!(f, "not an eBPF object: its machine is {machine}; it is signed as a plain file")
+            }
+            Self::Bitcode => f.write_str(
+                "not an eBPF object but LLVM bitcode, as -emit-llvm and -flto make it; it is signed as a plain file",
+            ),
+            Self::Empty => f.write_str("the file is empty; it is signed as a plain file"),
             Self::NoEntries { map } => write!(
                 f,
                 "map `{map}` has no size (`max_entries` is 0), which no kernel creates: set `max_entries` in its definition, \

@@ -40,6 +40,11 @@ pub struct StructOpsMember {
     pub program: Option<usize>,
 }
 
+/// Whether the object has any, which its type information describes.
+pub(super) fn are_in(elf: &Elf<'_>) -> bool {
+    SECTIONS.iter().any(|name| elf.section(name).is_some())
+}
+
 /// All of an object, in the order of the sections.
 pub(super) fn variables(
     elf: &Elf<'_>,

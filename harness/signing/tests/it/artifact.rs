@@ -2,7 +2,7 @@
 
 use bpfsig_signing::artifact::{Artifact, ArtifactError, Platform};
 use bpfsig_signing::description::Description;
-use bpfsig_signing::object::{Object, ObjectError};
+use bpfsig_signing::object::{Object, ObjectError, Remark};
 use bpfsig_signing::statement::{Entry, Kind};
 use bpfsig_signing::{Digest, authenticode, embed};
 
@@ -32,9 +32,21 @@ fn each_kind_has_its_entries() {
     assert_eq!(artifact(&windows).entries(), whole);
     let script = b"#!/bin/sh\n";
     assert_eq!(artifact(script).entries(), [Entry { kind: Kind::FILE, digest: Digest::of(script) }]);
-    assert_eq!(artifact(b""), Artifact::File(Digest::of(b"")));
+    let plain = |file: &[u8], remark| Artifact::File { digest: Digest::of(file), remark };
+    assert_eq!(artifact(b""), plain(b"", Some(Remark::Empty)));
+    assert_eq!(artifact(b"BC\xc0\xde..."), plain(b"BC\xc0\xde...", Some(Remark::Bitcode)));
     let program = compilers::program("int main(void) { return 0; }");
-    assert_eq!(artifact(&program), Artifact::File(Digest::of(&program)));
+    let machine = if cfg!(target_arch = "x86_64") { "x86-64" } else { "AArch64" };
+    let remark = Remark::OtherMachine { machine: machine.to_owned(), is_object: false };
+    assert!(!remark.is_warning());
+    assert_eq!(artifact(&program), plain(&program, Some(remark)));
+    // An object for a big-endian machine.
+    let mut s390 = [0; 64];
+    s390[..6].copy_from_slice(b"\x7fELF\x02\x02");
+    s390[16..20].copy_from_slice(&[0, 1, 0, 22]);
+    let remark = Remark::OtherMachine { machine: "s390".to_owned(), is_object: true };
+    assert!(remark.is_warning());
+    assert_eq!(artifact(&s390), plain(&s390, Some(remark)));
     for image in [windows_driver(), windows_program()] {
         assert!(matches!(artifact(&image), Artifact::PeImage(_)));
         assert_eq!(artifact(&image).entries()[0].kind, Kind::PE_IMAGE);
