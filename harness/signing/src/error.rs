@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use der::{ErrorKind, Length};
+
 use crate::facts::BuildId;
 use crate::key::{Algorithm, KeyId};
 
@@ -67,8 +69,8 @@ pub enum Error {
     StatementTooLong(usize),
 
     /// Something that is not a DER encoded CMS SignedData.
-    #[error("not a DER encoded CMS message")]
-    CmsEncoding(#[source] der::Error),
+    #[error("{}", not_cms(.0.kind()))]
+    CmsEncoding(der::Error),
     /// A CMS message outside of the profile.
     #[error("CMS message: {0}")]
     CmsProfile(&'static str),
@@ -240,4 +242,13 @@ pub enum Error {
     /// A certificate that could not be made.
     #[error("can't make a certificate")]
     CertificateBuild(#[from] x509_cert::builder::Error),
+}
+
+/// What is wrong with something that should be a CMS message. Where in it says nothing to whoever has the wrong file.
+fn not_cms(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Incomplete { actual_len: Length::ZERO, .. } => "the signature is empty",
+        ErrorKind::Incomplete { .. } => "the signature is cut short",
+        _ => "not a signature (CMS)",
+    }
 }

@@ -41,8 +41,11 @@ pub fn run(options: Options) -> Result<()> {
     let certificate = options.cert.as_deref().map(files::certificate).transpose()?;
     let is_attestations =
         options.file.as_os_str().as_encoded_bytes().ends_with(attestation::SUFFIX.as_bytes());
+    // It would pass for any file that can be signed.
+    let is_signature = options.file.extension().is_some_and(|extension| extension == "p7s");
     let view = match signature::read(&bytes) {
         Ok(messages) => View::of_signature(&messages, certificate.as_ref()),
+        Err(error) if is_signature => Err(error.into()),
         Err(_) if is_attestations => View::of_attestations(&bytes, certificate.as_ref()),
         Err(_) => {
             let artifact = files::artifact(&bytes, options.platform.platform, &options.choices.choices());

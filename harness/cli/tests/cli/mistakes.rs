@@ -257,3 +257,32 @@ fn the_number_of_another_enterprise_is_named() {
     let error = scratch.error(&format!("{SIGN} --pen 12345 file.txt"));
     assert!(error.contains("with the private enterprise number 32473 instead of 12345"), "{error}");
 }
+
+#[test]
+fn a_signature_that_is_none_is_told_apart() {
+    let scratch = scratch();
+    compile(&scratch, "-g");
+    scratch.bpfsig(&format!("{SIGN} object.o"));
+    let signature = scratch.read("object.o.p7s");
+    for (bytes, problem) in [
+        (&b""[..], "object.o.p7s: the signature is empty"),
+        (&signature[..1], "object.o.p7s: the signature is cut short"),
+        (&signature[..100], "object.o.p7s: the signature is cut short"),
+        (&signature[..signature.len() - 1], "object.o.p7s: the signature is cut short"),
+        (b"<html><body>404 Not Found</body></html>", "object.o.p7s: not a signature (CMS)"),
+        (b"Not found\n", "object.o.p7s: not a signature (CMS)"),
+        (b"-----BEGIN CMS-----", "object.o.p7s: not a signature (CMS)"),
+        (&scratch.read("object.o"), "object.o.p7s: "),
+    ] {
+        scratch.write("object.o.p7s", bytes);
+        for command in ["verify --ca ca.pem --cert me.pem object.o", "inspect object.o.p7s", "load object.o"]
+        {
+            if cfg!(not(target_os = "linux")) && command.starts_with("load") {
+                continue;
+            }
+            let error = scratch.error(command);
+            assert!(error.contains(problem), "{command}: {error}");
+            assert!(!error.contains("ASN.1") && !error.contains("DER"), "{command}: {error}");
+        }
+    }
+}
