@@ -11,7 +11,7 @@ use bpfsig_signing::authenticode::{self, AuthenticodeError};
 use bpfsig_signing::certificate::{Certificate, Purpose, Signer};
 use bpfsig_signing::choices::Choices;
 use bpfsig_signing::description::{Description, to_json};
-use bpfsig_signing::object;
+use bpfsig_signing::object::{self, Object};
 use bpfsig_signing::parameter::Range;
 use bpfsig_signing::pe::Image;
 use bpfsig_signing::program::{Attach, VMLINUX};
@@ -129,6 +129,32 @@ impl ChoiceOptions {
     }
 }
 
+impl ChoiceOptions {
+    /// Refuses what concerns none of some files, given with their bytes, and warns of a module that no program is signed
+    /// for: they are mistyped.
+    pub fn check(&self, files: &[(&[u8], &Artifact)]) -> Result<()> {
+        let choices = self.choices();
+        if choices.is_empty() {
+            return Ok(());
+        }
+        let is_object =
+            |artifact: &Artifact| matches!(artifact, Artifact::LinuxObject { .. } | Artifact::MapsOnly(_));
+        let objects = files.iter().filter(|(_, artifact)| is_object(artifact));
+        let objects = objects.map(|(bytes, _)| Object::parse_with(bytes, &choices));
+        choices.check(&objects.collect::<Result<Vec<_>, _>>()?)?;
+        for module in &choices.modules {
+            let is_in = |program: &Description| matches!(&program.attach, Attach::KernelType { btf, .. } if btf == module);
+            if !files.iter().flat_map(|(_, artifact)| artifact.programs()).any(is_in) {
+                eprintln!(
+                    "bpfsig: warning: --module {module} changes nothing: no program attaches to what a module may have \
+                     without naming one"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A section may be given with the `?` of programs that are not loaded by default.
 fn section_type(text: &str) -> Result<(String, String), &'static str> {
     pair(text.trim_start_matches('?'))
@@ -177,6 +203,8 @@ pub fn run(options: Options) -> Result<()> {
         }
         inputs.push(Input { path, bytes, artifact });
     }
+    let files: Vec<_> = inputs.iter().map(|input| (&*input.bytes, &input.artifact)).collect();
+    options.choices.check(&files)?;
     if output.is_some() || inputs.iter().any(|input| !matches!(input.artifact, Artifact::PeImage(_))) {
         options.check(signer.certificate(), Purpose::Program)?;
     }

@@ -49,7 +49,10 @@ pub fn run(options: Options) -> Result<()> {
         Err(_) if is_attestations => View::of_attestations(&bytes, certificate.as_ref()),
         Err(_) => {
             let artifact = files::artifact(&bytes, options.platform.platform, &options.choices.choices());
-            artifact.and_then(|artifact| View::of_file(&artifact, &bytes, certificate.as_ref()))
+            artifact.and_then(|artifact| {
+                options.choices.check(&[(&bytes, &artifact)])?;
+                View::of_file(&artifact, &bytes, certificate.as_ref())
+            })
         }
     };
     let view = view.with_context(|| options.file.display().to_string())?;

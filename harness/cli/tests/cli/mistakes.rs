@@ -187,6 +187,53 @@ fn an_object_without_type_information_is_told_from_one_that_needs_it() {
 }
 
 #[test]
+fn names_that_are_not_in_the_object_are_refused() {
+    let scratch = scratch();
+    compile(&scratch, "-g -DMAP");
+    for (options, error) in [
+        (
+            "--type ingres=tc",
+            "no program is in a section `ingres`, which --type is for: there are `fentry/vfs_read`, `tc`, `xdp`",
+        ),
+        ("--target-function wacth=f", "there is no program `wacth`: there are `count`, `pass`, `watch`"),
+        (
+            "--also wacth=fentry/f",
+            "object.o: there is no program `wacth`: there are `count`, `pass`, `watch`",
+        ),
+        (
+            "--type tc=trafic",
+            "object.o: program `count`: in `--type tc=trafic`, `trafic` is not a section name that libbpf knows (xdp, tc, \
+             kprobe/FUNCTION, …)",
+        ),
+    ] {
+        assert_eq!(scratch.error(&format!("{SIGN} {options} object.o")), error);
+        let shown = scratch.error(&format!("inspect {options} object.o"));
+        assert!(shown.ends_with(error), "{shown}");
+    }
+    let error = scratch.error(&format!("{SIGN} --embed --parameter limmit=1..2 object.o"));
+    assert_eq!(
+        error,
+        "object.o: parameter `limmit` is not a variable of the object, which has `config`, `limit`"
+    );
+    let error = scratch.error(&format!("{SIGN} --type tc=xdp file.txt"));
+    assert_eq!(error, "no program is in a section `tc`, which --type is for: there are none");
+    assert!(!scratch.path("object.o.p7s").exists() && !scratch.path("file.txt.p7s").exists());
+
+    // It is enough if one of several objects has it.
+    scratch.write("other.o", &scratch.read("object.o"));
+    compile(&scratch, "-g");
+    scratch.bpfsig(&format!("{SIGN} --type tc=xdp --output all.p7s object.o other.o file.txt"));
+
+    let said = scratch.bpfsig(&format!("{SIGN} --module nf_tables object.o"));
+    assert!(said.contains("program watch (module nf_tables)") && !said.contains("warning"), "{said}");
+    let source = SOURCE.replace("fentry/vfs_read", "tc");
+    scratch.write("plain.c", source.as_bytes());
+    scratch.run("clang", "-g -O2 -target bpf -c -o plain.o plain.c");
+    let said = scratch.bpfsig(&format!("{SIGN} --module nf_tables plain.o"));
+    assert!(said.contains("warning: --module nf_tables changes nothing"), "{said}");
+}
+
+#[test]
 fn it_is_said_what_is_not_an_ebpf_object() {
     let scratch = scratch();
     scratch.write("host.c", b"int main(void) { return 0; }");

@@ -1,6 +1,7 @@
 //! Makes parameters of variables that have no such tag in the source of an object.
 
 use super::elf::Elf;
+use super::error::listed;
 use super::maps::MAPS;
 use super::{ObjectError, parameters, split};
 use crate::btf::{Btf, BtfError, kind};
@@ -54,9 +55,23 @@ fn variable(btf: &Btf, name: &str) -> Result<u32, ObjectError> {
     }
     match found[..] {
         [id] => Ok(id),
-        [] => Err(parameters::problem(name, "is not a variable of the object")),
+        [] => Err(parameters::problem(
+            name,
+            &format!("is not a variable of the object, which has {}", listed(candidates(btf).iter())),
+        )),
         _ => Err(parameters::problem(name, "is the name of several variables")),
     }
+}
+
+/// The names of variables that parameters can be made of: constants and maps.
+fn candidates(btf: &Btf) -> Vec<String> {
+    let is_for_them = |name: &str| name == MAPS || name == ".rodata" || name.starts_with(".rodata.");
+    let sections = btf
+        .types()
+        .iter()
+        .filter(|at| btf.kind(**at) == kind::DATASEC && btf.string(btf.word(**at)).is_ok_and(is_for_them));
+    let variables = sections.flat_map(|at| btf.entries(*at));
+    variables.filter_map(|entry| btf.name(btf.word(entry)).ok().map(str::to_owned)).collect()
 }
 
 /// Whether a parameter is made of a variable as it is: of a map, and of a number.

@@ -93,6 +93,27 @@ pub enum ObjectError {
         /// The section's name.
         section: String,
     },
+    /// The name that was chosen for a section is not one of libbpf's.
+    #[error(
+        "program `{program}`: in `--type {section}={chosen}`, `{chosen}` is not a section name that libbpf knows (xdp, tc, \
+         kprobe/FUNCTION, …)"
+    )]
+    UnknownType {
+        /// The program's name.
+        program: String,
+        /// The section's name.
+        section: String,
+        /// The name that was chosen.
+        chosen: String,
+    },
+    /// A type was chosen for a section that no program is in.
+    #[error("no program is in a section `{section}`, which --type is for: there are {sections}")]
+    NoProgramsInSection {
+        /// The section's name.
+        section: String,
+        /// Those that there are.
+        sections: String,
+    },
     /// `SEC("fentry")` and the like without the name of a function.
     #[error(
         "program `{program}`: section name `{section}` does not say what it attaches to; say so with \
@@ -114,11 +135,13 @@ pub enum ObjectError {
         /// The section's name.
         section: String,
     },
-    /// A program is to be signed as of another section, too, and there is none of its name.
-    #[error("there is no program `{program}` in the object")]
+    /// Something is said of a program, and there is none of its name.
+    #[error("there is no program `{program}`: there are {programs}")]
     NoProgram {
         /// The name.
         program: String,
+        /// Those that there are.
+        programs: String,
     },
     /// A program is to be signed as of another section, too, and no programs are in sections of that name.
     #[error(
@@ -152,6 +175,16 @@ pub enum ObjectError {
 }
 
 impl ObjectError {
+    /// That there is no program of a name among others.
+    pub(crate) fn no_program<'n>(name: &str, others: impl Iterator<Item = &'n String>) -> Self {
+        Self::NoProgram { program: name.to_owned(), programs: listed(others) }
+    }
+
+    /// That no program is in a section, but in others.
+    pub(crate) fn no_section<'n>(name: &str, others: impl Iterator<Item = &'n String>) -> Self {
+        Self::NoProgramsInSection { section: name.to_owned(), sections: listed(others) }
+    }
+
     /// The program or the function that it is about.
     pub(super) fn program(&self) -> Option<&str> {
         match self {
@@ -161,6 +194,12 @@ impl ObjectError {
             _ => None,
         }
     }
+}
+
+/// Names for a message.
+pub(super) fn listed<'n>(names: impl Iterator<Item = &'n String>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 impl From<BtfError> for ObjectError {

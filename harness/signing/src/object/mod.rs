@@ -24,7 +24,7 @@ mod split;
 mod struct_ops;
 mod variants;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::btf::{Btf, BtfError};
@@ -52,6 +52,8 @@ const MAX_SIZE: usize = 256 << 20;
 #[derive(Debug)]
 pub struct Object {
     programs: Vec<Program>,
+    /// By the names of programs, also of those that are left out: the section that each is in.
+    sections: BTreeMap<String, String>,
     maps: Vec<Arc<MapDefinition>>,
     entries: Vec<InitialEntry>,
     struct_ops: Vec<StructOps>,
@@ -190,7 +192,8 @@ impl Object {
             remarks.push(Remark::NoBtf);
         }
         let modules = choices.modules.clone();
-        Ok(Self { programs, maps: maps.definitions, entries, struct_ops, btf, remarks, modules })
+        let sections = sections(elf);
+        Ok(Self { programs, sections, maps: maps.definitions, entries, struct_ops, btf, remarks, modules })
     }
 
     /// The programs, in the order of the object's sections.
@@ -211,6 +214,12 @@ impl Object {
             .iter()
             .flat_map(|module| programs.iter().filter_map(|program| program.in_module(module)));
         Ok(elsewhere.collect::<Vec<_>>()).map(|elsewhere| [programs, elsewhere].concat())
+    }
+
+    /// The names of all programs, also of those that are left out, with the section that each is in. The question mark of
+    /// programs that are not loaded unless asked for is not in the name.
+    pub(crate) fn sections(&self) -> &BTreeMap<String, String> {
+        &self.sections
     }
 
     /// The maps: first those that the source defines, then global data.
@@ -237,6 +246,17 @@ impl Object {
     pub fn struct_ops(&self) -> &[StructOps] {
         &self.struct_ops
     }
+}
+
+/// The sections of programs.
+fn sections(elf: &Elf<'_>) -> BTreeMap<String, String> {
+    let section = |symbol: &elf::Symbol<'_>| symbol.section.filter(|index| Some(*index) != elf.text);
+    let programs = elf.symbols.iter().filter(|symbol| symbol.is_function).filter_map(|symbol| {
+        let section = &elf.sections[section(symbol)?];
+        let name = section.name.trim_start_matches('?').to_owned();
+        (section.kind == elf::SectionKind::Code).then(|| (symbol.name.to_owned(), name))
+    });
+    programs.collect()
 }
 
 /// Whether a program is among those that are left out.

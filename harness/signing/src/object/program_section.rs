@@ -25,7 +25,15 @@ impl<'e> ProgramSection<'e> {
         struct_ops: Option<&Attach>,
     ) -> Result<Self, ObjectError> {
         let name = choices.section(section, function.name);
-        let mut load = load(&name, function.name)?;
+        let chosen = choices.types.get(section.trim_start_matches('?'));
+        let mut load = load(&name, function.name).map_err(|error| match (error, chosen) {
+            (ObjectError::UnknownSection { program, .. }, Some(chosen)) => ObjectError::UnknownType {
+                program,
+                section: section.trim_start_matches('?').to_owned(),
+                chosen: chosen.clone(),
+            },
+            (error, _) => error,
+        })?;
         if choices.targets.contains_key(function.name) && load.attach == Attach::None {
             return Err(ObjectError::NoTargetTaken {
                 program: function.name.to_owned(),

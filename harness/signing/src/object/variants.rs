@@ -19,7 +19,7 @@ impl Object {
         let mut variants = Vec::new();
         for (name, sections) in &choices.also {
             let program = self.programs.iter().find(|program| program.name == *name);
-            let program = program.ok_or_else(|| ObjectError::NoProgram { program: name.clone() })?;
+            let program = program.ok_or_else(|| ObjectError::no_program(name, self.sections.keys()))?;
             for section in sections {
                 variants.push(variant(program, section)?);
             }

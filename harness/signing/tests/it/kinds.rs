@@ -452,7 +452,7 @@ fn a_program_can_be_signed_as_of_several_sections() {
     assert_eq!(looks, expected);
 
     for (program, section, message) in [
-        ("other", "xdp", "there is no program `other` in the object"),
+        ("other", "xdp", "there is no program `other`: there are `pass`, `watch`"),
         ("pass", "xdp_tool", "program `pass`: no loader takes it for one in section `xdp_tool`"),
         ("pass", "fentry", "program `pass`: no loader takes it for one in section `fentry`"),
         ("watch", "lsm/bpf:pass", "program `watch`: no loader takes it for one in section `lsm/bpf:pass`"),

@@ -231,7 +231,10 @@ fn an_object_is_annotated() {
             Err(error) => error.to_string(),
         }
     };
-    assert_eq!(error("missing"), "parameter `missing` is not a variable of the object");
+    assert_eq!(
+        error("missing"),
+        "parameter `missing` is not a variable of the object, which has `flows`, `limit`, `other`"
+    );
     assert_eq!(error("_license"), "parameter `_license` is neither in `.rodata` nor a map in `.maps`");
     assert!(annotate(b"no object", &ranges).is_err());
 }
@@ -287,7 +290,10 @@ fn numbers_in_arrays_and_structs_are_parameters() {
         ("conf.missing", "parameter `conf.missing` is not in the variable"),
         ("before.x", "parameter `before.x` is a part of something that has none"),
         ("pointer", "parameter `pointer` has a type that is neither a number nor made of numbers"),
-        ("missing.x", "parameter `missing.x` is not a variable of the object"),
+        (
+            "missing.x",
+            "parameter `missing.x` is not a variable of the object, which has `conf`, `after`, `pointer`, `many`, `before`",
+        ),
     ] {
         assert_eq!(annotated(&[(name, range(0, 1))]).unwrap_err(), message);
     }
