@@ -38,7 +38,7 @@ pub enum Error {
     },
     /// The kernel has refused a program.
     Refused(Box<Refused>),
-    /// The object is signed, and the running kernel has no such check.
+    /// The running kernel does not check signatures. It loads an object that is signed without its signature only.
     SignaturesUnsupported,
     /// A system call, or a file that had to be read.
     System {
@@ -124,8 +124,8 @@ impl fmt::Display for Error {
             Self::Refused(refused) => refused.fmt(f)?,
             Self::SignaturesUnsupported => write!(
                 f,
-                "the running kernel does not check signatures of programs ({} is missing), so that this object can \
-                 only be loaded unsigned",
+                "the running kernel does not check signatures of programs ({} is missing): that takes a kernel with the \
+                 series in kernel-patch/ and CONFIG_BPF_SIGNATURE=y",
                 crate::sysctl::SIGNATURE
             )?,
             Self::System { what, .. } | Self::Btf { what, .. } => f.write_str(what)?,

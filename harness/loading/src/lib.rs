@@ -59,7 +59,7 @@ pub use attach::{Hooks, Link};
 pub use build_id::build_id;
 pub use error::{Error, Refused, Result};
 pub use libbpf::program_by_id;
-pub use load::signatures_supported;
+pub use load::{demand_signatures, signatures_supported};
 pub use loaded_object::{LoadedMap, LoadedObject, LoadedProgram};
 pub use open_object::{DEFAULT_PIN_ROOT, OpenMap, OpenObject, OpenProgram};
 pub use pin::{Pins, pinned};

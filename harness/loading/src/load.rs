@@ -31,6 +31,14 @@ pub fn signatures_supported() -> bool {
     fs::exists(sysctl::SIGNATURE).unwrap_or(false)
 }
 
+/// Fails where [`signatures_supported`] is false.
+///
+/// # Errors
+/// [`Error::SignaturesUnsupported`], which says what is missing.
+pub fn demand_signatures() -> Result<()> {
+    if signatures_supported() { Ok(()) } else { Err(Error::SignaturesUnsupported) }
+}
+
 impl OpenObject {
     /// Loads the object, signed if it has a signature: creates its maps with their initial contents, or takes those
     /// that are to be reused; loads its BTF and its programs. If the kernel refuses the attestation, they are loaded
@@ -42,8 +50,8 @@ impl OpenObject {
     /// [`Error::SignaturesUnsupported`]. Nothing stays in the kernel then.
     #[doc(alias = "bpf_object__load")]
     pub fn load(mut self) -> Result<LoadedObject> {
-        if self.signature.is_some() && !signatures_supported() {
-            return Err(Error::SignaturesUnsupported);
+        if self.signature.is_some() {
+            demand_signatures()?;
         }
         let of_programs = self.programs.iter().find_map(|program| program.definition.btf.as_deref());
         let btf = of_programs.or_else(|| self.btf.as_deref().filter(|_| self.programs.is_empty()));

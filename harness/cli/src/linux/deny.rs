@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use bpfsig_loading::keyring;
-use bpfsig_loading::{Origin, Signature};
+use bpfsig_loading::{self as bpf, Origin, Signature};
 use bpfsig_signing::artifact::Platform;
 use bpfsig_signing::certificate::Signer;
 use bpfsig_signing::choices::Choices;
@@ -31,6 +31,8 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<()> {
+    // Others keep a blacklist, too, and would look for no program in it.
+    bpf::demand_signatures()?;
     let signer = options.signer.signer()?;
     // A typing error in the last one is to be known before the first one is refused.
     let mut denied = Vec::new();

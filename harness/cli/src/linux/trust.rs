@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use bpfsig_loading::keyring::{self, ATTESTERS, Key, KeyState, Keyring};
-use bpfsig_loading::{Attested, Origin, Signature};
+use bpfsig_loading::{self as bpf, Attested, Origin, Signature};
 use bpfsig_signing::certificate::Purpose;
 use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::{Args, Subcommand};
@@ -20,6 +20,8 @@ use crate::keygen::PenOptions;
 #[derive(Subcommand)]
 pub enum Command {
     /// Show the keys in the system's keyrings
+    ///
+    /// Where the kernel does not check signatures of programs, they are trusted for other things only, and this fails.
     List(ListOptions),
     /// Trust a signer whose certificate a builtin or secondary key has issued, until it expires
     Add {
@@ -70,7 +72,9 @@ fn list(options: &ListOptions) -> Result<()> {
     listing::print(options.json, &trusted, ["keyring", "key", "state", "subject"], |trusted| {
         let Trusted { keyring, key } = trusted;
         [keyring.clone(), key.id.clone(), key.state.to_string(), key.subject.clone()]
-    })
+    })?;
+    // The keys are there all the same, but trusted to sign something else.
+    Ok(bpf::demand_signatures()?)
 }
 
 /// What the kernel calls the keyring of signers that root adds keys to.
@@ -98,12 +102,13 @@ fn trusted() -> Result<Vec<Trusted>> {
 
 /// The keyring of signers.
 fn signers() -> Result<i32> {
-    keyring::find(SIGNERS)?
-        .context("there is no keyring .bpf to be seen: this takes root, and a kernel that checks signatures")
+    bpf::demand_signatures()?;
+    keyring::find(SIGNERS)?.context("there is no keyring .bpf to be seen: this takes root")
 }
 
 /// The keyring of attesters.
 fn attesters() -> Result<i32> {
+    bpf::demand_signatures()?;
     keyring::find(ATTESTERS)?.context(
         "there is no keyring .bpf_attest to be seen: this takes root, and a kernel that takes attested facts",
     )

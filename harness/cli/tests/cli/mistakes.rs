@@ -333,3 +333,39 @@ fn a_signature_that_is_none_is_told_apart() {
         }
     }
 }
+
+/// Most machines that run tests have such a kernel.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_kernel_that_checks_no_signatures_is_named_by_each_command() {
+    if std::path::Path::new("/proc/sys/kernel/bpf_signature").exists() {
+        return;
+    }
+    let scratch = scratch();
+    compile(&scratch, "-g");
+    scratch.bpfsig(&format!("{SIGN} object.o"));
+    let missing = "the running kernel does not check signatures of programs (/proc/sys/kernel/bpf_signature is missing): \
+                   that takes a kernel with the series in kernel-patch/ and CONFIG_BPF_SIGNATURE=y";
+    let mut commands = vec![
+        "load object.o",
+        "trust add me.pem",
+        "trust add --attester me.pem",
+        "trust revoke 12",
+        "deny --key me.key --cert me.pem object.o",
+        "policy",
+        "policy --json",
+        "policy require --yes",
+        "policy attest on",
+    ];
+    if cfg!(feature = "policy") {
+        commands.push("policy report --for 1s");
+    }
+    let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+    if is_root {
+        commands.extend(["ps", "ps --json", "trust list", "trust list --json"]);
+    }
+    for command in commands {
+        let error = scratch.error(command);
+        assert!(error.ends_with(missing), "{command}: {error}");
+    }
+}

@@ -9,9 +9,9 @@ mod report;
 mod require;
 
 use std::fs;
-use std::io::ErrorKind;
 
 use anyhow::{Context, Result, ensure};
+use bpfsig_loading as bpf;
 use bpfsig_loading::sysctl::{ATTESTATION, FAILURES, SIGNATURE};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -80,6 +80,7 @@ pub fn run(options: Options) -> Result<()> {
             require::run(require, Policy::read()?.mode == Mode::Required, options.json)?;
         }
         Some(Command::Attest { switch }) => {
+            bpf::demand_signatures()?;
             ensure!(
                 fs::exists(ATTESTATION)?,
                 "this kernel takes no attested facts: {ATTESTATION} is missing"
@@ -114,6 +115,7 @@ pub fn run(options: Options) -> Result<()> {
 
 impl Policy {
     fn read() -> Result<Policy> {
+        bpf::demand_signatures()?;
         let mode = if number(SIGNATURE)? == 0 { Mode::Optional } else { Mode::Required };
         let attestation = fs::exists(ATTESTATION)?.then(|| number(ATTESTATION)).transpose()?;
         let attestation = attestation.map(|value| value != 0);
@@ -122,10 +124,6 @@ impl Policy {
 }
 
 fn number(path: &str) -> Result<u32> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        let missing = error.kind() == ErrorKind::NotFound;
-        let error = anyhow::Error::new(error).context(path.to_owned());
-        if missing { error.context("this kernel has no policy for signatures of programs") } else { error }
-    })?;
+    let text = fs::read_to_string(path).with_context(|| path.to_owned())?;
     text.trim().parse().with_context(|| format!("{path} is `{}`", text.trim()))
 }

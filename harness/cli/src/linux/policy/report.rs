@@ -23,6 +23,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, json: bool) -> Result<()> {
+    bpf::demand_signatures()?;
     let before = bpf::programs().context("listing programs, which takes root")?;
     let watch = Watch::start().context(
         "watching loads, which takes a kernel that describes them; where signatures are required, it is too late for it",
