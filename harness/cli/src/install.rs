@@ -11,7 +11,10 @@ use bpfsig_loading::keyring::Keyring;
 use bpfsig_loading::{self as bpf, OpenObject, Pins};
 use bpfsig_signing::attestation::{self, Attestations, KernelAttestation};
 use bpfsig_signing::package::{self, Package, Version};
+use bpfsig_signing::signature;
 use nix::fcntl::{Flock, FlockArg};
+
+use crate::linux::keyrings;
 
 /// Loads the objects of a package and pins their programs and maps, for as long as the result is kept.
 ///
@@ -27,7 +30,8 @@ pub fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pin
         let mut object = OpenObject::open_memory(&file.content).with_context(|| file.path.clone())?;
         object.set_signature(package.signature().map(<[u8]>::to_vec));
         object.set_keyring(keyring).set_attestation(attestation);
-        let loaded = object.load().with_context(|| file.path.clone())?;
+        let loaded = object.load().map_err(|error| explain(error, keyring, package));
+        let loaded = loaded.with_context(|| file.path.clone())?;
         if let Some(why) = &loaded.attestation_refused {
             eprintln!("bpfsig: the kernel does not take {}{}: {why}", file.path, attestation::SUFFIX);
         }
@@ -38,6 +42,18 @@ pub fn load(package: &Package, keyring: Keyring, directory: &Path) -> Result<Pin
         }
     }
     Ok(pins)
+}
+
+/// Adds to an error what to do if the kernel does not know the signer.
+fn explain(error: bpf::Error, keyring: Keyring, package: &Package) -> anyhow::Error {
+    let signer = package.signature().and_then(|signature| signature::read(signature).ok());
+    let advice = signer.and_then(|messages| {
+        keyrings::unknown_signer(&error, keyring, &messages.first()?.signer().to_string())
+    });
+    match advice {
+        Some(advice) => anyhow::anyhow!("{error:#}\n{advice}"),
+        None => error.into(),
+    }
 }
 
 /// The attestation of an object in a package for the running kernel.

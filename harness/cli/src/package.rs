@@ -81,7 +81,8 @@ pub enum Command {
         #[arg(long, value_name = "DIRECTORY")]
         load: Option<PathBuf>,
 
-        /// Where the kernel looks for the signer: builtin, secondary, platform, bpf, or the serial number of a keyring or a key
+        /// Where the kernel looks for the signer: builtin (its own keys), secondary (these, and those that they vouch for),
+        /// platform (the firmware's), bpf (those of `trust add`), or the serial number of a keyring or a key
         #[arg(
             long,
             value_name = "NAME|SERIAL",

@@ -1,6 +1,7 @@
 //! The commands for the kernel that runs.
 
 mod deny;
+pub mod keyrings;
 mod listing;
 mod load;
 mod policy;

@@ -37,7 +37,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
 
-    /// Where the kernel looks for the signer: builtin, secondary, platform, bpf, or the serial number of a keyring or a key
+    /// Where the kernel looks for the signer: builtin (its own keys), secondary (these, and those that they vouch for),
+    /// platform (the firmware's), bpf (those of `trust add`), or the serial number of a keyring or a key
     #[arg(long, value_name = "NAME|SERIAL", default_value = "secondary", allow_hyphen_values = true)]
     keyring: Keyring,
 
@@ -105,7 +106,8 @@ pub fn run(options: Options) -> Result<()> {
     if let Some(target) = &target {
         set_target(&mut object, target.as_fd())?;
     }
-    let loaded = object.load().map_err(|error| signature.explain(error)).with_context(context)?;
+    let loaded =
+        object.load().map_err(|error| signature.explain(error, options.keyring)).with_context(context)?;
     if let Some(why) = &loaded.attestation_refused {
         eprintln!(
             "bpfsig: the kernel does not take {}: {why}",

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use bpfsig_loading as bpf;
+use bpfsig_loading::keyring::Keyring;
 use bpfsig_signing::choices::Choices;
 use bpfsig_signing::description::{Description, from_json};
 use bpfsig_signing::object::Object;
 use bpfsig_signing::signature;
 
+use crate::linux::keyrings;
 use crate::signature::FoundSignature;
 use crate::{sign, verify};
 
@@ -47,12 +49,14 @@ impl Signature {
     }
 
     /// Adds to an error what else the verifier has to say, and how the program differs from the one that was signed.
-    pub fn explain(&self, error: bpf::Error) -> anyhow::Error {
+    /// `keyring` is where the kernel has looked for the signer.
+    pub fn explain(&self, error: bpf::Error, keyring: Keyring) -> anyhow::Error {
         let Some(refused) = error.refused() else { return error.into() };
         let mut lines = vec![error.to_string()];
         if refused.reason().is_some_and(|reason| reason != refused.log.trim_end()) {
             lines.push(refused.log.trim_end().to_owned());
         }
+        lines.extend(keyrings::unknown_signer(&error, keyring, &self.signer));
         let differences = Description::of(&refused.as_loaded).ok().and_then(|program| {
             program.counterpart(&self.signed).map(|counterpart| program.differences(counterpart))
         });
