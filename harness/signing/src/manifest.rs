@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use crate::Digest;
 use crate::program::NAME_LEN;
+use crate::{Digest, uapi};
 
 /// Bytes in an encoded manifest.
 pub const SIZE: usize = 264;
@@ -94,15 +94,21 @@ impl Manifest {
     }
 }
 
-/// One field a line, named as in the specification.
+/// One field a line, named as in the specification; numbers that have names with these.
 impl fmt::Display for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = String::from_utf8_lossy(&self.prog_name);
         let mut field = |name: &str, value: &dyn fmt::Display| writeln!(f, "  {name:<20} {value}");
-        field("prog_type", &self.prog_type)?;
-        field("expected_attach_type", &self.expected_attach_type)?;
-        field("prog_flags", &format_args!("{:#x}", self.prog_flags))?;
-        field("attach_kind", &self.attach_kind)?;
+        field("prog_type", &uapi::with_number(&uapi::prog_type::name(self.prog_type), self.prog_type))?;
+        let attach_type = uapi::expected_attach_type(self.prog_type, self.expected_attach_type);
+        field("expected_attach_type", &attach_type)?;
+        field("prog_flags", &uapi::flags(self.prog_flags, uapi::PROG_FLAGS))?;
+        let attach_kind = match self.attach_kind {
+            0 => "none",
+            1 => "type of the kernel",
+            _ => "function of a program",
+        };
+        field("attach_kind", &uapi::with_number(attach_kind, self.attach_kind))?;
         field("prog_name", &name.trim_end_matches('\0'))?;
         field("names_sha256", &self.names_sha256)?;
         field("insn_cnt", &self.insn_cnt)?;

@@ -1,10 +1,12 @@
 //! What a signature covers of a map (`struct bpf_sig_slot`).
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::map::{MapDefinition, flag};
 use crate::program::NAME_LEN;
-use crate::uapi::map_type;
+use crate::uapi::{self, map_type};
 use crate::{Digest, names};
 
 /// Bytes of a slot's record, of which `slots_sha256` of the manifest is the digest.
@@ -106,6 +108,29 @@ impl SlotMap {
         bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
         bytes.extend(self.extra.to_le_bytes());
         bytes.extend(names::padded(&self.name));
+    }
+}
+
+/// On one line: what it is, and the digest of its contents if they are signed.
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.map.name, self.map)?;
+        if let Some(inner) = &self.inner {
+            write!(f, ", of {inner}")?;
+        }
+        match &self.contents_sha256 {
+            Some(digest) => write!(f, ", contents {digest}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Without its name, which inner maps don't have.
+impl fmt::Display for SlotMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let map_type = map_type::name(self.map_type);
+        write!(f, "{map_type}, key_size {}, value_size {}", self.key_size, self.value_size)?;
+        write!(f, ", max_entries {}, flags {}", self.max_entries, uapi::flags(self.flags, uapi::MAP_FLAGS))
     }
 }
 

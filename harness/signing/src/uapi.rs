@@ -136,6 +136,72 @@ pub mod attach_type {
     }
 }
 
+/// An attach type that a program is loaded with, with its number: `xdp (37)`. 0 is that of ingress in control groups, and
+/// of all programs that have none.
+pub(crate) fn expected_attach_type(prog_type: u32, number: u32) -> String {
+    match (number, prog_type) {
+        (0, prog_type::CGROUP_SKB) | (1.., _) => with_number(&attach_type::name(number), number),
+        (0, _) => with_number("none", 0),
+    }
+}
+
+/// A name with its number: `xdp (6)`. A number that has no name stays one.
+pub(crate) fn with_number(name: &str, number: u32) -> String {
+    let digits = number.to_string();
+    if name == digits { digits } else { format!("{name} ({digits})") }
+}
+
+/// `BPF_F_*` of `BPF_PROG_LOAD`, the lowest bit first.
+pub(crate) const PROG_FLAGS: &[&str] = &[
+    "strict_alignment",
+    "any_alignment",
+    "test_rnd_hi32",
+    "test_state_freq",
+    "sleepable",
+    "xdp_has_frags",
+    "xdp_dev_bound_only",
+    "test_reg_invariants",
+];
+
+/// `BPF_F_*` of `BPF_MAP_CREATE`, the lowest bit first.
+pub(crate) const MAP_FLAGS: &[&str] = &[
+    "no_prealloc",
+    "no_common_lru",
+    "numa_node",
+    "rdonly",
+    "wronly",
+    "stack_build_id",
+    "zero_seed",
+    "rdonly_prog",
+    "wronly_prog",
+    "clone",
+    "mmapable",
+    "preserve_elems",
+    "inner_map",
+    "link",
+    "path_fd",
+    "vtype_btf_obj_fd",
+    "token_fd",
+    "segv_on_fault",
+    "no_user_conv",
+    "rb_overwrite",
+];
+
+/// Flags in hexadecimal, with their names: `0x480 (rdonly_prog, mmapable)`.
+pub(crate) fn flags(set: u32, names: &[&str]) -> String {
+    if set == 0 { "0x0".to_owned() } else { format!("{set:#x} ({})", bits(set, names)) }
+}
+
+/// The names of the bits that are set, or their number where they have none.
+pub(crate) fn bits(set: u32, names: &[&str]) -> String {
+    let name = |bit: u32| match names.get(bit as usize) {
+        Some(name) => (*name).to_owned(),
+        None => format!("bit {bit}"),
+    };
+    let names: Vec<_> = (0..u32::BITS).filter(|bit| set >> bit & 1 == 1).map(name).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
 /// `enum bpf_map_type`.
 pub mod map_type {
     table! {
@@ -406,6 +472,17 @@ mod tests {
         assert_eq!((attach_type::XDP, attach_type::PERF_EVENT, attach_type::TRACE_FSESSION), (37, 41, 58));
         assert_eq!((map_type::RINGBUF, map_type::INSN_ARRAY), (27, 34));
         assert_eq!((helper::RINGBUF_OUTPUT, helper::CGRP_STORAGE_DELETE), (130, 211));
+    }
+
+    #[test]
+    fn numbers_have_names_and_flags_too() {
+        assert_eq!(expected_attach_type(prog_type::XDP, 37), "xdp (37)");
+        assert_eq!(expected_attach_type(prog_type::XDP, 99), "99");
+        assert_eq!(expected_attach_type(prog_type::SCHED_CLS, 0), "none (0)");
+        assert_eq!(expected_attach_type(prog_type::CGROUP_SKB, 0), "cgroup_inet_ingress (0)");
+        assert_eq!(flags(0x480, MAP_FLAGS), "0x480 (rdonly_prog, mmapable)");
+        assert_eq!(flags(0x110, PROG_FLAGS), "0x110 (sleepable, bit 8)");
+        assert_eq!(flags(0, PROG_FLAGS), "0x0");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bpfsig_signing::program::Attach;
+
 use super::view::{AttestedView, Bound, KernelView, SignatureView, View};
 
 impl fmt::Display for View {
@@ -58,7 +60,14 @@ impl fmt::Display for Bound {
         match &self.program {
             Some(program) => {
                 writeln!(f, "{}  {} {}", self.digest, self.kind, program.whole_name())?;
-                writeln!(f, "{}", program.manifest())
+                write!(f, "{}", program.manifest())?;
+                if program.attach != Attach::None {
+                    writeln!(f, "  {:<20} {}", "attaches to", program.attach)?;
+                }
+                for (index, slot) in program.slots.iter().enumerate() {
+                    writeln!(f, "  {:<20} {slot}", format!("slot {index}"))?;
+                }
+                writeln!(f)
             }
             None => writeln!(f, "{}  {}", self.digest, self.kind),
         }

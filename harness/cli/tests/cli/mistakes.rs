@@ -369,3 +369,26 @@ fn a_kernel_that_checks_no_signatures_is_named_by_each_command() {
         assert!(error.ends_with(missing), "{command}: {error}");
     }
 }
+
+#[test]
+fn inspect_shows_names_with_the_numbers() {
+    let scratch = scratch();
+    compile(&scratch, "-g -DMAP");
+    let shown = scratch.bpfsig("inspect object.o");
+    for line in [
+        "  prog_type            xdp (6)\n  expected_attach_type xdp (37)\n",
+        "  prog_type            sched_cls (3)\n  expected_attach_type none (0)\n  prog_flags           0x0\n",
+        "  prog_type            tracing (26)\n  expected_attach_type trace_fentry (24)\n",
+        "  attach_kind          type of the kernel (1)\n",
+        "  attaches to          vmlinux:vfs_read\n",
+        "  slot 0               `config`: hash, key_size 4, value_size 8, max_entries 7, flags 0x0\n",
+        "  slot 0               `.rodata`: array, key_size 4, value_size 4, max_entries 1, flags 0x480 (rdonly_prog, mmapable), \
+         contents ",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&scratch.bpfsig("inspect --json object.o")).unwrap();
+    let attach_types = json["binds"].as_array().unwrap().iter();
+    let attach_types: Vec<_> = attach_types.map(|bind| &bind["program"]["expected_attach_type"]).collect();
+    assert_eq!(attach_types, [0, 37, 24]);
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Fact, Facts, Identity, Kind, Subprogram};
+use crate::uapi::bits as names;
 
 /// Names of bits, the lowest first.
 type Bits = &'static [&'static str];
@@ -38,16 +39,6 @@ const ACCESS: &[&str] =
 /// `BPF_FACT_MAP_*`.
 const MAP_SEVERAL: u16 = 1 << 0;
 const MAP_INNER: u16 = 1 << 1;
-
-/// The names of the bits that are set, or their number where they have none.
-fn names(set: u32, bits: Bits) -> String {
-    let name = |bit: u32| match bits.get(bit as usize) {
-        Some(name) => (*name).to_owned(),
-        None => format!("bit {bit}"),
-    };
-    let names: Vec<_> = (0..u32::BITS).filter(|bit| set >> bit & 1 == 1).map(name).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
 
 /// Such as `12: accesses the context`, `40: map #1 (inner)`, `50-52: never reached`.
 impl fmt::Display for Fact {
