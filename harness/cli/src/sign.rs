@@ -42,7 +42,8 @@ pub struct Options {
     #[arg(long, conflicts_with = "output")]
     embed: bool,
 
-    /// Where to write the signature; descriptions of Linux programs go to OUTPUT.json [default: FILE.p7s]
+    /// Where to write the signature; descriptions of Linux programs go to OUTPUT.json [default: FILE.p7s, if there is one
+    /// file]
     #[arg(long, value_name = "OUTPUT")]
     output: Option<PathBuf>,
 
@@ -64,7 +65,7 @@ pub struct Options {
     #[command(flatten)]
     choices: ChoiceOptions,
 
-    /// Let whoever loads the object choose a constant of `.rodata`, or the size of a map, from MIN to MAX. A tag
+    /// With --embed, let whoever loads the object choose a constant of `.rodata`, or the size of a map, from MIN to MAX. A tag
     /// `bpf_param:MIN:MAX` in its source does the same. Of an array or a struct, the name stands for all numbers in it, and can
     /// go on: conf.ports.0. Can be given several times
     #[arg(long = "parameter", value_name = "NAME=MIN..MAX", value_parser = parameter, requires = "embed")]

@@ -30,6 +30,7 @@ const REPORT: &str = r#"{
 fn a_report_becomes_a_signed_policy() {
     let scratch = Scratch::new();
     scratch.write("report.json", REPORT.as_bytes());
+    assert!(scratch.error("policy init --json report.json").ends_with("leave out --json"));
     let policy = scratch.bpfsig("policy init report.json");
     assert!(
         policy.contains("# sd_devices (cgroup_device), 9 times by /usr/lib/systemd/systemd in init.scope"),

@@ -68,6 +68,13 @@ enum Mode {
 }
 
 pub fn run(options: Options) -> Result<()> {
+    #[cfg(feature = "policy")]
+    if let Some(Command::Init(_) | Command::Sign(_)) = &options.command {
+        ensure!(
+            !options.json,
+            "`policy init` and `policy sign` write a policy, which is no JSON: leave out --json"
+        );
+    }
     match &options.command {
         None | Some(Command::Show) => (),
         #[cfg(feature = "policy")]
