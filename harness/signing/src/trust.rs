@@ -125,6 +125,16 @@ impl ExpectedUsage {
         Self { name, purpose, pen, usages }
     }
 
+    /// Refuses a certificate whose extended key usages are others.
+    fn check(&self, certificate: &Certificate) -> Result<(), TrustError> {
+        let is_one = |allowed: &ObjectIdentifier| self.usages.contains(allowed);
+        if certificate.extended_key_usage().is_none_or(|allowed| allowed.iter().any(is_one)) {
+            return Ok(());
+        }
+        let other = TrustError::Purpose { subject: certificate.subject(), purpose: self.name };
+        Err(self.other_pen(certificate).unwrap_or(other))
+    }
+
     /// That a certificate is for this, but with the number of another enterprise, if it is.
     fn other_pen(&self, certificate: &Certificate) -> Option<TrustError> {
         let usages = certificate.extended_key_usage()?;
@@ -186,13 +196,8 @@ pub fn certificates(file: &[u8]) -> Result<Vec<Certificate>> {
 pub fn check(signer: &Certificate, usage: &ExpectedUsage, now: SystemTime) -> Result<(), TrustError> {
     let certificate = x509_cert::Certificate::from_der(signer.to_der())?;
     check_dates(&certificate, now)?;
-    let has_usage = signer
-        .extended_key_usage()
-        .is_none_or(|allowed| allowed.iter().any(|allowed| usage.usages.contains(allowed)));
-    if let Some(other_pen) = usage.other_pen(signer).filter(|_| !has_usage) {
-        return Err(other_pen);
-    }
-    if !has_usage || !allows(&certificate, KeyUsages::DigitalSignature)? {
+    usage.check(signer)?;
+    if !allows(&certificate, KeyUsages::DigitalSignature)? {
         return Err(TrustError::Purpose { subject: signer.subject(), purpose: usage.name });
     }
     Ok(())
@@ -244,13 +249,13 @@ pub fn check_path(
     let problem = |problem: String| TrustError::Path { subject: signer.subject(), problem };
     let web_problem = |error| problem(words(&error));
 
-    // These two are not a matter of webpki, which trusts anchors for ever and does not look at the key usage.
+    // These are not a matter of webpki, which trusts anchors for ever and for everything, and does not look at the key usage.
     let mut anchors: Vec<TrustAnchor<'_>> = Vec::new();
     let mut unusable = Vec::new();
     let ca_ders: Vec<_> = cas.iter().map(|ca| CertificateDer::from(ca.to_der())).collect();
     for (ca, der) in cas.iter().zip(&ca_ders) {
         let certificate = x509_cert::Certificate::from_der(ca.to_der())?;
-        match check_dates(&certificate, now) {
+        match check_dates(&certificate, now).and_then(|()| usage.check(ca)) {
             Ok(()) if allows(&certificate, KeyUsages::KeyCertSign)? => {
                 anchors.push(anchor_from_trusted_cert(der).map_err(web_problem)?);
             }

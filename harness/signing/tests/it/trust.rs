@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose};
-use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer};
+use bpfsig_signing::key::{Algorithm, PrivateKey};
 use bpfsig_signing::trust::{self, ExpectedUsage, TrustError, certificates};
 
 use crate::openssl::{self, Dir, chain};
@@ -195,6 +195,28 @@ fn what_is_no_path_is_none() {
         path(&signer, &roots, &[pki.read("middle")]),
         "a certificate on the way is for something else"
     );
+}
+
+/// webpki would trust it for everything.
+#[test]
+fn a_ca_is_held_to_its_purposes() {
+    let ca = |purpose| {
+        let key = PrivateKey::generate(Algorithm::P256).unwrap();
+        let usage = Role::Ca.limited_to(&[purpose], DOCUMENTATION_PEN);
+        let certificate = Certificate::self_signed(usage, "ca", &key, 1).unwrap();
+        Signer::new(key, certificate).unwrap()
+    };
+    for (purpose, accepted) in [(Purpose::Program, true), (Purpose::Code, true), (Purpose::Package, false)] {
+        let ca = ca(purpose);
+        let key = PrivateKey::generate(Algorithm::P256).unwrap().public_key();
+        let signer = Certificate::issued_by(&ca, Role::Signer, "signer", &key, 1).unwrap();
+        let cas = [ca.certificate().clone()];
+        let outcome = trust::check_path(&signer, &cas, &[], &usage(), SystemTime::now());
+        assert_eq!(outcome.is_ok(), accepted, "{purpose}");
+        if let Err(error) = outcome {
+            assert_eq!(error.to_string(), "the certificate of `CN=ca` is not for signing programs");
+        }
+    }
 }
 
 #[test]
