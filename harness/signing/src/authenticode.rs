@@ -18,6 +18,7 @@ use spki::AlgorithmIdentifierOwned;
 use x509_cert::attr::{Attribute, AttributeTypeAndValue};
 
 use crate::certificate::{Certificate, Signer};
+use crate::cms::only_value;
 use crate::pe::{Image, PeError};
 use crate::{Digest, Error};
 
@@ -231,14 +232,10 @@ fn sha256(info: &DigestInfo) -> Result<Digest, AuthenticodeError> {
     Ok(Digest(digest.map_err(|_| AuthenticodeError::Profile("the image's digest is not SHA-256"))?))
 }
 
-/// The only value of the only attribute of a type.
 fn value(attributes: &SignedAttributes, oid: ObjectIdentifier) -> Result<&Any, AuthenticodeError> {
-    let mut found = attributes.iter().filter(|attribute| attribute.oid == oid);
-    let values = found.next().map_or(&[][..], |attribute| attribute.values.as_slice());
-    match (values, found.next()) {
-        ([value], None) => Ok(value),
-        _ => Err(AuthenticodeError::Profile("a signed attribute is missing, or there are several")),
-    }
+    const MISSING: AuthenticodeError =
+        AuthenticodeError::Profile("a signed attribute is missing, or there are several");
+    only_value(attributes, oid).ok_or(MISSING)
 }
 
 fn require(condition: bool, otherwise: &'static str) -> Result<(), AuthenticodeError> {

@@ -1,17 +1,21 @@
 //! The CMS message that goes into the `signature` attribute of `BPF_PROG_LOAD`.
 //!
 //! RFC 5652 `SignedData` in the profile that `kernel-patch/README.md` specifies: one signer, named by its subject key
-//! identifier, SHA-256 (ML-DSA digests the content itself), no certificates, no attributes. The same input always gives the
-//! same bytes.
+//! identifier, SHA-256 (ML-DSA digests the content itself), no certificates, no attributes but a [timestamp](crate::timestamp).
+//! The same input always gives the same bytes.
 
 use cms::content_info::{CmsVersion, ContentInfo};
-use cms::signed_data::{EncapsulatedContentInfo, SignedData, SignerIdentifier, SignerInfo, SignerInfos};
+use cms::signed_data::{
+    EncapsulatedContentInfo, SignedAttributes, SignedData, SignerIdentifier, SignerInfo, SignerInfos,
+};
 use der::asn1::{Any, ObjectIdentifier, OctetString, OctetStringRef, SetOfVec};
 use der::oid::db::fips204::{ID_ML_DSA_44, ID_ML_DSA_65, ID_ML_DSA_87};
+use der::oid::db::rfc3161::ID_AA_TIME_STAMP_TOKEN;
 use der::oid::db::rfc5911::{ID_DATA, ID_SIGNED_DATA};
 use der::oid::db::rfc5912::{ECDSA_WITH_SHA_256, ID_SHA_256, ID_SHA_512, RSA_ENCRYPTION};
 use der::{Decode, Encode};
 use spki::AlgorithmIdentifierOwned;
+use x509_cert::attr::Attribute;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
 
 use crate::certificate::{Certificate, Signer};
@@ -72,6 +76,31 @@ fn encode(attached: Option<Any>, certificate: &Certificate, signature: Vec<u8>) 
     ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&signed_data)? }.to_der()
 }
 
+/// A message with a timestamp of its signature: a `TimeStampToken`, which is not checked. One that it has is replaced.
+///
+/// # Errors
+///
+/// As [`Message::parse`], and [`Error::CmsSize`] if the message becomes too long for the kernel.
+pub fn with_timestamp(message: &[u8], token: &[u8]) -> Result<Vec<u8>> {
+    Message::parse(message)?;
+    let message = add_timestamp(message, token).map_err(Error::CmsEncoding)?;
+    check_size(&message)?;
+    Ok(message)
+}
+
+fn add_timestamp(message: &[u8], token: &[u8]) -> der::Result<Vec<u8>> {
+    let outer = ContentInfo::from_der(message)?;
+    let mut data: SignedData = outer.content.decode_as()?;
+    let values = SetOfVec::try_from([Any::from_der(token)?])?;
+    let attribute = Attribute { oid: ID_AA_TIME_STAMP_TOKEN, values };
+    let mut signers = data.signer_infos.0.into_vec();
+    for signer in &mut signers {
+        signer.unsigned_attrs = Some(SetOfVec::try_from([attribute.clone()])?);
+    }
+    data.signer_infos = SignerInfos(SetOfVec::try_from(signers)?);
+    ContentInfo { content_type: ID_SIGNED_DATA, content: Any::encode_from(&data)? }.to_der()
+}
+
 fn check_size(message: &[u8]) -> Result<()> {
     if message.len() > MAX_SIZE { Err(Error::CmsSize(message.len())) } else { Ok(()) }
 }
@@ -83,6 +112,7 @@ pub struct Message {
     signer: KeyId,
     signature_algorithm: AlgorithmIdentifierOwned,
     signature: Vec<u8>,
+    timestamp: Option<Vec<u8>>,
 }
 
 impl Message {
@@ -121,13 +151,22 @@ impl Message {
             "the digest algorithm is not SHA-256 alone, or SHA-512 with ML-DSA",
         )?;
         require(signer.signed_attrs.is_none(), "it has signed attributes")?;
-        require(signer.unsigned_attrs.is_none(), "it has unsigned attributes")?;
+        let timestamp = match &signer.unsigned_attrs {
+            Some(attributes) if attributes.len() == 1 => only_value(attributes, ID_AA_TIME_STAMP_TOKEN),
+            _ => None,
+        };
+        require(
+            timestamp.is_some() || signer.unsigned_attrs.is_none(),
+            "it has unsigned attributes other than one timestamp",
+        )?;
+        let timestamp = timestamp.map(Any::to_der).transpose().map_err(Error::CmsEncoding)?;
 
         Ok(Message {
             content,
             signer: KeyId(key_id.into_bytes().into()),
             signature_algorithm: signer.signature_algorithm,
             signature: signer.signature.into_bytes().into(),
+            timestamp,
         })
     }
 
@@ -148,9 +187,15 @@ impl Message {
         }
     }
 
-    /// The signature's value, which a message ends with.
+    /// The signature's value, which a message without a timestamp ends with.
     pub fn signature(&self) -> &[u8] {
         &self.signature
+    }
+
+    /// The `TimeStampToken` that is with the signature, for [`Timestamp::parse`](crate::timestamp::Timestamp::parse). Not
+    /// checked, and not covered by the signature.
+    pub fn timestamp(&self) -> Option<&[u8]> {
+        self.timestamp.as_deref()
     }
 
     /// The attached content, not verified; `None` if the message is detached.
@@ -200,6 +245,16 @@ impl Message {
 
 fn require(condition: bool, otherwise: &'static str) -> Result<()> {
     if condition { Ok(()) } else { Err(Error::CmsProfile(otherwise)) }
+}
+
+/// The only value of the only attribute of a type.
+pub(crate) fn only_value(attributes: &SignedAttributes, oid: ObjectIdentifier) -> Option<&Any> {
+    let mut found = attributes.iter().filter(|attribute| attribute.oid == oid);
+    let values = found.next().map_or(&[][..], |attribute| attribute.values.as_slice());
+    match (values, found.next()) {
+        ([value], None) => Some(value),
+        _ => None,
+    }
 }
 
 /// ML-DSA digests the content itself: what a message says has no meaning, and is the same in all of them (RFC 9882, 3.3).

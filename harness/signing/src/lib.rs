@@ -40,6 +40,7 @@ pub mod program;
 pub mod signature;
 pub mod slot;
 pub mod statement;
+pub mod timestamp;
 pub mod trust;
 pub mod uapi;
 

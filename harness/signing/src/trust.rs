@@ -11,8 +11,9 @@ use der::oid::AssociatedOid;
 use der::oid::db::fips204::{ID_ML_DSA_44, ID_ML_DSA_65, ID_ML_DSA_87};
 use der::oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
 use der::oid::db::rfc5912::{
-    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ID_KP_CODE_SIGNING, SHA_1_WITH_RSA_ENCRYPTION,
-    SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
+    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ID_KP_CODE_SIGNING, ID_KP_TIME_STAMPING,
+    SHA_1_WITH_RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION,
+    SHA_512_WITH_RSA_ENCRYPTION,
 };
 use ml_dsa::{MlDsa44, MlDsa65, MlDsa87, MlDsaParams};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
@@ -92,19 +93,36 @@ pub enum TrustError {
         /// What is wrong with the path that came closest.
         problem: String,
     },
+    /// A path on which a certificate does not count any more that is neither the signer's nor the CA's.
+    #[error(
+        "no path from the certificate of `{subject}` to a trusted CA: a certificate on the way has expired"
+    )]
+    PathExpired {
+        /// The signer's subject.
+        subject: String,
+    },
     /// A certificate that can't be read.
     #[error("not an X.509 certificate")]
     Encoding(#[from] der::Error),
+}
+
+impl TrustError {
+    /// Whether it is only that time has passed.
+    pub fn is_expiry(&self) -> bool {
+        matches!(self, TrustError::Expired { .. } | TrustError::PathExpired { .. })
+    }
 }
 
 /// What a signer must be allowed to do.
 #[derive(Clone, Debug)]
 pub struct ExpectedUsage {
     name: &'static str,
-    purpose: Purpose,
-    pen: u32,
+    /// What it is for, with the number of the enterprise that says so.
+    purpose: Option<(Purpose, u32)>,
     /// Any of these extended key usages will do. A certificate without any can be used for everything.
     usages: Vec<ObjectIdentifier>,
+    /// Any of these key usages, too.
+    key_usages: &'static [KeyUsages],
 }
 
 impl ExpectedUsage {
@@ -122,7 +140,22 @@ impl ExpectedUsage {
             Purpose::Policy => "signing policies",
             Purpose::Code => "signing code",
         };
-        Self { name, purpose, pen, usages }
+        Self {
+            name,
+            purpose: Some((purpose, pen)),
+            usages,
+            key_usages: &[KeyUsages::DigitalSignature],
+        }
+    }
+
+    /// For signing timestamps, by which RFC 3161, 2.3, has an authority not do anything else.
+    pub(crate) fn timestamping() -> Self {
+        Self {
+            name: "signing timestamps",
+            purpose: None,
+            usages: vec![ID_KP_TIME_STAMPING],
+            key_usages: &[KeyUsages::DigitalSignature, KeyUsages::NonRepudiation],
+        }
     }
 
     /// Refuses a certificate whose extended key usages are others.
@@ -137,15 +170,10 @@ impl ExpectedUsage {
 
     /// That a certificate is for this, but with the number of another enterprise, if it is.
     fn other_pen(&self, certificate: &Certificate) -> Option<TrustError> {
+        let (purpose, expected) = self.purpose?;
         let usages = certificate.extended_key_usage()?;
-        let found =
-            usages.iter().find_map(|usage| self.purpose.pen(usage)).filter(|found| *found != self.pen)?;
-        Some(TrustError::Pen {
-            subject: certificate.subject(),
-            purpose: self.name,
-            found,
-            expected: self.pen,
-        })
+        let found = usages.iter().find_map(|usage| purpose.pen(usage)).filter(|found| *found != expected)?;
+        Some(TrustError::Pen { subject: certificate.subject(), purpose: self.name, found, expected })
     }
 }
 
@@ -197,7 +225,7 @@ pub fn check(signer: &Certificate, usage: &ExpectedUsage, now: SystemTime) -> Re
     let certificate = x509_cert::Certificate::from_der(signer.to_der())?;
     check_dates(&certificate, now)?;
     usage.check(signer)?;
-    if !allows(&certificate, KeyUsages::DigitalSignature)? {
+    if !allows(&certificate, usage.key_usages)? {
         return Err(TrustError::Purpose { subject: signer.subject(), purpose: usage.name });
     }
     Ok(())
@@ -237,7 +265,7 @@ pub fn check_algorithm(certificate: &Certificate) -> Result<(), TrustError> {
 ///
 /// # Errors
 ///
-/// As [`check`], and [`TrustError::Path`].
+/// As [`check`], and [`TrustError::Path`] or [`TrustError::PathExpired`].
 pub fn check_path(
     signer: &Certificate,
     cas: &[Certificate],
@@ -256,7 +284,7 @@ pub fn check_path(
     for (ca, der) in cas.iter().zip(&ca_ders) {
         let certificate = x509_cert::Certificate::from_der(ca.to_der())?;
         match check_dates(&certificate, now).and_then(|()| usage.check(ca)) {
-            Ok(()) if allows(&certificate, KeyUsages::KeyCertSign)? => {
+            Ok(()) if allows(&certificate, &[KeyUsages::KeyCertSign])? => {
                 anchors.push(anchor_from_trusted_cert(der).map_err(web_problem)?);
             }
             Ok(()) => unusable.push((ca.subject(), not_for_issuing(ca))),
@@ -269,7 +297,7 @@ pub fn check_path(
     let mut between = Vec::new();
     for intermediate in intermediates {
         let certificate = x509_cert::Certificate::from_der(intermediate.to_der())?;
-        if allows(&certificate, KeyUsages::KeyCertSign)? {
+        if allows(&certificate, &[KeyUsages::KeyCertSign])? {
             between.push(intermediate);
         } else if intermediate != signer {
             unusable.push((intermediate.subject(), not_for_issuing(intermediate)));
@@ -296,6 +324,8 @@ pub fn check_path(
             let other_pen = intermediates.iter().find_map(|intermediate| usage.other_pen(intermediate));
             Err(other_pen.unwrap_or_else(|| web_problem(error)))
         }
+        // The signer's own has been looked at.
+        Err(webpki::Error::CertExpired { .. }) => Err(TrustError::PathExpired { subject: signer.subject() }),
         result => result.map_err(web_problem),
     }
 }
@@ -337,7 +367,6 @@ fn words(error: &webpki::Error) -> String {
         webpki::Error::InvalidSignatureForPublicKey => {
             "a certificate has a wrong signature: it was changed, or its issuer is given with another key".to_owned()
         }
-        webpki::Error::CertExpired { .. } => "a certificate on the way has expired".to_owned(),
         webpki::Error::CertNotValidYet { .. } => "a certificate on the way is not valid yet".to_owned(),
         webpki::Error::RequiredEkuNotFoundContext(_) => {
             "a certificate on the way is for something else".to_owned()
@@ -372,10 +401,10 @@ fn check_dates(certificate: &x509_cert::Certificate, now: SystemTime) -> Result<
     Ok(())
 }
 
-/// Whether a certificate's key may be used so. A certificate without a key usage does not say no.
-fn allows(certificate: &x509_cert::Certificate, usage: KeyUsages) -> Result<bool, TrustError> {
+/// Whether a certificate's key may be used in one of these ways. A certificate without a key usage does not say no.
+fn allows(certificate: &x509_cert::Certificate, wanted: &[KeyUsages]) -> Result<bool, TrustError> {
     let found = certificate.tbs_certificate().get_extension::<KeyUsage>()?;
-    Ok(found.is_none_or(|(_, KeyUsage(usages))| usages.contains(usage)))
+    Ok(found.is_none_or(|(_, KeyUsage(usages))| wanted.iter().any(|wanted| usages.contains(*wanted))))
 }
 
 /// A way to sign certificates.

@@ -11,10 +11,11 @@ use der::oid::db::rfc5912::{
 use der::referenced::OwnedToRef;
 use ml_dsa::{MlDsa44, MlDsa65, MlDsa87};
 use p256::NistP256;
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p384::NistP384;
 use rsa::traits::PublicKeyParts;
 use sha2::Sha256;
-use signature::{DigestVerifier, Verifier};
+use signature::Verifier;
 use spki::{AlgorithmIdentifierOwned, Document, EncodePublicKey};
 use spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 
@@ -109,16 +110,21 @@ impl PublicKey {
 
     /// Checks a signature over `message`, as [`SigningKey::sign_message`](super::SigningKey::sign_message) makes it.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<()> {
-        let digest = |hash: &mut Sha256| {
-            sha2::Digest::update(hash, message);
-            Ok(())
-        };
+        self.verify_digested::<Sha256>(message, signature)
+    }
+
+    /// Checks a signature over `message` that is made with another digest. ML-DSA takes none.
+    pub(crate) fn verify_digested<H: sha2::Digest + AssociatedOid>(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<()> {
         match &self.0 {
-            Public::Rsa(key) => key.pkcs1v15_verify::<Sha256>(message, signature).is_ok(),
+            Public::Rsa(key) => key.pkcs1v15_verify::<H>(message, signature).is_ok(),
             Public::P256(key) => p256::ecdsa::Signature::from_der(signature)
-                .is_ok_and(|signature| key.verify_digest(digest, &signature).is_ok()),
+                .is_ok_and(|signature| key.verify_prehash(&H::digest(message), &signature).is_ok()),
             Public::P384(key) => p384::ecdsa::Signature::from_der(signature)
-                .is_ok_and(|signature| key.verify_digest(digest, &signature).is_ok()),
+                .is_ok_and(|signature| key.verify_prehash(&H::digest(message), &signature).is_ok()),
             Public::MlDsa44(key) => ml_dsa_verify(key, message, signature),
             Public::MlDsa65(key) => ml_dsa_verify(key, message, signature),
             Public::MlDsa87(key) => ml_dsa_verify(key, message, signature),

@@ -19,6 +19,7 @@ mod package;
 mod parameter;
 mod signature;
 mod statement;
+mod timestamp;
 mod trust;
 
 /// An error with its sources, as the command prints it.
