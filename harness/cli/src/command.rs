@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::lab;
 #[cfg(target_os = "linux")]
 use crate::linux;
-use crate::{generate, inspect, interrupt, keygen, package, sign, verify};
+use crate::{generate, inspect, interrupt, keygen, package, sign, timestamp, verify};
 
 /// Sign eBPF programs, load what is signed, and measure what the kernel's check costs
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Sign(sign::Options),
     Verify(verify::Options),
     Inspect(inspect::Options),
+    #[command(subcommand)]
+    Timestamp(timestamp::Command),
     #[command(subcommand)]
     Package(package::Command),
     #[cfg(target_os = "linux")]
@@ -63,6 +65,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Sign(options) => sign::run(options)?,
         Command::Verify(options) => verify::run(options)?,
         Command::Inspect(options) => inspect::run(options)?,
+        Command::Timestamp(command) => timestamp::run(command)?,
         Command::Package(command) => package::run(command)?,
         #[cfg(target_os = "linux")]
         Command::Linux(command) => linux::run(command)?,

@@ -21,6 +21,7 @@ mod pair;
 mod sign;
 mod signature;
 mod signer;
+mod timestamp;
 mod verify;
 
 use std::process::ExitCode;

@@ -18,6 +18,7 @@ use super::files;
 use super::keygen::PenOptions;
 use super::sign::{self, PlatformOption};
 use super::signature::FoundSignature;
+use super::timestamp::Timestamps;
 
 /// Check the signature of files, without a kernel
 ///
@@ -33,6 +34,11 @@ pub struct Options {
     /// Certificates of CAs that are trusted [default: trust the signer's certificate itself]
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
+
+    /// Certificates of CAs of timestamp authorities that are trusted: what was signed while the signer's certificate was
+    /// valid, by their timestamps, still counts when it has expired
+    #[arg(long, value_name = "FILE")]
+    tsa: Vec<PathBuf>,
 
     #[command(flatten)]
     pen: PenOptions,
@@ -77,6 +83,7 @@ struct Signers {
     /// The signer, and the certificates between it and a CA.
     certificates: Vec<Certificate>,
     cas: Vec<Certificate>,
+    tsas: Vec<Certificate>,
     pen: u32,
     now: SystemTime,
 }
@@ -87,13 +94,14 @@ impl Signers {
         Ok(Self {
             certificates: options.cert.as_ref().map_or(Ok(Vec::new()), read)?,
             cas: options.ca.iter().map(read).collect::<Result<Vec<_>>>()?.concat(),
+            tsas: options.tsa.iter().map(read).collect::<Result<Vec<_>>>()?.concat(),
             pen: options.pen.pen,
             now: SystemTime::now(),
         })
     }
 
     /// The statement of a signature that one of the signers has made.
-    fn statement(&self, signature: &[u8]) -> Result<(Statement, &Certificate)> {
+    fn statement(&self, signature: &[u8]) -> Result<(Statement, &Certificate, Timestamps)> {
         let messages = signature::read(signature)?;
         let message = &messages[0];
         let mut known = self.certificates.iter().take(1).chain(&self.cas);
@@ -107,21 +115,33 @@ impl Signers {
         let statement = signature::verify(&messages, signer)?;
         let seconds = self.now.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
         ensure!(!statement.is_expired(seconds), "the signature has expired");
-        self.trust(signer, &[], Purpose::Program)?;
-        Ok((statement, signer))
+        let timestamps = Timestamps::of(&messages, &self.tsas);
+        let trust = |time| self.trust(signer, &[], Purpose::Program, time);
+        let timestamps = match trust(self.now) {
+            Ok(()) => timestamps,
+            Err(error) => timestamps.excuse(error, trust)?,
+        };
+        Ok((statement, signer, timestamps))
     }
 
-    /// Checks that a signer is the one of --cert, if that is given, and certified by one of the CAs, if any are given.
-    fn trust(&self, signer: &Certificate, others: &[Certificate], purpose: Purpose) -> Result<()> {
+    /// Checks that a signer is the one of --cert, if that is given, and at that time was certified by one of the CAs, if any
+    /// are given.
+    fn trust(
+        &self,
+        signer: &Certificate,
+        others: &[Certificate],
+        purpose: Purpose,
+        time: SystemTime,
+    ) -> Result<()> {
         let usage = ExpectedUsage::new(purpose, self.pen);
         if let Some(expected) = self.certificates.first() {
             ensure!(signer == expected, "signed by `{}`, not by `{}`", signer.subject(), expected.subject());
         }
         if self.cas.is_empty() {
-            return Ok(trust::check(signer, &usage, self.now)?);
+            return Ok(trust::check(signer, &usage, time)?);
         }
         let between = [&self.certificates, others].concat();
-        Ok(trust::check_path(signer, &self.cas, &between, &usage, self.now)?)
+        Ok(trust::check_path(signer, &self.cas, &between, &usage, time)?)
     }
 }
 
@@ -133,10 +153,13 @@ fn check(path: &Path, file: &[u8], options: &Options, signers: &Signers) -> Resu
         None => bail!("no signature in it and no {}", sign::signature_path(path).display()),
     };
     let FoundSignature { signature, descriptions, place } = found;
-    let (statement, signer) = signers.statement(&signature).with_context(|| place.clone())?;
+    let (statement, signer, timestamps) = signers.statement(&signature).with_context(|| place.clone())?;
     let descriptions = from_json(&descriptions).unwrap_or_default();
     let artifact = files::artifact(file, options.platform.platform, &descriptions.choices)?;
     println!("{}: {artifact}, signed by `{}` in {place}", path.display(), signer.subject());
+    for line in timestamps.lines() {
+        println!("  {line}");
+    }
     for remark in artifact.remarks() {
         println!("  {remark}");
     }
@@ -177,7 +200,7 @@ fn check_image(path: &Path, file: &[u8], signers: &Signers) -> Result<bool> {
     // Those that can't be read can't be used on the way to a CA.
     let others: Vec<_> =
         signature.other_certificates().iter().flat_map(|der| Certificate::read(der)).collect();
-    signers.trust(signature.signer(), &others, Purpose::Code)?;
+    signers.trust(signature.signer(), &others, Purpose::Code, signers.now)?;
     println!("{}: PE image, signed by `{}` (Authenticode)", path.display(), signature.signer().subject());
     println!("  {}  PE image: ok", image.digest());
     Ok(true)

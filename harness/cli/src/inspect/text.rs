@@ -4,7 +4,7 @@ use std::fmt;
 
 use bpfsig_signing::program::Attach;
 
-use super::view::{AttestedView, Bound, KernelView, SignatureView, View};
+use super::view::{AttestedView, Bound, KernelView, SignatureView, TimestampView, View};
 
 impl fmt::Display for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,6 +42,9 @@ impl fmt::Display for SignatureView {
         field("signature", &self.format)?;
         field("signer", &self.signer)?;
         field("algorithm", &self.algorithm)?;
+        for TimestampView { time, authority } in &self.timestamps {
+            field("timestamp", &format!("{time} by {authority}"))?;
+        }
         if let Some(certificate) = &self.certificate {
             field("subject", &certificate.subject)?;
             field("issuer", &certificate.issuer)?;

@@ -16,6 +16,7 @@ use bpfsig_signing::facts::{BuildId, Facts};
 use bpfsig_signing::pe::Image;
 use bpfsig_signing::signature;
 use bpfsig_signing::statement::Statement;
+use bpfsig_signing::timestamp::Timestamp;
 use serde::Serialize;
 
 /// Everything that is shown.
@@ -68,10 +69,20 @@ pub struct SignatureView {
     /// Subject key identifier.
     pub signer: String,
     pub algorithm: String,
+    /// Those that are there, one for each message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timestamps: Vec<TimestampView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<StatementView>,
+}
+
+#[derive(Serialize)]
+pub struct TimestampView {
+    pub time: String,
+    /// The subject of its certificate.
+    pub authority: String,
 }
 
 #[derive(Serialize)]
@@ -170,6 +181,11 @@ impl SignatureView {
             },
             signer: message.signer().to_string(),
             algorithm: message.algorithm(),
+            timestamps: messages
+                .iter()
+                .filter_map(Message::timestamp)
+                .map(TimestampView::of)
+                .collect::<Result<_>>()?,
             certificate: signers.map(CertificateView::of),
             statement,
         })
@@ -185,9 +201,17 @@ impl SignatureView {
             format: "Authenticode".to_owned(),
             signer: signer.subject_key_id().to_string(),
             algorithm: format!("{} with SHA-256", signer.public_key()),
+            timestamps: Vec::new(),
             certificate: Some(CertificateView::of(signer)),
             statement: None,
         }))
+    }
+}
+
+impl TimestampView {
+    fn of(token: &[u8]) -> Result<Self> {
+        let timestamp = Timestamp::parse(token)?;
+        Ok(Self { time: date(timestamp.time()), authority: timestamp.authority().subject() })
     }
 }
 

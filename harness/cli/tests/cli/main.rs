@@ -11,3 +11,4 @@ mod policy;
 mod report;
 mod scratch;
 mod sign;
+mod timestamp;
