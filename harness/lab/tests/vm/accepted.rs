@@ -6,6 +6,7 @@ use bpfsig_signing::cms;
 use bpfsig_signing::key::Algorithm;
 use bpfsig_signing::signature::MAX_ENTRIES;
 use bpfsig_signing::statement::{Entry, Kind};
+use bpfsig_signing::timestamp::Timestamp;
 
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, program, sign, small, statement};
@@ -90,6 +91,19 @@ fn statement_before_its_expiry() {
     statement.expiry = u64::MAX;
     let signature = cms::sign_attached(&statement.encode().unwrap(), signer()).unwrap();
     load(&small(), Some(&signature)).accepted();
+}
+
+/// It is an unsigned attribute, which the kernel passes over. This one is of another signature, even.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn message_with_a_timestamp() {
+    let answer = include_bytes!("../../../signing/fuzz/seeds/timestamp/granted.tsr");
+    let timestamp = Timestamp::from_answer(answer).unwrap();
+    for algorithm in Algorithm::ALL {
+        let signature = sign(&small(), &keys::signer_of(algorithm));
+        let signature = cms::with_timestamp(&signature, timestamp.to_der()).unwrap();
+        load(&small(), Some(&signature)).accepted();
+    }
 }
 
 /// As mainline has it: a signature over the instructions alone.
