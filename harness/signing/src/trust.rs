@@ -140,12 +140,7 @@ impl ExpectedUsage {
             Purpose::Policy => "signing policies",
             Purpose::Code => "signing code",
         };
-        Self {
-            name,
-            purpose: Some((purpose, pen)),
-            usages,
-            key_usages: &[KeyUsages::DigitalSignature],
-        }
+        Self { name, purpose: Some((purpose, pen)), usages, key_usages: &[KeyUsages::DigitalSignature] }
     }
 
     /// For signing timestamps, by which RFC 3161, 2.3, has an authority not do anything else.

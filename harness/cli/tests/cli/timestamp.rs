@@ -137,7 +137,7 @@ fn a_signature_outlives_its_certificate() {
         refused("--tsa ca.pem"),
         format!(
             "{expired}, and its timestamp does not count: the timestamp authority is not trusted: no path from the \
-             certificate of `CN=tsa` to a trusted CA: an issuer is not known"
+             certificate of `CN=tsa` to a trusted CA: its issuer `CN=tsa-ca` is not among the CAs that are given: `CN=ca`"
         )
     );
 

@@ -39,9 +39,15 @@ pub fn alone() -> Vec<(&'static str, &'static [u8])> {
 
 /// Compiles an object that is not in the corpus.
 pub fn compile(name: &str) -> Vec<u8> {
+    compile_with(name, &[])
+}
+
+/// The same with further options.
+pub fn compile_with(name: &str, options: &[&str]) -> Vec<u8> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/objects/{name}.bpf.c"));
     let output = Command::new("clang")
         .args(["-target", "bpf", "-O2", "-g", "-mcpu=v3", "-c", "-o", "-"])
+        .args(options)
         .arg(format!("-I/usr/include/{}-linux-gnu", std::env::consts::ARCH))
         .arg(source)
         .output()

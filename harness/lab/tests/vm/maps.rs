@@ -225,6 +225,36 @@ fn fields_that_another_btf_has_not() {
     load_with_maps_of(&program, &other).refused(EINVAL, "has types that the program's BTF has not");
 }
 
+/// Each of them is looked for by its name among all types of the program: a failing load could go on for seconds.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn too_many_types_to_look_for_those_of_another_btf() {
+    let program = program("xdp_lb");
+    let btf = program.btf.clone().unwrap();
+    let load = |count| {
+        let program = Program { btf: Some(with_more_types(&btf, count).into()), ..program.clone() };
+        load_with_maps_of(&program, &btf)
+    };
+    load(1_000).accepted();
+    load(40_000).refused(libc::E2BIG, "maps of other objects, and too many types");
+}
+
+/// A BTF with so many more integers at its end. All have the name of its first string.
+fn with_more_types(btf: &[u8], count: usize) -> Vec<u8> {
+    // `struct btf_header`: its own size, and where types and strings are behind it, with their sizes.
+    let word = |at: usize| u32::from_le_bytes(btf[at..at + 4].try_into().unwrap());
+    let [header, types, strings] = [4, 12, 16].map(word);
+    // `struct btf_type` of BTF_KIND_INT: name, info, size; then the number of bits.
+    let int = [1, 1 << 24, 4, 32].map(u32::to_le_bytes).concat();
+    let more = int.repeat(count);
+    let mut btf = btf.to_vec();
+    btf[12..16].copy_from_slice(&(types + more.len() as u32).to_le_bytes());
+    btf[16..20].copy_from_slice(&(strings + more.len() as u32).to_le_bytes());
+    let end = (header + types) as usize;
+    btf.splice(end..end, more);
+    btf
+}
+
 /// Loads a signed program with maps that have another BTF.
 fn load_with_maps_of(program: &Program, btf: &[u8]) -> Outcome {
     let btf = bpf::raw::load_btf(btf).unwrap();

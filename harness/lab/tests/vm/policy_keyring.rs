@@ -2,8 +2,8 @@
 
 use bpfsig_loading::ProgramInfo;
 use bpfsig_loading::keyring::{self, Keyring};
-use bpfsig_signing::certificate::{DOCUMENTATION_PEN, Purpose, Role, Signer};
-use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer};
+use bpfsig_signing::key::{Algorithm, PrivateKey};
 use libc::{EKEYEXPIRED, EKEYREJECTED, EKEYREVOKED, ENOENT, ENOKEY, EOPNOTSUPP};
 use std::os::fd::AsFd;
 
@@ -104,6 +104,45 @@ fn takes_the_same_from_the_secondary_keyring() {
     keyring::trust(signer.certificate().to_der()).unwrap();
     load_by(&signer).accepted();
     load_by(&keys::ca()).accepted();
+}
+
+/// Root can put any certificate by the authority into the secondary keyring, and its key can issue others. These count only
+/// if it is a CA's, all the way up.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn takes_nobody_whom_a_signer_has_issued() {
+    let keyring = bpf_keyring();
+    let usage = || Role::Signer.limited_to(&[Purpose::Program], DOCUMENTATION_PEN);
+    let below = |issuer: &Signer| {
+        let key = PrivateKey::generate(Algorithm::P256).unwrap();
+        let certificate = Certificate::issued_by(issuer, usage(), "below", &key.public_key(), 1).unwrap();
+        Signer::new(key, certificate).unwrap()
+    };
+    let add = |signer: &Signer| keyring::add_key(c"asymmetric", signer.certificate().to_der(), keyring);
+    let refused = |signer: &Signer| assert_eq!(add(signer).unwrap_err().raw_os_error(), Some(EKEYREJECTED));
+
+    // The same key and name with another certificate, so that ours issues what it must not.
+    let key = PrivateKey::generate(Algorithm::P256).unwrap();
+    let leaf = Certificate::issued_by(&keys::ca(), Role::Signer, "leaf", &key.public_key(), 1).unwrap();
+    let as_ca = Certificate::self_signed(Role::Ca, "leaf", &key, 1).unwrap();
+    let leaf_as_ca = Signer::new(key, as_ca).unwrap();
+    keyring::trust(leaf.to_der()).unwrap();
+    let newcomer = below(&leaf_as_ca);
+    refused(&newcomer);
+    keyring::trust(newcomer.certificate().to_der()).unwrap();
+    load_with(&small(), Some(&sign(&small(), &newcomer)), |attr| attr.keyring_id = Keyring::SECONDARY.0)
+        .refused(EKEYREJECTED, "signer's certificate is not for programs");
+
+    let key = PrivateKey::generate(Algorithm::P256).unwrap();
+    let own_ca = Certificate::issued_by(&leaf_as_ca, Role::Ca, "of a leaf", &key.public_key(), 1).unwrap();
+    keyring::trust(own_ca.to_der()).unwrap();
+    refused(&below(&Signer::new(key, own_ca).unwrap()));
+
+    let ca = keys::issued_for("between", Role::Ca);
+    keyring::trust(ca.certificate().to_der()).unwrap();
+    let signer = below(&ca);
+    add(&signer).unwrap();
+    load_by(&signer).accepted();
 }
 
 /// The new key comes in, the old one goes out, without a reboot.

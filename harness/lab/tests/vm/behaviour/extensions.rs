@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use bpfsig_loading::raw::test_run;
-use bpfsig_loading::{Hooks, LoadedObject, OpenObject};
+use bpfsig_loading::{Error, Hooks, LoadedObject, OpenObject};
 use bpfsig_signing::btf::{Btf, kind};
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
@@ -15,7 +15,7 @@ use nix::errno::Errno;
 
 use crate::keys::signer;
 use crate::loaded::{Hook, Loaded, Way};
-use crate::loaded_object::{compile, open, sign};
+use crate::loaded_object::{compile, compile_with, open, sign};
 use crate::packet::udp;
 use crate::{loaded_object, xdp_tools, xlated};
 
@@ -132,4 +132,28 @@ fn attached_to_another_function() {
     assert_eq!([verdict(&first), verdict(&second)], [PASS, DROP]);
     drop(link);
     assert_eq!(verdict(&second), PASS);
+}
+
+/// What a pointer leads to is told by an extension's own BTF, but the target's callers were checked against the target's.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn takes_memory_for_no_more_than_it_is() {
+    let target = Object::parse(&compile("memory")).unwrap();
+    let target = open(&target, Some(sign(&target))).load().unwrap();
+    let extend = |options: &[&str]| {
+        let object = Object::parse(&compile_with("memory_extension", options)).unwrap();
+        let mut open = open(&object, Some(sign(&object)));
+        loaded_object::set_target(&mut open, target.program("target").unwrap());
+        open.load().map(drop)
+    };
+    let refused = |options: &[&str], reason: &str| {
+        let Err(Error::Refused(refused)) = extend(options) else { panic!("{options:?}") };
+        assert_eq!(refused.errno, Errno::EINVAL);
+        assert!(refused.log.contains(reason), "{}", refused.log);
+    };
+    extend(&["-DWORDS=2"]).unwrap();
+    extend(&["-DWORDS=1"]).unwrap();
+    refused(&["-DWORDS=3"], "points to 24 bytes while in look() to 16");
+    refused(&["-DWORDS=2", "-DTAG=\"arg:nonnull\""], "arg0 in take() has other tags than in look()");
+    refused(&["-DWORDS=2", "-DTAG=\"arg:trusted\""], "arg0 in take() has other tags than in look()");
 }
