@@ -128,9 +128,7 @@ impl ChoiceOptions {
         }
         choices
     }
-}
 
-impl ChoiceOptions {
     /// Refuses what concerns none of some files, given with their bytes, and warns of a module that no program is signed
     /// for: they are mistyped.
     pub fn check(&self, files: &[(&[u8], &Artifact)]) -> Result<()> {
@@ -142,7 +140,7 @@ impl ChoiceOptions {
             |artifact: &Artifact| matches!(artifact, Artifact::LinuxObject { .. } | Artifact::MapsOnly(_));
         let objects = files.iter().filter(|(_, artifact)| is_object(artifact));
         let objects = objects.map(|(bytes, _)| Object::parse_with(bytes, &choices));
-        choices.check(&objects.collect::<Result<Vec<_>, _>>()?)?;
+        object::check_choices(&choices, &objects.collect::<Result<Vec<_>, _>>()?)?;
         for module in &choices.modules {
             let is_in = |program: &Description| matches!(&program.attach, Attach::KernelType { btf, .. } if btf == module);
             if !files.iter().flat_map(|(_, artifact)| artifact.programs()).any(is_in) {

@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::{Object, ObjectError};
-
 /// What the sections of an object leave open: what kind of program they hold, what their programs attach to, and where that is.
 ///
 /// It is kept with the descriptions of what was signed, so that a loader reads the object as the signer did. Nobody has to
@@ -38,25 +36,6 @@ impl Choices {
     /// Whether everything is left to the object.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
-    }
-
-    /// Refuses what is said of sections and programs that are in none of the objects: it is mistyped.
-    ///
-    /// # Errors
-    ///
-    /// [`ObjectError::NoProgramsInSection`], [`ObjectError::NoProgram`].
-    pub fn check(&self, objects: &[Object]) -> Result<(), ObjectError> {
-        let all: BTreeMap<_, _> = objects.iter().flat_map(Object::sections).collect();
-        let sections: BTreeSet<_> = all.values().copied().collect();
-        if let Some(section) = self.types.keys().find(|section| !sections.contains(section)) {
-            return Err(ObjectError::no_section(section, sections.into_iter()));
-        }
-        if let Some(program) =
-            self.targets.keys().chain(self.also.keys()).find(|name| !all.contains_key(name))
-        {
-            return Err(ObjectError::no_program(program, all.into_keys()));
-        }
-        Ok(())
     }
 
     /// The section name that would say all that is known about a program. A leading question mark (not to be

@@ -65,6 +65,25 @@ pub struct Object {
 /// The indexes of programs, by section index and offset.
 type EntryPoints = HashMap<(usize, u64), usize>;
 
+/// Refuses what is said of sections and programs that are in none of the objects: it is mistyped.
+///
+/// # Errors
+///
+/// [`ObjectError::NoProgramsInSection`], [`ObjectError::NoProgram`].
+pub fn check_choices(choices: &Choices, objects: &[Object]) -> Result<(), ObjectError> {
+    let all: BTreeMap<_, _> = objects.iter().flat_map(Object::sections).collect();
+    let sections: BTreeSet<_> = all.values().copied().collect();
+    if let Some(section) = choices.types.keys().find(|section| !sections.contains(section)) {
+        return Err(ObjectError::no_section(section, sections.into_iter()));
+    }
+    if let Some(program) =
+        choices.targets.keys().chain(choices.also.keys()).find(|name| !all.contains_key(name))
+    {
+        return Err(ObjectError::no_program(program, all.into_keys()));
+    }
+    Ok(())
+}
+
 impl Object {
     /// Reads an object as clang or `bpftool gen object` writes it. If a signature is in it, its signer's choices apply.
     ///
