@@ -1,9 +1,11 @@
 #!/bin/bash
-# Goes on with the tests that have no end, and stops at the first fault: scripts/fuzz.sh facts|races [LOADS [SEED]]
+# Goes on with the tests that have no end, and stops at the first fault:
+# scripts/fuzz.sh facts|races [LOADS [SEED [KERNEL]]], or scripts/fuzz.sh faults
 #
 # facts: loads programs with made-up facts that a trusted attester has signed, on a kernel that finds its own wrong uses of
-# memory. races: loads programs while what they refer to is changed and changed back at random. By default 100,000 and 10,000
-# loads.
+# memory (kasan: user-mode Linux, fast, without the JIT). races: loads programs while what they refer to is changed and changed
+# back at random. By default 100,000 and 10,000 loads. KERNEL can be `sanitized` for both: KASAN, UBSAN and lock validation in QEMU,
+# with the JIT, and slow. faults: there, has each allocation and each access to the caller's memory in a load fail in turn.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,23 +14,32 @@ source scripts/common.sh
 
 case ${1-} in
 facts)
-	loads=100000 test=made_up_facts
-	machine=(--variant kasan --engine uml
-		--append "sysctl.kernel.bpf_signature_failures_us=0 kasan.fault=panic panic_on_warn=1 loglevel=3")
+	loads=100000 test=made_up_facts variant=kasan
 	;;
 races)
-	loads=10000 test=at_random_nothing
-	machine=(--variant patched --append sysctl.kernel.bpf_signature_failures_us=0)
+	loads=10000 test=at_random_nothing variant=patched
 	;;
-*) fail "what is to be tried: facts, or races?" ;;
+faults)
+	loads= test=faults variant=sanitized
+	;;
+*) fail "what is to be tried: facts, races, or faults?" ;;
+esac
+variant=${4-$variant}
+append="sysctl.kernel.bpf_signature_failures_us=0 kasan.fault=panic loglevel=4"
+case $variant in
+kasan) machine=(--engine uml --append "$append panic_on_warn=1") ;;
+patched) machine=(--append "$append") ;;
+# Evaluating ACPI's table of interrupts takes that kernel longer than a machine may take to boot.
+sanitized) machine=(--append "$append acpi=noirq") ;;
+*) fail "no kernel $variant: there are kasan, patched and sanitized" ;;
 esac
 
 tests=$(test_program)
-kernel=$(dirname "$(bpfsig kernel build --variant "${machine[1]}")")
+kernel=$(dirname "$(bpfsig kernel build --variant "$variant")")
 # The virtual machine has a /tmp of its own.
 work=$(realpath "$(mktemp -d -p target)")
 trap 'rm -rf "$work"' EXIT
 signers "$work" "$kernel"
-bpfsig vm "${machine[@]}" -- \
+bpfsig vm --variant "$variant" "${machine[@]}" -- \
 	env BPFSIG_FUZZ_LOADS="${2-$loads}" BPFSIG_FUZZ_SEED="${3-1}" BPFSIG_TEST_KEYS="$work" \
 	"$tests" --ignored --nocapture "$test"
