@@ -224,6 +224,11 @@ fn names_that_are_not_in_the_object_are_refused() {
     compile(&scratch, "-g");
     scratch.bpfsig(&format!("{SIGN} --type tc=xdp --output all.p7s object.o other.o file.txt"));
 
+    // Also if another one has a program of the same name in another section.
+    scratch.write("elsewhere.c", SOURCE.replace("SEC(\"tc\")", "SEC(\"socket\")").as_bytes());
+    scratch.run("clang", "-g -DMAP -O2 -target bpf -c -o elsewhere.o elsewhere.c");
+    scratch.bpfsig(&format!("{SIGN} --type tc=xdp --output all.p7s other.o elsewhere.o"));
+
     let said = scratch.bpfsig(&format!("{SIGN} --module nf_tables object.o"));
     assert!(said.contains("program watch (module nf_tables)") && !said.contains("warning"), "{said}");
     let source = SOURCE.replace("fentry/vfs_read", "tc");

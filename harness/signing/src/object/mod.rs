@@ -71,15 +71,15 @@ type EntryPoints = HashMap<(usize, u64), usize>;
 ///
 /// [`ObjectError::NoProgramsInSection`], [`ObjectError::NoProgram`].
 pub fn check_choices(choices: &Choices, objects: &[Object]) -> Result<(), ObjectError> {
-    let all: BTreeMap<_, _> = objects.iter().flat_map(Object::sections).collect();
-    let sections: BTreeSet<_> = all.values().copied().collect();
+    // Several objects can have programs of one name, in other sections.
+    let (programs, sections): (BTreeSet<_>, BTreeSet<_>) = objects.iter().flat_map(Object::sections).unzip();
     if let Some(section) = choices.types.keys().find(|section| !sections.contains(section)) {
         return Err(ObjectError::no_section(section, sections.into_iter()));
     }
     if let Some(program) =
-        choices.targets.keys().chain(choices.also.keys()).find(|name| !all.contains_key(name))
+        choices.targets.keys().chain(choices.also.keys()).find(|name| !programs.contains(name))
     {
-        return Err(ObjectError::no_program(program, all.into_keys()));
+        return Err(ObjectError::no_program(program, programs.into_iter()));
     }
     Ok(())
 }
