@@ -28,11 +28,13 @@ impl Patch {
     /// What decides how the kernel is built: no words, documentation and tests.
     pub fn built(&self) -> String {
         const FILE: &str = "\ndiff --git a/";
-        let mut files = self.text.split(FILE);
-        match (files.next(), files.clone().next()) {
+        match self.text.split_once(FILE) {
             // Not of `git format-patch`: no telling what is what.
-            (Some(all), None) => all.to_owned(),
-            _ => files.filter(|file| !NOT_BUILT.iter().any(|path| file.starts_with(path))).collect(),
+            None => self.text.clone(),
+            Some((_, files)) => files
+                .split(FILE)
+                .filter(|file| !NOT_BUILT.iter().any(|path| file.starts_with(path)))
+                .collect(),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Loads in which something fails: one allocation, or one access to the caller's memory, each in turn. None is accepted
-//! that would be refused otherwise, none is left half loaded, and nothing is leaked.
+//! that would be refused otherwise, what is loaded is what was signed, and nothing is leaked.
 //!
 //! Fault injection is described in `Documentation/fault-injection/fault-injection.rst`.
 
