@@ -6,7 +6,7 @@
 #
 # A STATE is what the machine demands of programs: `off` nothing, `required` signatures from boot on, `switched` signatures
 # from after boot on, `policy` signatures from boot on, and what a policy grants that is made of a report of the state
-# `off`; all of them by default. Prints a table: what was tried, and what a user sees in each state. What it
+# `off`; all of them by default. After `policy`, `boot` tells what a policy adds to booting. Prints a table: what was tried, and what a user sees in each state. What it
 # is made of is in target/debian/STATE/table.tsv. IMAGE is a kernel of `bpfsig kernel build`, by default the one that has
 # what a distribution needs.
 set -euo pipefail
@@ -142,6 +142,23 @@ abuse() {
 	cp "$kernel" $abuse/bzImage
 }
 
+# Boots to the end, BOOTS times without a policy and with it, one instruction a nanosecond. Prints the guest's seconds to
+# multi-user.target, the idle ones among them.
+boot_times() {
+	local with count
+	[[ -e target/debian/initramfs/plain.img ]] || fail "there is no policy yet: run the state policy before boot"
+	for with in plain initrd; do
+		for count in $(seq $BOOTS); do
+			boot "boot-$with-$count" "checks.boot" -initrd "target/debian/initramfs/$with.img" -smp 1 \
+				-icount shift=0,sleep=off
+		done
+		cat target/debian/boot-$with-*/microseconds | sort --numeric-sort |
+			awk -v with=$with '{ s[NR] = $1 / 1e6 } END {
+				printf "boot %s: median %.2f s, %.2f to %.2f, of %d\n", with == "plain" ? "without a policy" : "with the policy",
+					s[(NR + 1) / 2], s[1], s[NR], NR }'
+	done
+}
+
 # What works when nobody demands signatures has to work with a policy.
 compare() {
 	local worse
@@ -152,17 +169,20 @@ compare() {
 	[[ -z $worse ]] || fail "with the policy, these don't work any more:"$'\n'"$worse"
 }
 
+# An odd number has a median.
+BOOTS=3
+
 kernel=
 if [[ ${1-} == --kernel ]]; then
 	kernel=$(realpath "${2?which kernel?}")
 	shift 2
 fi
 states=("$@")
-if [[ ${#states[@]} -eq 0 ]]; then states=(off required switched policy); fi
+if [[ ${#states[@]} -eq 0 ]]; then states=(off required switched policy boot); fi
 for state in "${states[@]}"; do
 	case $state in
-	off | required | switched | policy) ;;
-	*) fail "no state $state: there are off, required, switched and policy" ;;
+	off | required | switched | policy | boot) ;;
+	*) fail "no state $state: there are off, required, switched, policy and boot" ;;
 	esac
 done
 for tool in mmdebstrap qemu-system-x86_64 clang fsverity; do
@@ -175,6 +195,7 @@ trap 'exit 130' INT TERM
 : "${kernel:=$(bpfsig kernel build --variant distribution)}"
 image=$(disk)
 objects
+tables=()
 for state in "${states[@]}"; do
 	echo "== Debian 13, signatures $state" >&2
 	case $state in
@@ -185,7 +206,9 @@ for state in "${states[@]}"; do
 		policy
 		boot policy "checks.policy lockdown=integrity" -initrd target/debian/initramfs/initrd.img
 		;;
+	boot) boot_times ;;
 	esac
+	[[ $state == boot ]] || tables+=("target/debian/$state/table.tsv")
 done
-table $(printf 'target/debian/%s/table.tsv ' "${states[@]}")
+if [[ ${#tables[@]} -gt 0 ]]; then table "${tables[@]}"; fi
 compare

@@ -1,9 +1,14 @@
 #!/bin/bash
 # Runs all checks, in the state that the kernel's command line names: with `checks.switch`, signatures become required
-# while the services run.
+# while the services run; with `checks.boot`, there is nothing to check but how long it took to come here.
 set -uo pipefail
 cd "$(dirname "$0")"
 export HOME=/root
+if grep --quiet checks.boot /proc/cmdline; then
+	systemctl show --value --property ActiveEnterTimestampMonotonic multi-user.target >/srv/results/microseconds
+	touch /srv/results/complete
+	exit
+fi
 source record.sh
 source systemd.sh
 source containers.sh
