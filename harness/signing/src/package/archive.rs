@@ -53,6 +53,11 @@ impl fmt::Display for Limit {
 
 impl std::error::Error for Limit {}
 
+/// Whether this looks like an archive, sound or not: it begins like gzip.
+pub fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
 /// The archive of some files in a folder.
 pub fn write(folder: &str, files: Vec<File>) -> Result<Vec<u8>, PackageError> {
     let files = files.into_iter().map(|file| File { path: format!("{folder}/{}", file.path), ..file });

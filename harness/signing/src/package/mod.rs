@@ -27,7 +27,7 @@ mod path;
 mod signed;
 mod version;
 
-pub use archive::unpack;
+pub use archive::{is_archive, unpack};
 pub use error::PackageError;
 pub use file::File;
 pub use metadata::Metadata;

@@ -40,10 +40,8 @@ impl SignedPackage {
         let mut take = |name| {
             let at = files.iter().position(|file| file.path == name).ok_or(PackageError::Unsigned(name))?;
             let file = files.remove(at);
-            if file.content.len() > MAX_OWN_FILE {
-                return Err(PackageError::entry(name, "it is larger than 64 KiB"));
-            }
-            Ok(file)
+            check_size(&file)?;
+            Ok::<_, PackageError>(file)
         };
         let own_files = [take(INDEX)?, take(CERTIFICATES)?, take(SIGNATURE)?];
         let [_, certificates, message] = &own_files;
@@ -54,6 +52,30 @@ impl SignedPackage {
         }
         let messages = signature::read(&message.content)?;
         Ok(SignedPackage { folder, files, own_files, certificates, messages })
+    }
+
+    /// The signature, see [`signature`](crate::signature).
+    pub fn signature(&self) -> &[u8] {
+        let [.., signature] = &self.own_files;
+        &signature.content
+    }
+
+    /// The messages of the signature.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// The archive with another signature in it: the same with a timestamp.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Entry`] if the signature is too long, [`PackageError::Size`] if the archive is.
+    pub fn with_signature(self, signature: Vec<u8>) -> Result<Vec<u8>, PackageError> {
+        let [index, certificates, file] = self.own_files;
+        let signature = File { content: signature, ..file };
+        check_size(&signature)?;
+        let files = self.files.into_iter().chain([index, certificates, signature]);
+        archive::write(&self.folder, files.collect())
     }
 
     /// The certificates in the package: the signer's, and those between it and a CA. They are to be trusted only if a
@@ -108,6 +130,13 @@ impl SignedPackage {
         package.own_files = own_files.into();
         Ok(package)
     }
+}
+
+fn check_size(own_file: &File) -> Result<(), PackageError> {
+    if own_file.content.len() > MAX_OWN_FILE {
+        return Err(PackageError::entry(&own_file.path, "it is larger than 64 KiB"));
+    }
+    Ok(())
 }
 
 /// The uppermost folder that the first file is in.

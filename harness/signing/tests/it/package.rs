@@ -281,6 +281,19 @@ fn a_package_expires() {
 }
 
 #[test]
+fn a_signature_can_be_exchanged() {
+    let read = || SignedPackage::read(&archive()).unwrap();
+    let signature = read().signature().to_vec();
+    assert_eq!(read().messages(), signature::read(&signature).unwrap());
+    assert_eq!(read().with_signature(signature.clone()).unwrap(), archive());
+    let later = package().sign(signer(), &[], 1000).unwrap();
+    let other = SignedPackage::read(&later).unwrap().signature().to_vec();
+    assert_eq!(read().with_signature(other).unwrap(), later);
+    let error = read().with_signature(vec![0; (64 << 10) + 1]).unwrap_err();
+    assert_eq!(error.to_string(), "`package.p7s`: it is larger than 64 KiB");
+}
+
+#[test]
 fn paths_that_lead_elsewhere_are_refused() {
     for (path, problem) in [
         ("/etc/passwd", "the path is absolute"),
