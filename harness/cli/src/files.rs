@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use bpfsig_signing::artifact::{Artifact, Platform};
@@ -24,6 +24,11 @@ pub fn certificate(path: &Path) -> Result<Certificate> {
 /// Reads all certificates in a file, of which there is at least one.
 pub fn certificates(path: &Path) -> Result<Vec<Certificate>> {
     trust::certificates(&read(path)?).with_context(|| path.display().to_string())
+}
+
+/// Reads all certificates in several files.
+pub fn all_certificates(paths: &[PathBuf]) -> Result<Vec<Certificate>> {
+    Ok(paths.iter().map(|path| certificates(path)).collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// Recognises a file by its content. If there are choices about an object, they count instead of those of a signature

@@ -15,6 +15,7 @@ use walkdir::WalkDir;
 
 use super::keygen::PenOptions;
 use super::signer::SignerOptions;
+use super::timestamp::{Timestamps, TsaOptions};
 use super::{files, sign};
 #[cfg(target_os = "linux")]
 use crate::install;
@@ -110,6 +111,9 @@ pub struct TrustOptions {
     cert: Option<PathBuf>,
 
     #[command(flatten)]
+    tsa: TsaOptions,
+
+    #[command(flatten)]
     pen: PenOptions,
 }
 
@@ -135,13 +139,16 @@ pub fn run(command: Command) -> Result<()> {
             );
         }
         Command::Verify { trust, package: path } => {
-            let (package, signer) = trust.verify(&path).with_context(|| path.display().to_string())?;
-            print(&package);
-            println!("{}: signed by `{}`", path.display(), signer.subject());
+            let verified = trust.verify(&path).with_context(|| path.display().to_string())?;
+            print(&verified.package);
+            println!("{}: signed by `{}`", path.display(), verified.signer.subject());
+            for line in verified.timestamps.lines() {
+                println!("  {line}");
+            }
         }
         #[cfg(target_os = "linux")]
         Command::Install { trust, into, load: pin, keyring, package: path } => {
-            let (package, _) = trust.verify(&path).with_context(|| path.display().to_string())?;
+            let Verified { package, .. } = trust.verify(&path).with_context(|| path.display().to_string())?;
             let pins = pin.map(|directory| install::load(&package, keyring, &directory)).transpose()?;
             let folder = install::install(&package, &into)?;
             if let Some(pins) = pins {
@@ -153,9 +160,16 @@ pub fn run(command: Command) -> Result<()> {
     Ok(())
 }
 
+/// A package that someone has signed who is trusted.
+struct Verified {
+    package: Package,
+    signer: Certificate,
+    timestamps: Timestamps,
+}
+
 impl TrustOptions {
-    /// The package, if someone who is trusted has signed it, and who that is.
-    fn verify(&self, path: &Path) -> Result<(Package, Certificate)> {
+    /// The package, if someone who is trusted has signed it.
+    fn verify(&self, path: &Path) -> Result<Verified> {
         let now = SystemTime::now();
         let mut archive = Vec::new();
         fs::File::open(path)?.take(MAX_SIZE as u64 + 1).read_to_end(&mut archive)?;
@@ -164,20 +178,21 @@ impl TrustOptions {
         let (signer, intermediates) = certificates.split_first().context("no certificate in the package")?;
         let pinned = self.cert.as_deref().map(files::certificate).transpose()?;
         let signer = pinned.as_ref().unwrap_or(signer);
-        let cas = self.ca.iter().map(|path| files::certificates(path)).collect::<Result<Vec<_>>>()?.concat();
+        let cas = files::all_certificates(&self.ca)?;
+        let timestamps = Timestamps::of(signed.messages(), &self.tsa.certificates()?);
         let check = |purpose| {
             let usage = ExpectedUsage::new(purpose, self.pen.pen);
-            match pinned {
-                Some(_) => trust::check(signer, &usage, now),
-                None => trust::check_path(signer, &cas, intermediates, &usage, now),
-            }
+            timestamps.check(now, |time| match pinned {
+                Some(_) => trust::check(signer, &usage, time),
+                None => trust::check_path(signer, &cas, intermediates, &usage, time),
+            })
         };
         // Before anything that a stranger may have made is looked into.
         check(Purpose::Package)?;
         let seconds = now.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
         let package = signed.verify(signer, seconds)?;
         purposes(&package).into_iter().try_for_each(check)?;
-        Ok((package, signer.clone()))
+        Ok(Verified { package, signer: signer.clone(), timestamps })
     }
 }
 

@@ -18,7 +18,7 @@ use super::files;
 use super::keygen::PenOptions;
 use super::sign::{self, PlatformOption};
 use super::signature::FoundSignature;
-use super::timestamp::Timestamps;
+use super::timestamp::{Timestamps, TsaOptions};
 
 /// Check the signature of files, without a kernel
 ///
@@ -35,10 +35,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
 
-    /// Certificates of CAs of timestamp authorities that are trusted: what was signed while the signer's certificate was
-    /// valid, by their timestamps, still counts when it has expired
-    #[arg(long, value_name = "FILE")]
-    tsa: Vec<PathBuf>,
+    #[command(flatten)]
+    tsa: TsaOptions,
 
     #[command(flatten)]
     pen: PenOptions,
@@ -90,11 +88,10 @@ struct Signers {
 
 impl Signers {
     fn new(options: &Options) -> Result<Self> {
-        let read = |path: &PathBuf| files::certificates(path);
         Ok(Self {
-            certificates: options.cert.as_ref().map_or(Ok(Vec::new()), read)?,
-            cas: options.ca.iter().map(read).collect::<Result<Vec<_>>>()?.concat(),
-            tsas: options.tsa.iter().map(read).collect::<Result<Vec<_>>>()?.concat(),
+            certificates: files::all_certificates(options.cert.as_slice())?,
+            cas: files::all_certificates(&options.ca)?,
+            tsas: options.tsa.certificates()?,
             pen: options.pen.pen,
             now: SystemTime::now(),
         })
@@ -116,11 +113,7 @@ impl Signers {
         let seconds = self.now.duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
         ensure!(!statement.is_expired(seconds), "the signature has expired");
         let timestamps = Timestamps::of(&messages, &self.tsas);
-        let trust = |time| self.trust(signer, &[], Purpose::Program, time);
-        let timestamps = match trust(self.now) {
-            Ok(()) => timestamps,
-            Err(error) => timestamps.excuse(error, trust)?,
-        };
+        timestamps.check(self.now, |time| self.trust(signer, &[], Purpose::Program, time))?;
         Ok((statement, signer, timestamps))
     }
 

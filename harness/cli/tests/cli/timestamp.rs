@@ -1,6 +1,12 @@
 //! `timestamp`, and signatures that outlive a certificate. The authority is `openssl ts`; to sign times of the past, it is
 //! `openssl cms`.
 
+use std::fs;
+
+use bpfsig_signing::certificate::{Certificate, Signer};
+use bpfsig_signing::key::PrivateKey;
+use bpfsig_signing::package::{File, Package, SignedPackage};
+
 use crate::scratch::Scratch;
 
 const CONFIG: &str = "
@@ -320,4 +326,90 @@ fn signatures_inside_of_objects() {
     // Signing it again takes it out.
     scratch.bpfsig(&format!("{SIGN} --embed prog.o"));
     assert!(!scratch.bpfsig("inspect prog.o").contains("timestamp"));
+}
+
+#[test]
+fn a_package_outlives_its_certificate() {
+    let scratch = scratch();
+    scratch.write("prog.c", b"__attribute__((section(\"tc\"))) int drop(void *context) { return 2; }");
+    scratch.run("clang", "-O2 -g -target bpf -c -o prog.o prog.c");
+    // `package create` would refuse the certificate.
+    let signer = Signer::new(
+        PrivateKey::read(&scratch.read("me.key"), None).unwrap(),
+        Certificate::read(&scratch.read("me.pem")).unwrap(),
+    );
+    let signer = signer.unwrap();
+    let archive = |program: &str| {
+        let file = |path: &str, content: Vec<u8>| File { path: path.to_owned(), content };
+        let manifest = br#"{"name": "filter", "version": "1.0.0", "artifact": "filter.tar.gz"}"#;
+        let files = vec![file("manifest.json", manifest.to_vec()), file("prog.o", scratch.read(program))];
+        Package::new("jammy", files).unwrap().sign(&signer, &[], 0).unwrap()
+    };
+    let unstamped = archive("prog.o");
+    scratch.write("filter.tar.gz", &unstamped);
+
+    let verify = "package verify --ca ca.pem filter.tar.gz";
+    let expired = "filter.tar.gz: the certificate of `CN=me` has expired";
+    assert_eq!(scratch.error(verify), expired);
+    assert_eq!(
+        scratch.error(&format!("{verify} --tsa tsa-ca.pem")),
+        format!("{expired}, and the signature has no timestamp")
+    );
+
+    let text = scratch.bpfsig("timestamp request filter.tar.gz");
+    assert!(text.starts_with("filter.tar.gz.tsq: "), "{text}");
+    let stamp = |time: &str| {
+        scratch.write("filter.tar.gz", &unstamped);
+        answer_at(&scratch, "filter.tar.gz.tsq", time);
+        scratch.bpfsig("timestamp add filter.tar.gz answer")
+    };
+    let when = "timestamp of 2024-06-01T12:00:00Z by `CN=tsa`";
+    stamp("20250101000000Z");
+    let error = scratch.error(&format!("{verify} --tsa tsa-ca.pem"));
+    assert_eq!(
+        error,
+        "filter.tar.gz: at 2025-01-01T00:00:00Z, by its timestamp: the certificate of `CN=me` has expired"
+    );
+    let text = stamp("20240601120000Z");
+    assert!(text.starts_with(&format!("filter.tar.gz: {when}, ")), "{text}");
+    assert_eq!(
+        scratch.error(verify),
+        format!(
+            "{expired}, and its timestamp does not count: say with --tsa whose timestamps count; it is of \
+             2024-06-01T12:00:00Z by `CN=tsa`"
+        )
+    );
+    assert!(scratch.error(&format!("{verify} --tsa ca.pem")).contains("authority is not trusted"));
+    for trust in ["--ca ca.pem", "--cert me.pem"] {
+        let text = scratch.bpfsig(&format!("package verify {trust} --tsa tsa-ca.pem filter.tar.gz"));
+        assert!(text.contains("filter.tar.gz: signed by `CN=me`\n  timestamp of 2024"), "{text}");
+    }
+    assert_eq!(
+        scratch.error("timestamp request filter.tar.gz"),
+        "filter.tar.gz has a timestamp already; to replace it, sign again"
+    );
+
+    // What is installed keeps it.
+    fs::create_dir(scratch.path("installed")).unwrap();
+    let install = "package install --ca ca.pem --into installed filter.tar.gz";
+    assert!(scratch.error(install).contains("has expired"));
+    scratch.bpfsig(&format!("{install} --tsa tsa-ca.pem"));
+    let folder = "installed/filter/1.0.0/filter";
+    scratch.bpfsig(&format!(
+        "verify --ca ca.pem --cert {folder}/package.pem --tsa tsa-ca.pem --signature {folder}/package.p7s {folder}/prog.o"
+    ));
+
+    // A timestamp is of the signature, not of the files.
+    let stamped = SignedPackage::read(&scratch.read("filter.tar.gz")).unwrap();
+    let other = SignedPackage::read(&archive("prog.c")).unwrap();
+    scratch.write("filter.tar.gz", &other.with_signature(stamped.signature().to_vec()).unwrap());
+    assert_eq!(
+        scratch.error(&format!("{verify} --tsa tsa-ca.pem")),
+        "filter.tar.gz: `filter/package.sha256` is not the file that was signed"
+    );
+    scratch.run("tar", "-czf plain.tar.gz prog.o");
+    for command in ["request plain.tar.gz", "add plain.tar.gz answer"] {
+        let error = scratch.error(&format!("timestamp {command}"));
+        assert!(error.starts_with("plain.tar.gz: "), "{error}");
+    }
 }
