@@ -106,25 +106,33 @@ fn a_certificate_may_be_in_the_token_too() {
 fn a_key_may_want_the_pin_for_each_signature() {
     let scratch = desk_with_token();
     scratch.make_ca();
-    scratch.run(
-        "pkcs11-tool",
-        &format!(
-            "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type rsa:2048 --label always \
-             --always-auth"
-        ),
-    );
-    let key = uri("object=always");
-    // Two signatures: of the request, and of the statement.
-    let request = format!("keygen request --name me --key {key} --request me.csr");
-    assert!(scratch.bpfsig_with_pin("1234", &request).status.success());
-    scratch.bpfsig("keygen issue --request me.csr --ca-key ca.key --ca-cert ca.pem --cert me.pem");
-    let sign = format!("sign --key {key} --cert me.pem file.txt file.txt --output all.p7s");
-    let output = scratch.bpfsig_with_pin("1234", &sign);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    scratch.bpfsig("verify --cert me.pem --ca ca.pem --signature all.p7s file.txt");
-    let with_pin = key.replace("?", "?pin-value=1234&");
-    scratch.bpfsig(&format!("sign --key {with_pin} --cert me.pem file.txt"));
-    assert!(error_of(&scratch.bpfsig_with_pin("9999", &sign)).contains("PinIncorrect"));
+    for (label, kind) in
+        [("each-rsa", "rsa:2048"), ("each-p256", "EC:prime256v1"), ("each-p384", "EC:secp384r1")]
+    {
+        scratch.run(
+            "pkcs11-tool",
+            &format!(
+                "--module {MODULE} --token-label 'a token' --login --pin 1234 --keypairgen --key-type {kind} --label {label} \
+                 --always-auth"
+            ),
+        );
+        let key = uri(&format!("object={label}"));
+        // Two signatures: of the request, and of the statement.
+        let request = format!("keygen request --name {label} --key {key} --request {label}.csr");
+        let output = scratch.bpfsig_with_pin("1234", &request);
+        assert!(output.status.success(), "{label}: {}", String::from_utf8_lossy(&output.stderr));
+        scratch.bpfsig(&format!(
+            "keygen issue --request {label}.csr --ca-key ca.key --ca-cert ca.pem --cert {label}.pem"
+        ));
+        let sign = format!("sign --key {key} --cert {label}.pem file.txt file.txt --output all.p7s");
+        let output = scratch.bpfsig_with_pin("1234", &sign);
+        assert!(output.status.success(), "{label}: {}", String::from_utf8_lossy(&output.stderr));
+        scratch.bpfsig(&format!("verify --cert {label}.pem --ca ca.pem --signature all.p7s file.txt"));
+        let with_pin = key.replace("?", "?pin-value=1234&");
+        scratch.bpfsig(&format!("sign --key {with_pin} --cert {label}.pem file.txt"));
+        scratch.run("openssl", &format!("{VERIFY} -certfile {label}.pem"));
+        assert!(error_of(&scratch.bpfsig_with_pin("9999", &sign)).contains("PinIncorrect"));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod algorithm;
 mod command;
 mod ml_dsa_pkcs8;
 mod pkcs11;
+mod pkcs11_sign;
 mod pkcs11_uri;
 mod private;
 mod public;

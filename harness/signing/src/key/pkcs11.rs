@@ -19,6 +19,7 @@ use der::{Decode, Encode};
 use rsa::pkcs1::RsaPublicKey;
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
+use super::pkcs11_sign::Sign;
 use super::public::Public;
 use super::{Pkcs11Uri, PublicKey, SigningKey};
 use crate::{Digest, Error, Result};
@@ -35,8 +36,14 @@ pub struct TokenKey {
     session: Mutex<Session>,
     key: ObjectHandle,
     public: PublicKey,
-    /// If the token wants it again for each signature.
-    pin: Option<AuthPin>,
+    /// If the token wants the PIN again for each signature.
+    each_time: Option<EachTime>,
+}
+
+/// What a signature takes that takes a PIN.
+struct EachTime {
+    pin: AuthPin,
+    sign: Sign,
 }
 
 impl TokenKey {
@@ -53,33 +60,28 @@ impl TokenKey {
         let session = open_session(uri, pin)?;
         let key = find(&session, uri, ObjectClass::PRIVATE_KEY)?;
         let always = session.get_attributes(key, &[AttributeType::AlwaysAuthenticate]);
-        let is_wanted = matches!(always.as_deref(), Ok([Attribute::AlwaysAuthenticate(true)]));
-        let pin = is_wanted.then(|| auth_pin(uri, pin)).transpose()?;
+        let each_time = match always.as_deref() {
+            Ok([Attribute::AlwaysAuthenticate(true)]) => {
+                let sign = Sign::of(&module_path(uri)?).map_err(failed("be loaded"))?;
+                Some(EachTime { pin: auth_pin(uri, pin)?, sign })
+            }
+            _ => None,
+        };
         let public = read_public_key(&session, find(&session, uri, ObjectClass::PUBLIC_KEY)?)?;
-        Ok(TokenKey { session: Mutex::new(session), key, public, pin })
+        Ok(TokenKey { session: Mutex::new(session), key, public, each_time })
     }
 
-    /// Signs what `data` says, which is the message's digest, or the message itself by the mechanism that makes the digest.
-    ///
-    /// A PIN for one signature comes after the start of it. The library has no call for what follows but those for a
-    /// message in parts, which the mechanisms that take a digest do not allow.
-    fn sign(
-        &self,
-        of_digest: &Mechanism,
-        data: &[u8],
-        of_message: &Mechanism,
-        message: &[u8],
-    ) -> Result<Vec<u8>> {
+    /// Signs a digest, as the mechanism takes it.
+    fn sign(&self, mechanism: &Mechanism, data: &[u8]) -> Result<Vec<u8>> {
         let session = self.session.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let Some(pin) = &self.pin else {
-            return session.sign(of_digest, self.key, data).map_err(failed("sign"));
+        let Some(EachTime { pin, sign }) = &self.each_time else {
+            return session.sign(mechanism, self.key, data).map_err(failed("sign"));
         };
-        session.sign_init(of_message, self.key).map_err(failed("start a signature that takes a PIN"))?;
+        session.sign_init(mechanism, self.key).map_err(failed("start a signature that takes a PIN"))?;
         session
             .login(UserType::ContextSpecific, Some(pin))
             .map_err(|error| Error::TokenLogin(code(error)))?;
-        let signature = session.sign_update(message).and_then(|()| session.sign_final());
-        signature.map_err(failed("sign"))
+        sign.sign(&session, data).map_err(failed("sign"))
     }
 }
 
@@ -127,13 +129,13 @@ impl SigningKey for TokenKey {
 
     fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>> {
         let digest = Digest::of(message);
-        let ecdsa = || self.sign(&Mechanism::Ecdsa, &digest.0, &Mechanism::EcdsaSha256, message);
+        let ecdsa = || self.sign(&Mechanism::Ecdsa, &digest.0);
         // A token's ECDSA signatures are r and s side by side.
         let unreadable = |error: signature::Error| Error::Signing(error);
         match self.public.0 {
             Public::Rsa(_) => {
                 let info = [SHA256_DIGEST_INFO.as_slice(), &digest.0].concat();
-                self.sign(&Mechanism::RsaPkcs, &info, &Mechanism::Sha256RsaPkcs, message)
+                self.sign(&Mechanism::RsaPkcs, &info)
             }
             Public::P256(_) => {
                 let signature = ecdsa()?;
@@ -156,11 +158,15 @@ impl fmt::Debug for TokenKey {
     }
 }
 
-fn open_module(uri: &Pkcs11Uri) -> Result<Pkcs11> {
+/// Where the module is that the URI names.
+fn module_path(uri: &Pkcs11Uri) -> Result<PathBuf> {
     let from_environment = || std::env::var_os(MODULE_VARIABLE).map(PathBuf::from);
     let by_name = || uri.module_name.as_deref().map(module_called);
-    let path = uri.module.clone().or_else(by_name).or_else(from_environment).ok_or(Error::TokenModule)?;
-    let pkcs11 = Pkcs11::new(path).map_err(failed("be loaded"))?;
+    uri.module.clone().or_else(by_name).or_else(from_environment).ok_or(Error::TokenModule)
+}
+
+fn open_module(uri: &Pkcs11Uri) -> Result<Pkcs11> {
+    let pkcs11 = Pkcs11::new(module_path(uri)?).map_err(failed("be loaded"))?;
     match pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         // The module is one for the whole process.
         Err(cryptoki::error::Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
