@@ -1,11 +1,14 @@
 //! `bpfsig inspect`.
 
+mod package;
 mod text;
 mod view;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use bpfsig_signing::certificate::Certificate;
+use bpfsig_signing::package::{SignedPackage, is_archive};
 use bpfsig_signing::{attestation, signature};
 use clap::Args;
 
@@ -18,7 +21,7 @@ use super::sign::{ChoiceOptions, PlatformOption};
 /// Nothing is verified.
 #[derive(Args)]
 pub struct Options {
-    /// A signature (.p7s), attestations (.attest), or a file that can be signed
+    /// A signature (.p7s), attestations (.attest), a package, or a file that can be signed
     file: PathBuf,
 
     /// Show this certificate too, if it is the signer's
@@ -47,13 +50,15 @@ pub fn run(options: Options) -> Result<()> {
         Ok(messages) => View::of_signature(&messages, certificate.as_ref()),
         Err(error) if is_signature => Err(error.into()),
         Err(_) if is_attestations => View::of_attestations(&bytes, certificate.as_ref()),
-        Err(_) => {
-            let artifact = files::artifact(&bytes, options.platform.platform, &options.choices.choices());
-            artifact.and_then(|artifact| {
-                options.choices.check(&[(&bytes, &artifact)])?;
-                View::of_file(&artifact, &bytes, certificate.as_ref())
-            })
-        }
+        Err(_) => match SignedPackage::read(&bytes) {
+            Ok(package) => View::of_package(package, certificate.as_ref()),
+            Err(reason) => options.view_of_file(&bytes, certificate.as_ref()).map(|mut view| {
+                if is_archive(&bytes) {
+                    view.remarks.push(format!("not a signed package: {reason}"));
+                }
+                view
+            }),
+        },
     };
     let view = view.with_context(|| options.file.display().to_string())?;
     if options.json {
@@ -62,4 +67,12 @@ pub fn run(options: Options) -> Result<()> {
         print!("{view}");
     }
     Ok(())
+}
+
+impl Options {
+    fn view_of_file(&self, file: &[u8], certificate: Option<&Certificate>) -> Result<View> {
+        let artifact = files::artifact(file, self.platform.platform, &self.choices.choices())?;
+        self.choices.check(&[(file, &artifact)])?;
+        View::of_file(&artifact, file, certificate)
+    }
 }

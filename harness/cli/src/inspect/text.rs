@@ -18,7 +18,8 @@ impl fmt::Display for View {
         if let Some(signature) = &self.signature {
             write!(f, "{signature}")?;
         }
-        self.kernels.iter().try_for_each(|kernel| write!(f, "{kernel}"))
+        self.kernels.iter().try_for_each(|kernel| write!(f, "{kernel}"))?;
+        self.package.iter().try_for_each(|package| write!(f, "{package}"))
     }
 }
 
@@ -72,7 +73,10 @@ impl fmt::Display for Bound {
                 }
                 writeln!(f)
             }
-            None => writeln!(f, "{}  {}", self.digest, self.kind),
+            None => {
+                let name = self.name.iter().map(|name| format!(" {name}")).collect::<String>();
+                writeln!(f, "{}  {}{name}", self.digest, self.kind)
+            }
         }
     }
 }

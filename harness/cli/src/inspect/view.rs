@@ -19,6 +19,8 @@ use bpfsig_signing::statement::Statement;
 use bpfsig_signing::timestamp::Timestamp;
 use serde::Serialize;
 
+use super::package::PackageView;
+
 /// Everything that is shown.
 #[derive(Serialize)]
 pub struct View {
@@ -36,6 +38,9 @@ pub struct View {
     /// What is attested, for each kernel.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kernels: Vec<KernelView>,
+    /// What is in a package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<PackageView>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +64,9 @@ pub struct AttestedView {
 pub struct Bound {
     pub kind: String,
     pub digest: String,
+    /// What a package calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<Description>,
 }
@@ -102,9 +110,10 @@ pub struct StatementView {
 }
 
 impl View {
-    fn of_kind(kind: &impl ToString) -> Self {
+    pub fn of_kind(kind: &impl ToString) -> Self {
         let kind = kind.to_string();
-        Self { kind, remarks: Vec::new(), binds: Vec::new(), signature: None, kernels: Vec::new() }
+        let (remarks, binds, kernels) = Default::default();
+        Self { kind, remarks, binds, signature: None, kernels, package: None }
     }
 
     pub fn of_signature(messages: &[Message], certificate: Option<&Certificate>) -> Result<Self> {
@@ -128,6 +137,7 @@ impl View {
         let binds = entries.map(|entry| Bound {
             kind: entry.kind.to_string(),
             digest: entry.digest.to_string(),
+            name: None,
             program: programs.next(),
         });
         let signature = match artifact {
@@ -169,7 +179,7 @@ impl KernelView {
 
 impl SignatureView {
     /// Of at least one message.
-    fn of(messages: &[Message], certificate: Option<&Certificate>) -> Result<Self> {
+    pub fn of(messages: &[Message], certificate: Option<&Certificate>) -> Result<Self> {
         let message = &messages[0];
         let signers = certificate.filter(|certificate| certificate.subject_key_id() == message.signer());
         let statement = signature::content(messages)?.as_ref().map(StatementView::of);
@@ -238,6 +248,7 @@ impl StatementView {
                 .map(|entry| Bound {
                     kind: entry.kind.to_string(),
                     digest: entry.digest.to_string(),
+                    name: None,
                     program: None,
                 })
                 .collect(),

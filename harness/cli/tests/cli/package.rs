@@ -297,3 +297,50 @@ fn what_can_not_be_packed_is_named() {
     assert!(error("files").starts_with("files: manifest.json: "));
     assert!(!scratch.path("filter.tar.gz").exists());
 }
+
+#[test]
+fn inspect_shows_what_is_in_it() {
+    let scratch = scratch();
+    scratch.bpfsig(&format!("{CREATE} files"));
+    let shown = scratch.bpfsig("inspect filter.tar.gz");
+    for line in [
+        "kind       package",
+        "subject    CN=packer",
+        "package    filter 1.2.3 jammy",
+        "place      filter/1.2.3/filter",
+        "file       filter.bpf.o",
+        "kind       eBPF object for Linux",
+        "file       bin/filter",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+    }
+    for end in
+        ["  file package.sha256", "  program pass in filter.bpf.o", "  file bin/filter", "  program pass"]
+    {
+        assert!(shown.lines().any(|shown| shown.ends_with(end)), "{end}: {shown}");
+    }
+    let shown: serde_json::Value =
+        serde_json::from_str(&scratch.bpfsig("inspect --json filter.tar.gz")).unwrap();
+    let files = shown["package"]["files"].as_array().unwrap();
+    let paths: Vec<_> = files.iter().map(|file| file["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["bin/filter", "filter.bpf.o", "manifest.json"]);
+    assert_eq!(files[1]["binds"][0]["program"]["name"], "pass");
+    let names: Vec<_> = shown["signature"]["statement"]["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["package.sha256", "bin/filter", "filter.bpf.o", "pass in filter.bpf.o", "manifest.json"]
+    );
+
+    // Any other archive is a file.
+    scratch.run("tar", "-czf other.tar.gz files");
+    let shown = scratch.bpfsig("inspect other.tar.gz");
+    assert!(
+        shown.starts_with("kind       file\nnote       not a signed package: `files/`: it is a folder"),
+        "{shown}"
+    );
+}

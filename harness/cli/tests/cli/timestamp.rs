@@ -389,6 +389,9 @@ fn a_package_outlives_its_certificate() {
         "filter.tar.gz has a timestamp already; to replace it, sign again"
     );
 
+    let shown = scratch.bpfsig("inspect filter.tar.gz");
+    assert!(shown.contains("\ntimestamp  2024-06-01T12:00:00Z by CN=tsa\n"), "{shown}");
+
     // What is installed keeps it.
     fs::create_dir(scratch.path("installed")).unwrap();
     let install = "package install --ca ca.pem --into installed filter.tar.gz";

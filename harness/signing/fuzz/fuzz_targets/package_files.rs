@@ -38,5 +38,6 @@ fuzz_target!(|files: &[u8]| {
     if let Ok(package) = SignedPackage::read(&archive) {
         let signer = package.certificates()[0].clone();
         let _ = package.verify(&signer, 0);
+        let _ = SignedPackage::read(&archive).unwrap().unverified();
     }
 });

@@ -101,12 +101,12 @@ impl Package {
         &self.files
     }
 
-    /// The files of the signature, if the package is verified. They are in the same folder.
+    /// The files of the signature, if the package comes from an archive. They are in the same folder.
     pub fn own_files(&self) -> &[File] {
         &self.own_files
     }
 
-    /// The signature, if the package is verified.
+    /// The signature, if the package comes from an archive.
     pub fn signature(&self) -> Option<&[u8]> {
         self.own_files.iter().find(|file| file.path == SIGNATURE).map(|file| file.content.as_slice())
     }

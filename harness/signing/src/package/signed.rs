@@ -11,7 +11,7 @@ use crate::trust;
 /// Bytes that each of the signature's files may have: nobody has vouched for them when they are read.
 const MAX_OWN_FILE: usize = 64 << 10;
 
-/// A package as it was read: signed, but not verified. Nothing of it can be used but to verify it.
+/// A package as it was read: signed, but not verified. It can be shown, or verified to be used.
 #[derive(Debug)]
 pub struct SignedPackage {
     folder: String,
@@ -84,6 +84,19 @@ impl SignedPackage {
         &self.certificates
     }
 
+    /// What the package says that it is. Nothing of it is verified: it is for showing.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Contradiction`], [`PackageError::Index`], and those of [`Package::new`].
+    pub fn unverified(self) -> Result<Package, PackageError> {
+        let SignedPackage { folder, files, own_files, .. } = self;
+        let [index, ..] = &own_files;
+        let mut package = package(&folder, files, index)?;
+        package.own_files = own_files.into();
+        Ok(package)
+    }
+
     /// Verifies that `signer`, who is trusted, has signed the package, all of it and nothing else. `now` is in seconds
     /// since the epoch. What is in the files is looked at last, when they are known to be the signer's.
     ///
@@ -109,14 +122,7 @@ impl SignedPackage {
             return Err(PackageError::Unlisted(format!("{folder}/{}", file.path)));
         }
 
-        let title = index::title(&index.content)?;
-        let mut package = Package::new(title.rsplit(' ').next().unwrap_or_default(), files)?;
-        for (actual, expected) in [(&*folder, package.folder()), (title, &package.title())] {
-            if actual != expected {
-                let (actual, expected) = (actual.escape_debug().to_string(), expected.to_owned());
-                return Err(PackageError::Contradiction { actual, expected });
-            }
-        }
+        let mut package = package(&folder, files, index)?;
         for (file, artifact) in package.artifacts() {
             if !artifact.entries().iter().all(|entry| statement.lists(entry)) {
                 return Err(PackageError::Unlisted(format!("{folder}/{}", file.path)));
@@ -130,6 +136,19 @@ impl SignedPackage {
         package.own_files = own_files.into();
         Ok(package)
     }
+}
+
+/// The package of these files, if the folder and the list's title fit its metadata.
+fn package(folder: &str, files: Vec<File>, index: &File) -> Result<Package, PackageError> {
+    let title = index::title(&index.content)?;
+    let package = Package::new(title.rsplit(' ').next().unwrap_or_default(), files)?;
+    for (actual, expected) in [(folder, package.folder()), (title, &package.title())] {
+        if actual != expected {
+            let (actual, expected) = (actual.escape_debug().to_string(), expected.to_owned());
+            return Err(PackageError::Contradiction { actual, expected });
+        }
+    }
+    Ok(package)
 }
 
 fn check_size(own_file: &File) -> Result<(), PackageError> {
