@@ -102,11 +102,11 @@ pub enum Command {
 #[derive(Args)]
 #[group(required = true, multiple = true, id = "trust", args = ["ca", "cert"])]
 pub struct TrustOptions {
-    /// Certificates of CAs that are trusted
+    /// Certificates of CAs that are trusted, PEM or DER
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
 
-    /// Certificate of the one signer that is trusted
+    /// Certificate of the one signer that is trusted, PEM or DER
     #[arg(long, value_name = "FILE", conflicts_with = "ca")]
     cert: Option<PathBuf>,
 

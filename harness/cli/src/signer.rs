@@ -25,7 +25,7 @@ pub struct SignerOptions {
     #[command(flatten)]
     key: KeyOptions,
 
-    /// The key's certificate: a file, or a `pkcs11:` URI
+    /// The key's certificate: a file (PEM or DER), or a `pkcs11:` URI
     #[arg(long, value_name = "FILE|URI")]
     cert: PathBuf,
 }

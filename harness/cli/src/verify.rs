@@ -27,11 +27,11 @@ use super::timestamp::{Timestamps, TsaOptions};
 /// checked; for a program that is not the one that was signed, the differences are shown.
 #[derive(Args)]
 pub struct Options {
-    /// The signer's certificate, followed in the same file by those between it and the CA
+    /// The signer's certificate, PEM or DER; in PEM, followed in the same file by those between it and the CA
     #[arg(long, value_name = "FILE", required_unless_present = "ca")]
     cert: Option<PathBuf>,
 
-    /// Certificates of CAs that are trusted [default: trust the signer's certificate itself]
+    /// Certificates of CAs that are trusted, PEM or DER [default: trust the signer's certificate itself]
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
 

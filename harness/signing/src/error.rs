@@ -207,6 +207,9 @@ pub enum Error {
     /// Something that is not an X.509 certificate.
     #[error("not an X.509 certificate in PEM or DER")]
     CertificateEncoding(#[source] der::Error),
+    /// A DER file with more than one certificate.
+    #[error("there is more in it than one certificate in DER: several in one file have to be PEM")]
+    CertificateFollowed,
     /// A certificate that names no key.
     #[error("the certificate has no subject key identifier, by which the kernel finds a key")]
     CertificateKeyId,

@@ -16,7 +16,7 @@ use crate::files;
 /// Whose timestamps count.
 #[derive(Args)]
 pub struct TsaOptions {
-    /// Certificates of CAs of timestamp authorities that are trusted: what was signed while the signer's certificate was
+    /// Certificates of CAs of timestamp authorities that are trusted, PEM or DER: what was signed while the signer's certificate was
     /// valid, by their timestamps, still counts when it has expired
     #[arg(long, value_name = "FILE")]
     tsa: Vec<PathBuf>,

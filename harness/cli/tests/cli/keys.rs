@@ -275,6 +275,32 @@ fn a_passphrase_comes_from_the_environment_or_the_terminal() {
 }
 
 #[test]
+fn certificates_may_be_der() {
+    let scratch = Scratch::with_file();
+    scratch.make_ca();
+    scratch.run("openssl", "x509 -in ca.pem -outform DER -out ca.der");
+    scratch.bpfsig(
+        "keygen signer --algorithm p-256 --name me --key me.key --cert me.pem --ca-key ca.key --ca-cert ca.der",
+    );
+    scratch.run("openssl", "x509 -in me.pem -outform DER -out me.der");
+    scratch.bpfsig("sign --key me.key --cert me.der file.txt");
+    for (ca, cert) in [("ca.der", "me.der"), ("ca.pem", "me.der"), ("ca.der", "me.pem")] {
+        scratch.bpfsig(&format!("verify --ca {ca} --cert {cert} file.txt"));
+    }
+
+    scratch.run("openssl", "pkcs8 -topk8 -nocrypt -in me.key -outform DER -out key.der");
+    scratch.write("two.der", &[scratch.read("me.der"), scratch.read("ca.der")].concat());
+    for (file, problem) in [
+        ("key.der", "not an X.509 certificate in PEM or DER"),
+        ("file.txt.p7s", "not an X.509 certificate in PEM or DER"),
+        ("two.der", "there is more in it than one certificate in DER: several in one file have to be PEM"),
+    ] {
+        let error = scratch.error(&format!("verify --ca {file} --cert me.pem file.txt"));
+        assert!(error.starts_with(&format!("{file}: {problem}")), "{error}");
+    }
+}
+
+#[test]
 fn there_is_one_key() {
     let scratch = Scratch::with_file();
     scratch.make_ca();

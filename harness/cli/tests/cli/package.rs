@@ -63,7 +63,10 @@ fn a_directory_becomes_an_installed_package() {
     scratch.bpfsig(&format!("{CREATE} --output again.tar.gz files"));
     assert_eq!(scratch.read("again.tar.gz"), first);
 
-    for trust in ["--ca ca.pem", "--cert packer.pem"] {
+    for name in ["ca", "packer"] {
+        scratch.run("openssl", &format!("x509 -in {name}.pem -outform DER -out {name}.der"));
+    }
+    for trust in ["--ca ca.pem", "--cert packer.pem", "--ca ca.der", "--cert packer.der"] {
         let verified = scratch.bpfsig(&format!("package verify {trust} filter.tar.gz"));
         assert!(verified.contains("filter.tar.gz: signed by `CN=packer`"), "{verified}");
     }

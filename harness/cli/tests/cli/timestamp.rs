@@ -121,7 +121,8 @@ fn a_signature_outlives_its_certificate() {
     let when = "timestamp of 2024-06-01T12:00:00Z by `CN=tsa`";
     assert!(text.starts_with(&format!("file.txt.p7s: {when}, ")), "{text}");
     let stamped = scratch.read("file.txt.p7s");
-    for authorities in ["--tsa tsa-ca.pem", "--tsa ca.pem --tsa tsa-ca.pem"] {
+    scratch.run("openssl", "x509 -in tsa-ca.pem -outform DER -out tsa-ca.der");
+    for authorities in ["--tsa tsa-ca.pem", "--tsa ca.pem --tsa tsa-ca.pem", "--tsa tsa-ca.der"] {
         let text = scratch.bpfsig(&format!("{VERIFY} {authorities} file.txt"));
         assert!(text.contains(&format!("\n  {when}\n")), "{text}");
     }

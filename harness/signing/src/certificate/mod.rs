@@ -15,7 +15,7 @@ use der::asn1::ObjectIdentifier;
 use der::oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
 use der::pem::LineEnding;
 use der::referenced::OwnedToRef;
-use der::{Decode, Document};
+use der::{Decode, Document, ErrorKind};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, SubjectKeyIdentifier};
 
 use build::Profile;
@@ -83,14 +83,18 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// [`Error::Holds`], [`Error::CertificateEncoding`], [`Error::CertificateKeyId`] if it has no subject key identifier,
-    /// [`Error::KeyUnsupported`] or [`Error::KeyMalformed`] if the kernel can't use its key.
+    /// [`Error::Holds`], [`Error::CertificateEncoding`], [`Error::CertificateFollowed`] if a DER file has several,
+    /// [`Error::CertificateKeyId`] if it has no subject key identifier, [`Error::KeyUnsupported`] or
+    /// [`Error::KeyMalformed`] if the kernel can't use its key.
     pub fn read(file: &[u8]) -> Result<Self> {
         let document = match pem::needed(file, pem::CERTIFICATE)? {
-            Some(block) => Document::from_pem(block).map(|(_, document)| document),
-            None => Document::try_from(file),
+            Some(block) => Document::from_pem(block).map_err(Error::CertificateEncoding)?.1,
+            None => Document::try_from(file).map_err(|error| match error.kind() {
+                ErrorKind::TrailingData { .. } => Error::CertificateFollowed,
+                _ => Error::CertificateEncoding(error),
+            })?,
         };
-        Self::from_document(document.map_err(Error::CertificateEncoding)?)
+        Self::from_document(document)
     }
 
     fn from_document(der: Document) -> Result<Self> {
