@@ -9,7 +9,7 @@ use bpfsig_signing::artifact::{Artifact, Platform};
 use bpfsig_signing::certificate::Certificate;
 use bpfsig_signing::choices::Choices;
 use bpfsig_signing::trust;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// Reads a file; the error names it.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -41,16 +41,20 @@ pub fn artifact(file: &[u8], platform: Option<Platform>, choices: &Choices) -> R
     Ok(artifact)
 }
 
-/// Writes a file that must not exist yet. Where files have a mode, it gets this one.
-pub fn create(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+/// Writes a file that must not exist yet, and that is removed again unless it is kept. Where files have a mode, it gets this
+/// one.
+pub fn create(path: &Path, content: &[u8], mode: u32) -> Result<TempPath> {
+    let context = || path.display().to_string();
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     #[cfg(not(unix))]
     let _ = mode;
-    let mut file = options.open(path).with_context(|| path.display().to_string())?;
-    file.write_all(content).and_then(|()| file.sync_all()).with_context(|| path.display().to_string())
+    let mut file = options.open(path).with_context(context)?;
+    let created = TempPath::try_from_path(path).with_context(context)?;
+    file.write_all(content).and_then(|()| file.sync_all()).with_context(context)?;
+    Ok(created)
 }
 
 /// Writes a file in place of an older one, with the same permissions, so that there is always one or the other.

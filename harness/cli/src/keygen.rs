@@ -161,8 +161,7 @@ pub fn run(command: Command) -> Result<()> {
             let usage = Role::Ca.limited_to(&purposes, pen.pen);
             let key = subject.key()?;
             let made = Certificate::self_signed(usage, &subject.subject.name, &*key.key, certificate.days)?;
-            key.save()?;
-            certificate.write(&made)?;
+            certificate.write(&made, Some(&key))?;
             print_purposes(&purposes, pen.pen);
         }
         Command::Signer { subject, purposes, certificate, ca_key, ca_cert } => {
@@ -174,16 +173,14 @@ pub fn run(command: Command) -> Result<()> {
                 Some(ca) => Certificate::issued_by(ca, usage, name, &key.key.public_key(), days)?,
                 None => Certificate::self_signed(usage, name, &*key.key, days)?,
             };
-            key.save()?;
-            certificate.write(&made)?;
+            certificate.write(&made, Some(&key))?;
             print_purposes(&purposes.purposes, purposes.pen.pen);
         }
         Command::Request { subject, purposes, request: path } => {
             check_absent(&path)?;
             let key = subject.key()?;
             let request = Request::new(purposes.usage(), &subject.subject.name, &*key.key)?;
-            key.save()?;
-            files::create(&path, request.to_pem().as_bytes(), 0o644)?;
+            write(&path, &request.to_pem(), Some(&key))?;
             println!("{}: request for a {} key", path.display(), request.public_key());
             print_purposes(&purposes.purposes, purposes.pen.pen);
         }
@@ -192,7 +189,7 @@ pub fn run(command: Command) -> Result<()> {
             let request = Request::read(&files::read(&path)?).with_context(|| path.display().to_string())?;
             let ca = signer::ca(&ca_key, &ca_cert)?;
             let issued = Certificate::issued_for(&ca, purposes.usage(), &request, certificate.days)?;
-            certificate.write(&issued)?;
+            certificate.write(&issued, None)?;
             println!("subject: {}", request.subject());
             print_purposes(&purposes.purposes, purposes.pen.pen);
         }
@@ -201,8 +198,8 @@ pub fn run(command: Command) -> Result<()> {
 }
 
 impl CertificateOptions {
-    fn write(&self, certificate: &Certificate) -> Result<()> {
-        files::create(&self.cert, certificate.to_pem().as_bytes(), 0o644)?;
+    fn write(&self, certificate: &Certificate, key: Option<&SubjectKey>) -> Result<()> {
+        write(&self.cert, &certificate.to_pem(), key)?;
         println!(
             "{}: {} key {}",
             self.cert.display(),
@@ -233,7 +230,7 @@ impl RequestSubject {
     }
 }
 
-/// The key of a subject; a new one is not in its file before `save`.
+/// The key of a subject; a new one is not in its file before [`write`].
 struct SubjectKey {
     key: Box<dyn SigningKey>,
     file: Option<(PathBuf, Zeroizing<String>)>,
@@ -250,13 +247,20 @@ impl SubjectKey {
         let file = Some((location.to_owned(), key.to_pem()?));
         Ok(SubjectKey { key: Box::new(key), file })
     }
+}
 
-    fn save(&self) -> Result<()> {
-        let Some((path, pem)) = &self.file else { return Ok(()) };
-        files::create(path, pem.as_bytes(), 0o600)?;
-        println!("{}: new {} key", path.display(), self.key.public_key());
-        Ok(())
+/// Writes what has been made for a key, and the key if it is new: both, or neither.
+fn write(path: &Path, pem: &str, key: Option<&SubjectKey>) -> Result<()> {
+    let new = key.and_then(|key| Some((key, key.file.as_ref()?)));
+    let key_file = new.map(|(_, (path, pem))| files::create(path, pem.as_bytes(), 0o600)).transpose()?;
+    let file = files::create(path, pem.as_bytes(), 0o644)?;
+    for file in key_file.into_iter().chain([file]) {
+        file.keep()?;
     }
+    if let Some((key, (path, _))) = new {
+        println!("{}: new {} key", path.display(), key.key.public_key());
+    }
+    Ok(())
 }
 
 fn check_absent(path: &Path) -> Result<()> {

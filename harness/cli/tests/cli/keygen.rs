@@ -1,6 +1,6 @@
 //! `keygen`: purposes, and requests that go to a CA elsewhere and come from one.
 
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, error_of, output};
 
 /// What `openssl` shows of a certificate or a request.
 fn text(scratch: &Scratch, kind: &str, file: &str) -> String {
@@ -168,4 +168,32 @@ fn nothing_is_written_when_something_is_wrong() {
     );
     assert_eq!(error, "`CN=me` can't issue certificates: it is not a CA");
     assert!(!scratch.path("x.key").exists() && !scratch.path("x.pem").exists());
+}
+
+/// The key is removed again; `ulimit` lets the certificate's file be opened, but not written as a whole.
+#[test]
+fn a_key_is_not_left_without_its_certificate() {
+    let scratch = Scratch::with_file();
+    let keygen = |kind: &str| format!("keygen {kind} --algorithm ml-dsa-44 --name x --key x.key");
+    for (command, problem) in [
+        (keygen("ca") + " --cert none/x.pem", "none/x.pem: No such file or directory (os error 2)"),
+        (keygen("signer") + " --cert none/x.pem", "none/x.pem: No such file or directory (os error 2)"),
+        (keygen("request") + " --request file.txt/x", "file.txt/x: Not a directory (os error 20)"),
+        (keygen("ca") + " --cert x.key", "x.key: File exists (os error 17)"),
+    ] {
+        assert_eq!(scratch.error(&command), problem, "{command}");
+        assert_eq!(std::fs::read_dir(scratch.path("")).unwrap().count(), 1, "{command}");
+    }
+
+    let bpfsig = env!("CARGO_BIN_EXE_bpfsig");
+    let limited = format!("'trap \"\" XFSZ; ulimit -f 1; {bpfsig} {} --cert x.pem'", keygen("ca"));
+    let error = error_of(&output(&mut scratch.command("sh", &format!("-c {limited}"))));
+    assert_eq!(error, "x.pem: File too large (os error 27)");
+    assert_eq!(std::fs::read_dir(scratch.path("")).unwrap().count(), 1);
+
+    // A key that was there is none of this command's.
+    scratch.bpfsig(&(keygen("request") + " --request x.csr"));
+    let key = scratch.read("x.key");
+    scratch.error(&(keygen("request") + " --request none/x.csr"));
+    assert_eq!(scratch.read("x.key"), key);
 }
