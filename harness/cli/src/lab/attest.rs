@@ -7,15 +7,15 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use bpfsig_lab::engine::Engine;
-use bpfsig_lab::jobs::export::{Export, Exported, Learned, Modules};
+use bpfsig_lab::jobs::export::{Export, Exported, Learned};
 use bpfsig_lab::jobs::hand_over;
 use bpfsig_lab::kernel::{self, Variant};
 use bpfsig_lab::progress::Progress;
 use bpfsig_signing::attestation::{Attestations, AttestedProgram, KernelAttestation};
 use bpfsig_signing::certificate::{Purpose, Signer};
 use bpfsig_signing::cms;
+use bpfsig_signing::description::{Description, from_json};
 use bpfsig_signing::facts::Facts;
-use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
 use bpfsig_signing::program::Program;
 use bpfsig_signing::statement::Statement;
@@ -23,6 +23,7 @@ use bpfsig_signing::trust::{self, ExpectedUsage};
 use clap::{Args, ValueEnum};
 
 use crate::keygen::PenOptions;
+use crate::signature::FoundSignature;
 use crate::signer::SignerOptions;
 use crate::{files, sign};
 
@@ -52,7 +53,7 @@ pub struct Options {
     cpus: u8,
 
     /// Load this module of the kernel first, and those that it needs: from lib/modules beside the image, or else from this
-    /// machine's
+    /// machine's. Programs may call its functions, or attach to a part of it
     #[arg(long = "module", value_name = "NAME")]
     modules: Vec<String>,
 
@@ -102,7 +103,9 @@ pub fn run(options: Options) -> Result<()> {
     let expiry = sign::expiry(options.days)?;
     let context = || options.object.display().to_string();
     let object = files::read(&options.object)?;
-    let mut export = programs(&object).and_then(Export::new).with_context(context)?;
+    let programs = programs(&options.object, &object);
+    let export = programs.and_then(|programs| Export::new(programs, options.modules.clone()));
+    let mut export = export.with_context(context)?;
 
     let path = sign::attestations_path(&options.object);
     let mut attestations = match path.exists() {
@@ -113,7 +116,7 @@ pub fn run(options: Options) -> Result<()> {
     for kernel in &options.kernels {
         let (image, engine) = kernel.obtain(&progress)?;
         let machine = engine.machine(&image, append, options.cpus)?;
-        export.modules = Modules { names: options.modules.clone(), root: modules_root(&image)? };
+        export.modules.root = modules_root(&image)?;
         let name = image.display().to_string();
         let exported = hand_over(&export, &*machine, &name, &progress).with_context(context)?;
         attestations
@@ -131,9 +134,11 @@ fn modules_root(image: &Path) -> Result<PathBuf> {
     Ok(if beside.join("lib/modules").exists() { beside } else { Path::new("/") }.to_owned())
 }
 
-/// The programs of an object that are loaded by default.
-fn programs(object: &[u8]) -> Result<Vec<Program>> {
-    let object = Object::parse(object)?;
+/// The programs of an object that are loaded by default, as its signer has them.
+fn programs(path: &Path, object: &[u8]) -> Result<Vec<Program>> {
+    let signature = FoundSignature::of(path, object, None)?;
+    let descriptions = signature.and_then(|signature| from_json(&signature.descriptions).ok());
+    let object = Object::parse_with(object, &descriptions.unwrap_or_default().choices)?;
     let wanted = object.programs().iter().filter(|program| !program.section.starts_with('?'));
     Ok(wanted.cloned().collect())
 }
@@ -151,7 +156,7 @@ fn attest(
     let mut attested = Vec::new();
     for (program, learned) in programs.iter().zip(learned) {
         match learned {
-            Learned::Facts(facts) => {
+            Learned::Facts { module, facts } => {
                 let known = Facts::decode(&facts).with_context(|| program.name.clone())?;
                 let verified_for = known.identity.cpus;
                 ensure!(
@@ -166,7 +171,9 @@ fn attest(
                     facts.len(),
                     known.insn_cnt
                 );
-                let manifest = Manifest::of(program)?.digest();
+                let description = Description::of(program)?;
+                let elsewhere = module.and_then(|module| description.in_module(&module));
+                let manifest = elsewhere.unwrap_or(description).digest();
                 attested.push(AttestedProgram { name: program.name.clone(), manifest, facts });
             }
             Learned::Nothing(reason) => println!("  {}: always verified: {reason}", program.name),

@@ -397,3 +397,18 @@ fn inspect_shows_names_with_the_numbers() {
     let attach_types: Vec<_> = attach_types.map(|bind| &bind["program"]["expected_attach_type"]).collect();
     assert_eq!(attach_types, [0, 37, 24]);
 }
+
+/// What the signer has said of the object is beside the signature: without it, the object could not be read.
+#[cfg(feature = "lab")]
+#[test]
+fn attest_knows_what_the_signer_has_said() {
+    let scratch = scratch();
+    scratch.make_signer("at", "--purpose attestation");
+    scratch.write("hook.c", b"__attribute__((section(\"lsm\"))) int hook(void *context) { return 0; }");
+    scratch.run("clang", "-O2 -g -target bpf -c -o hook.o hook.c");
+    let attest = "attest --key at.key --cert at.pem --kernel none/bzImage hook.o";
+    assert!(scratch.error(attest).starts_with("hook.o: "));
+    scratch.bpfsig(&format!("{SIGN} --target-function hook=file_open hook.o"));
+    let error = scratch.error(attest);
+    assert!(error.contains("none/bzImage"), "{error}");
+}

@@ -116,9 +116,9 @@ fn attack_all(
 /// What the kernel learns about a program.
 fn learn(program: &Program, testbed: &dyn Testbed, progress: &Progress) -> Result<Vec<u8>> {
     let machine = testbed.machine(&testbed.patched().image, "")?;
-    let export = Export::new(vec![program.clone()])?;
+    let export = Export::new(vec![program.clone()], Vec::new())?;
     match hand_over(&export, &*machine, &format!("patched: {}", program.name), progress)?.programs.pop() {
-        Some(Learned::Facts(facts)) => Ok(facts),
+        Some(Learned::Facts { facts, .. }) => Ok(facts),
         Some(Learned::Nothing(reason)) => bail!("nothing can be attested of {}: {reason}", program.name),
         None => bail!("the guest has learned nothing"),
     }

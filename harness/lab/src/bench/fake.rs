@@ -322,7 +322,8 @@ fn answer(attack: &str, attempt: &Attempt, policy: Policy) -> i32 {
 }
 
 fn export(job: &Export) -> Exported {
-    let programs = job.programs.iter().map(|_| Learned::Facts(b"facts".to_vec())).collect();
+    let programs =
+        job.programs.iter().map(|_| Learned::Facts { module: None, facts: b"facts".to_vec() }).collect();
     Exported { kernel: "6.12.0 fake".to_owned(), build_id: BuildId([0; BuildId::SIZE]), programs }
 }
 

@@ -268,14 +268,14 @@ fn learn(workloads: &mut [Workload], testbed: &dyn Testbed, progress: &Progress)
     }
     let (digests, programs): (Vec<_>, Vec<_>) = programs.into_iter().unzip();
     let machine = testbed.machine(&testbed.patched().image, "")?;
-    let exported = hand_over(&Export::new(programs)?, &*machine, "patched", progress)?;
+    let exported = hand_over(&Export::new(programs, Vec::new())?, &*machine, "patched", progress)?;
     ensure!(exported.programs.len() == digests.len(), "the guest has not verified all programs");
     let learned: BTreeMap<_, _> = digests.into_iter().zip(exported.programs).collect();
 
     let mut unsupported = Vec::new();
     for workload in workloads.iter_mut().filter(|workload| needs_them(workload)) {
         let facts_of = |program: &Program| match &learned[&Manifest::of(program)?.digest()] {
-            Learned::Facts(facts) => Ok(Ok(facts.clone())),
+            Learned::Facts { facts, .. } => Ok(Ok(facts.clone())),
             Learned::Nothing(reason) => Ok(Err(reason.clone())),
         };
         match workload.programs.iter().map(facts_of).collect::<Result<Result<_, _>>>()? {

@@ -20,7 +20,7 @@ pub(super) fn export(job: &Export) -> Result<Exported> {
         .context("adding the signer's certificate to a keyring")?;
     load_modules(&job.modules)?;
     let learn = |program: &Program| {
-        let learned = learn(program, &job.signature, Keyring(key)).with_context(|| program.name.clone());
+        let learned = learn(program, job, Keyring(key)).with_context(|| program.name.clone());
         announce(&program.name);
         learned
     };
@@ -31,14 +31,17 @@ pub(super) fn export(job: &Export) -> Result<Exported> {
     })
 }
 
-fn learn(program: &Program, signature: &[u8], keyring: Keyring) -> Result<Learned> {
+fn learn(program: &Program, job: &Export, keyring: Keyring) -> Result<Learned> {
     if let Attach::Program { .. } = program.attach {
         return Ok(Learned::Nothing("it attaches to another program".to_owned()));
     }
     let target = LoadTarget::of(program, None)?;
+    if let Some(module) = target.module.as_ref().filter(|module| !job.modules.names.contains(module)) {
+        bail!("what it attaches to is in module {module}: give `--module {module}`");
+    }
     let shared = SharedObjects::new(&[program])?;
     let context = LoadContext {
-        signature: Some(signature),
+        signature: Some(&job.signature),
         keyring,
         attest: Attest::Export,
         ..shared.context(program, &target)
@@ -55,7 +58,7 @@ fn learn(program: &Program, signature: &[u8], keyring: Keyring) -> Result<Learne
     if facts.is_empty() {
         return Ok(Learned::Nothing(reason(&load.log())));
     }
-    Ok(Learned::Facts(facts))
+    Ok(Learned::Facts { module: target.module.clone(), facts })
 }
 
 /// Loads modules, and the modules that they need.
