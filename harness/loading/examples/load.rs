@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 use std::{env, thread};
 
+use bpfsig_loading::keyring::Keyring;
 use bpfsig_loading::{Hooks, OpenObject, ProgramInfo, signatures_supported};
 use libbpf_rs::{MapCore as _, MapHandle};
 
@@ -24,6 +25,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let [path, device, map] = &arguments[..] else { return Err("usage: load OBJECT DEVICE MAP".into()) };
 
     let mut object = OpenObject::open_file(path)?;
+    // Where `bpfsig trust add` puts the certificates of signers.
+    object.set_keyring(Keyring::BPF);
     if !signatures_supported() {
         object.set_signature(None);
     }
