@@ -1,11 +1,12 @@
 #!/bin/bash
 # Runs all checks, in the state that the kernel's command line names: with `checks.switch`, signatures become required
-# while the services run; with `checks.boot`, there is nothing to check but how long it took to come here.
+# while the services run; with `checks.boot`, there is nothing to check but what it took to come here.
 set -uo pipefail
 cd "$(dirname "$0")"
 export HOME=/root
 if grep --quiet checks.boot /proc/cmdline; then
-	systemctl show --value --property ActiveEnterTimestampMonotonic multi-user.target >/srv/results/microseconds
+	# Seconds since the kernel started, without the idle ones.
+	perl -ane 'printf "%.2f\n", $F[0] - $F[1]' /proc/uptime >/srv/results/busy
 	touch /srv/results/complete
 	exit
 fi
