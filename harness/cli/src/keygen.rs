@@ -230,7 +230,7 @@ impl RequestSubject {
     }
 }
 
-/// The key of a subject; a new one is not in its file before [`write`].
+/// The key of a subject; a new one is not in its file before [`write()`].
 struct SubjectKey {
     key: Box<dyn SigningKey>,
     file: Option<(PathBuf, Zeroizing<String>)>,
