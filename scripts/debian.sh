@@ -6,14 +6,17 @@
 #
 # A STATE is what the machine demands of programs: `off` nothing, `required` signatures from boot on, `switched` signatures
 # from after boot on, `policy` signatures from boot on, and what a policy grants that is made of a report of the state
-# `off`; all of them by default. After `policy`, `boot` tells what a policy adds to booting. Prints a table: what was tried, and what a user sees in each state. What it
-# is made of is in target/debian/STATE/table.tsv. IMAGE is a kernel of `bpfsig kernel build`, by default the one that has
+# `off`; all of them by default. After `policy`, `boot` tells what a policy adds to booting. Prints a table: what was tried,
+# and what a user sees in each state. What it is made of is in target/debian/STATE/table.tsv. IMAGE is a kernel of `bpfsig kernel build`, by default the one that has
 # what a distribution needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 profile=()
 source scripts/common.sh
+
+# Of each kind. An odd number has a median.
+boots=3
 
 # Makes the machine's disk out of Debian's archive, unless there is one that was made of the same files.
 disk() {
@@ -142,13 +145,13 @@ abuse() {
 	cp "$kernel" $abuse/bzImage
 }
 
-# Boots BOOTS times without a policy and with it, one instruction a nanosecond. Prints how many seconds the processor worked until
+# Boots several times without a policy and with it, one instruction a nanosecond. Prints how many seconds the processor worked until
 # multi-user.target: waiting for the disk takes as long as the host is busy.
 boot_times() {
 	local with count
 	[[ -e target/debian/initramfs/plain.img ]] || fail "there is no policy yet: run the state policy before boot"
 	for with in plain initrd; do
-		for count in $(seq $BOOTS); do
+		for count in $(seq $boots); do
 			boot "boot-$with-$count" "checks.boot" -initrd "target/debian/initramfs/$with.img" -smp 1 -icount shift=0
 		done
 		sort --numeric-sort target/debian/boot-$with-*/busy | awk -v with="$with" '{ s[NR] = $1 } END {
@@ -166,9 +169,6 @@ compare() {
 		$1 in works && $2 != "works" { print $1 }' target/debian/{off,policy}/table.tsv)
 	[[ -z $worse ]] || fail "with the policy, these don't work any more:"$'\n'"$worse"
 }
-
-# An odd number has a median.
-BOOTS=3
 
 kernel=
 if [[ ${1-} == --kernel ]]; then
