@@ -1,26 +1,24 @@
 #!/bin/bash
 # Tries `bpfsig sign` on every eBPF object that packages of the distribution have in them: as files, and inside of executables
 # that were built with skeletons. Packages are named on the command line, or else these are taken. Prints a table: package,
-# object, outcome, reason; then how many of them were signed. Nothing is installed, and nothing is loaded.
+# object, outcome, reason; then how many of them were signed. Nothing is installed, and nothing is loaded. Fails if an object is
+# refused that is not in corpus/refused.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 profile=()
 source scripts/common.sh
+source scripts/archive.sh
 source scripts/carve.sh
+
+cargo build --quiet "${profile[@]}"
+# It is called hundreds of times.
+bpfsig() { target/debug/bpfsig "$@"; }
 
 packages=("$@")
 if [[ $# -eq 0 ]]; then
 	packages=(bpftop bpftune libbpf-tools libxdp1 opensnitch opensnitch-ebpf-modules scx suricata systemd xdp-tools)
 fi
-
-# Fetches a package and unpacks it. Prints nothing, and fails, if there is none of this name.
-fetch() {
-	local folder=$work/$1
-	mkdir -p "$folder/files"
-	(cd "$folder" && apt-get download -qq -o APT::Sandbox::User=root "$1") 2>/dev/null || return 1
-	dpkg-deb -x "$folder"/*.deb "$folder/files"
-}
 
 try() {
 	local name=$1 object=$2 output
@@ -38,18 +36,22 @@ ln -s signer.key "$work/key"
 ln -s signer.pem "$work/cert"
 
 for name in "${packages[@]}"; do
-	if ! fetch "$name"; then
-		echo "$name|-|not found|apt-get has no such package"
+	mkdir -p "$work/$name"/{files,objects}
+	if ! release=$(fetch download "$name" "$work/$name"); then
+		echo "$name|-|not found|the archive has no such package"
 		continue
 	fi
-	mkdir "$work/$name/objects"
+	dpkg-deb -x "$work/$name"/*.deb "$work/$name/files"
 	find "$work/$name/files" -type f -size +64c -print0 | while IFS= read -r -d '' file; do
 		carve "$file" "$work/$name/objects"
 	done
-	[[ -n $(ls "$work/$name/objects") ]] || echo "$name|-|no objects|"
+	[[ -n $(ls "$work/$name/objects") ]] || echo "$name, $release|-|no objects|"
 	find "$work/$name/objects" -type f -print0 | sort --zero-terminated | while IFS= read -r -d '' object; do
-		try "$name" "$object"
+		try "$name, $release" "$object"
 	done
 	rm -rf "${work:?}/$name"
 done | tee "$work/table" | column --table --separator '|' --output-separator '  '
 echo "signed $(grep -c '|signed|' "$work/table" || true) of $(grep -c -e '|signed|' -e '|refused|' "$work/table" || true)"
+unexpected=$(grep '|refused|' "$work/table" | cut -d'|' -f2 |
+	grep -vxF -f <(sed '/^#/d; s/ .*//' scripts/corpus/refused) || true)
+[[ -z $unexpected ]] || fail "not to be refused: $unexpected"

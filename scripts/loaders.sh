@@ -1,6 +1,6 @@
 #!/bin/bash
 # Has the loaders that people have load signed objects, with libbpf as kernel-patch/linux-7.3/libbpf makes it: ip, tc, xdp-tools,
-# bpftool, and programs made of skeletons.
+# bpftool, and programs made of skeletons; and, with the crate of harness/loading, a program in Rust.
 #
 #     scripts/loaders.sh [--libbpf DIRECTORY] [STATE...]
 #
@@ -18,6 +18,7 @@ cd "$(dirname "$0")/.."
 
 profile=()
 source scripts/common.sh
+source scripts/archive.sh
 source scripts/carve.sh
 
 directory=$PWD/target/loaders
@@ -48,10 +49,11 @@ observing() { printf -- "--also=trace_on_entry=fentry/bpf:$1 --also=trace_on_exi
 # The objects that files are loaded from.
 objects() {
 	local name
-	for name in xdp_drop_fragments tc_dscp_mark cgroup_bind_ports trace_files; do
+	for name in xdp_ban xdp_drop_fragments tc_dscp_mark cgroup_bind_ports trace_files; do
 		clang --target=bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
 			-c "progs/$name.bpf.c" -o "$work/$name.bpf.o"
 	done
+	both "$work/xdp_ban.bpf.o"
 	both "$work/tc_dscp_mark.bpf.o"
 	both "$work/cgroup_bind_ports.bpf.o"
 	both "$work/trace_files.bpf.o"
@@ -59,28 +61,12 @@ objects() {
 	both "$work/xdp_drop_fragments.bpf.o" $(dispatched xdp_drop_fragments)
 }
 
-# Fetches the source of a package, of the first of these releases that the archive has it for.
-source_of() {
-	local name=$1 site release options
-	site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Label: Debian' | head --lines=1)
-	mkdir -p "$work/apt/lists"
-	for release in trixie bookworm sid; do
-		echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $release main" >"$work/apt/sources.list"
-		options=(-qq -o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
-			-o Dir::State::lists="$work/apt/lists" -o APT::Sandbox::User=root)
-		if apt-get "${options[@]}" update && (cd "$work" && apt-get "${options[@]}" source "$name"); then
-			echo "$name: of $release" >&2
-			return
-		fi
-	done >"$work/apt/log" 2>&1
-	fail "the archive has no source of $name: $(<"$work/apt/log")"
-}
-
 # Builds Debian's xdp-tools, twice: as they are, and with their objects signed. Those have some of them in them, which is why they
 # have to be built again, but nothing in their source is changed.
 xdp_tools() {
-	local source objects kind name
-	source_of xdp-tools
+	local source release kind
+	release=$(fetch source xdp-tools "$work") || fail "the archive has no source of xdp-tools: $(<"$work/apt/log")"
+	echo "xdp-tools: of $release" >&2
 	source=$(echo "$work"/xdp-tools-*/)
 	export FORCE_SYSTEM_LIBBPF=1 PRODUCTION=1
 	(cd "$source" && ./configure) >"$directory/make.log" 2>&1 || fail "xdp-tools can't be built, see $directory/make.log"
@@ -214,7 +200,8 @@ mkdir -p "$directory"/{bin,lib,signed,unsigned,tools/signed,tools/unsigned}
 cp "$libbpf"/lib/libbpf.so.1 "$directory/lib/"
 cp "$libbpf"/bpftool/bpftool "$directory/bin/"
 cargo build --quiet "${profile[@]}"
-cp target/debug/bpfsig scripts/loaders/guest.sh scripts/debian/guest/record.sh "$directory/"
+cargo build --quiet "${profile[@]}" --package bpfsig-loading --example load
+cp target/debug/bpfsig target/debug/examples/load scripts/loaders/guest.sh scripts/debian/guest/record.sh "$directory/"
 issue "$directory/signer" rsa-2048 "$(dirname "$(image required)")"
 objects
 if [[ ${states[0]} == cost ]]; then

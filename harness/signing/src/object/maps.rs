@@ -42,9 +42,15 @@ pub(super) struct Place {
 
 impl Maps {
     pub fn of(elf: &Elf<'_>, btf: Option<&Btf>, externs: &Externs<'_>) -> Result<Self, ObjectError> {
-        if elf.section("maps").is_some_and(|section| section.kind != SectionKind::Other && section.size > 0) {
+        // gobpf, and with it opensnitch, has a section for each.
+        let is_old = |section: &&Section<'_>| {
+            (section.name == "maps" || section.name.starts_with("maps/"))
+                && section.kind != SectionKind::Other
+                && section.size > 0
+        };
+        if let Some(section) = elf.sections.iter().find(is_old) {
             return Err(ObjectError::Section {
-                section: "maps".to_owned(),
+                section: section.name.to_string(),
                 problem: "defines maps in the old way, as `struct bpf_map_def`, which libbpf has not taken since 1.0: define \
                           them in `.maps`",
             });

@@ -295,13 +295,15 @@ fn maps_of_all_kinds() {
     assert!(remark.is_warning());
     assert!(remark.to_string().starts_with("map `table` has no size (`max_entries` is 0)"), "{remark}");
 
-    let error = refused(
-        r#"struct bpf_map_def { int type, key_size, value_size, max_entries; };
-        struct bpf_map_def table SEC("maps") = { 1, 4, 8, 16 };
-        static void *(*lookup)(void *, void *) = (void *)1;
-        SEC("xdp") int program(void *context) { int key = 1; return lookup(&table, &key) ? 1 : 2; }"#,
-    );
-    assert!(error.contains("section `maps` defines maps in the old way"), "{error}");
+    for section in ["maps", "maps/table"] {
+        let error = refused(&format!(
+            r#"struct bpf_map_def {{ int type, key_size, value_size, max_entries; }};
+            struct bpf_map_def table SEC("{section}") = {{ 1, 4, 8, 16 }};
+            static void *(*lookup)(void *, void *) = (void *)1;
+            SEC("xdp") int program(void *context) {{ int key = 1; return lookup(&table, &key) ? 1 : 2; }}"#
+        ));
+        assert!(error.contains(&format!("section `{section}` defines maps in the old way")), "{error}");
+    }
 }
 
 #[test]
