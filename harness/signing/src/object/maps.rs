@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::elf::{Elf, Section, SectionKind};
 use super::externs::{Externs, KCONFIG};
+use super::old_maps::{OldMap, old_maps};
 use super::parameters::Tags;
 use super::{MAX_SIZE, ObjectError};
 use crate::btf::{Btf, Member};
@@ -17,7 +18,7 @@ pub(super) const MAPS: &str = ".maps";
 /// The section that LLVM puts the global variables of an arena in.
 const ARENA_DATA: &str = ".addr_space.1";
 /// `LIBBPF_PIN_BY_NAME`.
-const PIN_BY_NAME: u32 = 1;
+pub(super) const PIN_BY_NAME: u32 = 1;
 
 /// The maps of an object, and where in its sections they are.
 #[derive(Default)]
@@ -42,19 +43,6 @@ pub(super) struct Place {
 
 impl Maps {
     pub fn of(elf: &Elf<'_>, btf: Option<&Btf>, externs: &Externs<'_>) -> Result<Self, ObjectError> {
-        // gobpf, and with it opensnitch, has a section for each.
-        let is_old = |section: &&Section<'_>| {
-            (section.name == "maps" || section.name.starts_with("maps/"))
-                && section.kind != SectionKind::Other
-                && section.size > 0
-        };
-        if let Some(section) = elf.sections.iter().find(is_old) {
-            return Err(ObjectError::Section {
-                section: section.name.to_string(),
-                problem: "defines maps in the old way, as `struct bpf_map_def`, which libbpf has not taken since 1.0: define \
-                          them in `.maps`",
-            });
-        }
         let mut maps = Self::default();
         let mut tags = btf.map(Tags::of).transpose()?.unwrap_or_default();
         match (elf.section_index(MAPS), btf) {
@@ -63,6 +51,11 @@ impl Maps {
                 return Err(ObjectError::NoBtf(format!("each map in `{MAPS}`")));
             }
             _ => {}
+        }
+        for OldMap { section, offset, mut definition } in old_maps(elf)? {
+            Definition::new(&definition.name.clone(), btf).round(&mut definition)?;
+            maps.variables.insert((section, offset), maps.definitions.len());
+            maps.definitions.push(Arc::new(definition));
         }
         let mut size = 0;
         for (index, section) in elf.sections.iter().enumerate() {
@@ -236,6 +229,18 @@ impl<'d, B> Definition<'d, B> {
     fn problem(&self, problem: impl Into<String>) -> ObjectError {
         ObjectError::Map { map: self.name.to_owned(), problem: problem.into() }
     }
+
+    /// Rounds the size as libbpf does.
+    fn round(&self, map: &mut MapDefinition) -> Result<(), ObjectError> {
+        match map.map_type {
+            map_type::RINGBUF | map_type::USER_RINGBUF => map.max_entries = ring_size(map.max_entries),
+            map_type::LRU_HASH | map_type::LRU_PERCPU_HASH if map.flags & flag::NO_COMMON_LRU != 0 => {
+                return Err(self.problem("has BPF_F_NO_COMMON_LRU: its size depends on the number of CPUs"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 impl Definition<'_, &Btf> {
@@ -345,14 +350,7 @@ impl Definition<'_, &Btf> {
         if !self.takes_types(map) {
             (map.btf_key_type_id, map.btf_value_type_id) = (0, 0);
         }
-        match map.map_type {
-            map_type::RINGBUF | map_type::USER_RINGBUF => map.max_entries = ring_size(map.max_entries),
-            map_type::LRU_HASH | map_type::LRU_PERCPU_HASH if map.flags & flag::NO_COMMON_LRU != 0 => {
-                return Err(self.problem("has BPF_F_NO_COMMON_LRU: its size depends on the number of CPUs"));
-            }
-            _ => {}
-        }
-        Ok(())
+        self.round(map)
     }
 
     /// Whether the kernel takes type ids for the map. If it does not, libbpf creates the map without.

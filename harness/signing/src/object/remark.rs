@@ -34,6 +34,8 @@ pub enum Remark {
         /// Why it can't be signed.
         reason: String,
     },
+    /// Maps that are defined in a way that libbpf does not read any more.
+    OldMaps,
     /// An object without type information.
     NoBtf,
     /// A file for another machine than eBPF's, which is signed as a whole.
@@ -90,6 +92,10 @@ impl fmt::Display for Remark {
                     "program `{program}`, which is not loaded unless asked for, is not signed: {reason}"
                 )
             }
+            Self::OldMaps => f.write_str(
+                "maps are defined in the old way (section `maps`), which libbpf has not taken since 1.0: it can't load the \
+                 object, `bpfsig load` can",
+            ),
             Self::NoBtf => f.write_str(
                 "no type information (BTF) in it, as it was compiled without -g: it is signed all the same, but what the \
                  kernel says about it can't name functions and lines, and no part of it adapts to the kernel (CO-RE)",

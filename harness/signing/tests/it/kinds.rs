@@ -294,16 +294,55 @@ fn maps_of_all_kinds() {
     let [remark] = later.remarks() else { panic!("{:?}", later.remarks()) };
     assert!(remark.is_warning());
     assert!(remark.to_string().starts_with("map `table` has no size (`max_entries` is 0)"), "{remark}");
+}
 
-    for section in ["maps", "maps/table"] {
-        let error = refused(&format!(
-            r#"struct bpf_map_def {{ int type, key_size, value_size, max_entries; }};
-            struct bpf_map_def table SEC("{section}") = {{ 1, 4, 8, 16 }};
-            static void *(*lookup)(void *, void *) = (void *)1;
-            SEC("xdp") int program(void *context) {{ int key = 1; return lookup(&table, &key) ? 1 : 2; }}"#
-        ));
-        assert!(error.contains(&format!("section `{section}` defines maps in the old way")), "{error}");
+/// A program that looks something up in a map that is defined in the old way: its section, the numbers of the definition.
+fn with_old_map(section: &str, numbers: &str) -> String {
+    format!(
+        r#"int table[] SEC("{section}") = {{ {numbers} }};
+        static void *(*lookup)(void *, void *) = (void *)1;
+        SEC("xdp") int program(void *context) {{ int key = 1; return lookup(&table, &key) ? 1 : 2; }}"#
+    )
+}
+
+#[test]
+fn maps_of_the_old_way() {
+    // As libbpf had it, as aya-ebpf has it, and as iproute2 has it.
+    for numbers in ["1, 4, 8, 16, 1", "1, 4, 8, 16, 1, 0, 0", "1, 4, 8, 16, 1, 7, 0, 0, 0"] {
+        let object = object(&with_old_map("maps", numbers));
+        let [map] = object.maps() else { panic!("{:?}", object.maps()) };
+        let sizes = (map.key_size, map.value_size, map.max_entries, map.flags);
+        assert_eq!((&*map.name, map.map_type, sizes, map.pin_by_name), ("table", 1, (4, 8, 16, 1), false));
+        assert_eq!((map.btf_key_type_id, map.btf_value_type_id), (0, 0));
+        let slots = Description::of(&object.programs()[0]).unwrap().slots;
+        assert_eq!(slots.len(), 1);
+        let [remark] = object.remarks() else { panic!("{:?}", object.remarks()) };
+        assert!(remark.to_string().contains("libbpf has not taken since 1.0"), "{remark}");
     }
+    assert!(object(&with_old_map("maps", "1, 4, 8, 16, 1, 0, 1")).maps()[0].pin_by_name);
+    assert_eq!(object(&with_old_map("maps", "27, 0, 0, 5000, 0")).maps()[0].max_entries, 8192);
+
+    for (numbers, problem) in [
+        ("1, 4, 8, 16", "map `table` is defined by less than 20 bytes"),
+        ("1, 4, 8, 16, 0, 0, 2", "map `table` is to be pinned in a way that is not LIBBPF_PIN_BY_NAME"),
+        ("13, 4, 4, 16, 0, 0, 0, 7", "map `table` is defined by more than is known here"),
+        ("9, 4, 8, 16, 2", "map `table` has BPF_F_NO_COMMON_LRU"),
+    ] {
+        let error = refused(&with_old_map("maps", numbers));
+        assert!(error.contains(problem), "{error}");
+    }
+    let error = refused(&with_old_map("maps/table", "1, 4, 8, 16, 1"));
+    assert!(error.contains("section `maps/table` defines a map as gobpf wants it"), "{error}");
+}
+
+/// See data/aya/count.rs.
+#[test]
+fn an_object_that_aya_made() {
+    let object = Object::parse(include_bytes!("../data/aya/count.o")).unwrap();
+    let programs: Vec<_> = object.programs().iter().map(|program| &*program.name).collect();
+    assert_eq!(programs, ["count", "opened", "pass"]);
+    let maps: Vec<_> = object.maps().iter().map(|map| (&*map.name, map.map_type)).collect();
+    assert_eq!(maps, [("COUNTS", 1), ("TOTAL", 2), (".rodata", 2), (".rodata.cst8", 2)]);
 }
 
 #[test]
