@@ -8,7 +8,7 @@ use bpfsig_signing::map::MapDefinition;
 use crate::error::{Error, Result};
 
 /// Gives an arena its address, without which the verifier refuses programs that use it, and its global variables, which
-/// lie at its beginning. Both stay when the memory is no longer mapped here.
+/// lie in its last pages. Both stay when the memory is no longer mapped here.
 ///
 /// # Errors
 /// The kernel does not map the arena.
@@ -26,10 +26,11 @@ pub(super) fn place(fd: BorrowedFd<'_>, map: &MapDefinition) -> Result<()> {
     if memory == libc::MAP_FAILED {
         return Err(Error::system("mapping the arena")(io::Error::last_os_error()));
     }
-    // SAFETY: `size` bytes are mapped, which the signer has seen to be enough for the contents.
+    let start = size.saturating_sub(map.contents.len().next_multiple_of(page));
+    let length = map.contents.len().min(size - start);
+    // SAFETY: `size` bytes are mapped, and `start` and `length` are not more together.
     unsafe {
-        let length = map.contents.len().min(size);
-        ptr::copy_nonoverlapping(map.contents.as_ptr(), memory.cast::<u8>(), length);
+        ptr::copy_nonoverlapping(map.contents.as_ptr(), memory.cast::<u8>().add(start), length);
         libc::munmap(memory, size);
     }
     Ok(())

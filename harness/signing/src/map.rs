@@ -42,7 +42,8 @@ pub struct MapDefinition {
     pub btf_value_type_id: u32,
     /// The definition of the maps in a map of maps.
     pub inner: Option<Box<MapDefinition>>,
-    /// The initial values of an array, one after the other, or the first bytes of an arena; what is missing is zero.
+    /// The initial values of an array, one after the other, or what is in the last pages of an arena, from the beginning of
+    /// a page; what is missing is zero.
     #[serde(with = "serde_bytes")]
     pub contents: Vec<u8>,
     /// What the host puts into the first value: the variables of `.kconfig`. Not signed.

@@ -26,10 +26,18 @@ pub(super) struct Maps {
     pub definitions: Vec<Arc<MapDefinition>>,
     /// By section index and offset.
     variables: HashMap<(usize, u64), usize>,
-    /// By section index.
-    data: HashMap<usize, usize>,
+    /// By section index: where its first byte is.
+    data: HashMap<usize, Start>,
     /// The map of `.kconfig`.
     host: Option<usize>,
+}
+
+/// Where a section of data begins.
+struct Start {
+    /// Index into [`Maps::definitions`].
+    map: usize,
+    /// In the map, in bytes.
+    offset: u32,
 }
 
 /// What an instruction can refer to.
@@ -68,7 +76,7 @@ impl Maps {
                 if size > MAX_SIZE {
                     return Err(ObjectError::TooLarge);
                 }
-                maps.data.insert(index, maps.definitions.len());
+                maps.data.insert(index, Start { map: maps.definitions.len(), offset: 0 });
                 maps.definitions.push(Arc::new(definition));
             }
             if section.name == ARENA_DATA {
@@ -85,7 +93,7 @@ impl Maps {
         Ok(maps)
     }
 
-    /// Puts the global variables of an arena at its beginning.
+    /// Puts the global variables of an arena into its last pages, as libbpf does since 1.7.
     fn add_arena_data(&mut self, index: usize, section: &Section<'_>) -> Result<(), ObjectError> {
         let problem = |problem| ObjectError::Section { section: ARENA_DATA.to_owned(), problem };
         let is_arena = |map: &Arc<MapDefinition>| map.map_type == map_type::ARENA;
@@ -95,11 +103,18 @@ impl Maps {
             return Err(problem("has variables, but there is not exactly one arena to put them in"));
         };
         let definition = Arc::make_mut(&mut self.definitions[arena]);
-        if section.size > u64::from(definition.max_entries) * u64::from(PAGE_SIZE) {
-            return Err(problem("is larger than the arena"));
+        if definition.has_size_parameter() {
+            return Err(problem(
+                "has variables, whose place depends on the arena's size: that can't be a parameter",
+            ));
         }
+        let size = u64::from(definition.max_entries) * u64::from(PAGE_SIZE);
+        let offset = size
+            .checked_sub(section.size.next_multiple_of(PAGE_SIZE.into()))
+            .ok_or_else(|| problem("is larger than the arena"))?;
+        let offset = offset.try_into().map_err(|_| problem("is in an arena of more than 4 GiB"))?;
         definition.contents = section.data.to_vec();
-        self.data.insert(index, arena);
+        self.data.insert(index, Start { map: arena, offset });
         Ok(())
     }
 
@@ -121,10 +136,9 @@ impl Maps {
 
     /// What is at `offset` + `addend` of a section.
     pub fn place(&self, section: usize, offset: u64, addend: i32) -> Option<Place> {
-        if let Some(&map) = self.data.get(&section) {
-            let offset =
-                offset.checked_add_signed(addend.into()).and_then(|offset| offset.try_into().ok())?;
-            return Some(Place { map, offset: Some(offset) });
+        if let Some(&Start { map, offset: start }) = self.data.get(&section) {
+            let offset = offset.checked_add_signed(addend.into())?.checked_add(start.into())?;
+            return Some(Place { map, offset: Some(offset.try_into().ok()?) });
         }
         // A map has no inside.
         let map = *self.variables.get(&(section, offset)).filter(|_| addend == 0)?;

@@ -382,18 +382,26 @@ const ARENA: &str = r#"
 "#;
 
 #[test]
-fn variables_of_an_arena_lie_at_its_beginning() {
+fn variables_of_an_arena_lie_in_its_last_pages() {
     let object = object(ARENA);
     assert_eq!(object.maps().len(), 1);
     assert_eq!(object.maps()[0].contents, [7, 0, 0, 0, 8, 0, 0, 0]);
     let insns: Vec<_> = insn::decode(&object.programs()[0].insns).collect();
     let at = insns.iter().position(|insn| insn.src == PSEUDO_MAP_IDX_VALUE).unwrap();
-    assert_eq!((insns[at].imm, insns[at + 1].imm), (0, 4));
+    assert_eq!((insns[at].imm, insns[at + 1].imm), (0, 4096 + 4));
 
     let without = ARENA.replace("int (*type)[33]", "int (*type)[2]");
     assert!(refused(&without).contains("there is not exactly one arena"));
+    // Two pages of two.
+    let full = ARENA.replace("int second", "int large[1023] SEC(\".addr_space.1\") = { 1 };\nint second");
+    let insns: Vec<_> = insn::decode(&self::object(&full).programs()[0].insns).collect();
+    let at = insns.iter().position(|insn| insn.src == PSEUDO_MAP_IDX_VALUE).unwrap();
+    assert_eq!(insns[at + 1].imm, 4096);
     let large = ARENA.replace("int second", "int large[4000] SEC(\".addr_space.1\") = { 1 };\nint second");
     assert!(refused(&large).contains("is larger than the arena"));
+    let tag = r#"__attribute__((btf_decl_tag("bpf_param:1:8")))"#;
+    let sized = ARENA.replace("arena SEC(\".maps\")", &format!("arena {tag} SEC(\".maps\")"));
+    assert!(refused(&sized).contains("whose place depends on the arena's size"), "{}", refused(&sized));
 }
 
 #[test]
