@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use bpfsig_loading::{Origin, ProgramInfo};
 use bpfsig_signing::certificate::Purpose;
-use bpfsig_signing::insn::{self, Insn};
+use bpfsig_signing::insn::{self, AluOp, Insn};
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::program::Program;
 use bpfsig_signing::uapi::prog_type;
@@ -28,7 +28,10 @@ use crate::policy_failures::{Limit, forged};
 use crate::policy_keyring::bpf_keyring;
 
 /// `enum bpf_func_id`.
+const BPF_FUNC_PROBE_READ: i32 = 4;
 const BPF_FUNC_GET_CURRENT_TASK: i32 = 35;
+/// Programs of type `BPF_PROG_TYPE_SYSCALL` have to have it.
+const BPF_F_SLEEPABLE: u32 = 1 << 4;
 
 /// Starts a command and waits until it says this. Not for a time: while a machine that counts instructions waits for its
 /// host, its clock goes from one timer to the next.
@@ -241,11 +244,13 @@ fn what_is_in_a_class_is_loaded_without_cap_perfmon() {
     let signer = PolicySigner::new(&[Purpose::Program, Purpose::Policy]);
     let class = |prog_type: &str| {
         format!(
-            "[[class]]\nname = ''\ntype = '{prog_type}'\nhelpers = ['get_current_task']\nmax-instructions = 2\n"
+            "[[class]]\nname = ''\ntype = '{prog_type}'\nmax-instructions = 7\n\
+             helpers = ['get_current_task', 'probe_read']\n"
         )
     };
     // Newer than the policies of the other tests.
-    let policy = format!("version = 4\n{}{}", class("socket_filter"), class("perf_event"));
+    let policy =
+        format!("version = 4\n{}{}{}", class("socket_filter"), class("perf_event"), class("syscall"));
     let of = |prog_type: u32| Program {
         prog_type,
         expected_attach_type: 0,
@@ -253,9 +258,26 @@ fn what_is_in_a_class_is_loaded_without_cap_perfmon() {
         ..small()
     };
     let [filter, event] = [prog_type::SOCKET_FILTER, prog_type::PERF_EVENT].map(of);
+    // Its type can be loaded without the capability, but what it calls reads the kernel's memory.
+    let syscall = Program {
+        prog_type: prog_type::SYSCALL,
+        flags: BPF_F_SLEEPABLE,
+        insns: insn::encode([
+            Insn::alu64_reg(AluOp::Mov, 1, 10),
+            Insn::alu64_imm(AluOp::Add, 1, -8),
+            Insn::alu64_imm(AluOp::Mov, 2, 8),
+            Insn::alu64_imm(AluOp::Mov, 3, 0),
+            Insn::call_helper(BPF_FUNC_PROBE_READ),
+            Insn::alu64_imm(AluOp::Mov, 0, 0),
+            Insn::exit(),
+        ]),
+        ..filter.clone()
+    };
     load(&filter, None).accepted();
     load(&event, None).accepted();
+    load(&syscall, None).accepted();
     let _policy = Attached::new(&signer.sign_policy(&policy));
     load(&filter, None).refused(EINVAL, "cannot use helper bpf_get_current_task");
     load(&event, None).refused(EPERM, "can't be granted blindly");
+    load(&syscall, None).refused(EINVAL, "cannot use helper bpf_probe_read");
 }
