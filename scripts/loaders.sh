@@ -48,11 +48,13 @@ observing() { printf -- "--also=trace_on_entry=fentry/bpf:$1 --also=trace_on_exi
 
 # The objects that files are loaded from.
 objects() {
-	local name
-	for name in xdp_ban xdp_drop_fragments tc_dscp_mark cgroup_bind_ports trace_files; do
+	local source name
+	for source in progs/{xdp_ban,xdp_drop_fragments,tc_dscp_mark,cgroup_bind_ports,trace_files}.bpf.c scripts/loaders/arena.bpf.c; do
+		name=${source##*/}
 		clang --target=bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
-			-c "progs/$name.bpf.c" -o "$work/$name.bpf.o"
+			-c "$source" -o "$work/${name%.c}.o"
 	done
+	both "$work/arena.bpf.o"
 	both "$work/xdp_ban.bpf.o"
 	both "$work/tc_dscp_mark.bpf.o"
 	both "$work/cgroup_bind_ports.bpf.o"

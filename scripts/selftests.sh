@@ -2,18 +2,23 @@
 # Runs the kernel's own tests for eBPF, tools/testing/selftests/bpf, on the kernel with the series and on the same one without it,
 # and compares what they say:
 #
-#     scripts/selftests.sh [PART...]
+#     scripts/selftests.sh [--sample] [PART...]
 #
-# A PART is one of these programs of the tests, or `signed`; all of them by default:
+# A PART is one of these programs of the tests, or of the last two; all of them by default:
 #
 #     test_verifier   programs, each an array of instructions
 #     test_progs      everything else
 #     veristat        verifies each program of each object, and counts what that takes
 #     signed          each object that bpftool loads is signed, and loaded signed
+#     xlated          each object that loads signed is loaded unsigned by libbpf, too, and the code that the kernel has made
+#                     of it is compared. Comes after `signed`
 #
 # Fails if anything differs, but for the tests that the series adds; if less than 99 in 100 objects that load unsigned load
-# signed; and if those that don't are not the ones in selftests/not-signed, with their reasons. What the programs said is
-# in target/selftests/KERNEL/PROGRAM/; what is there is not run again.
+# signed; and if those that don't are not the ones in selftests/not-signed, with their reasons, or those that could not be
+# compared are not the ones in selftests/not-same. What the programs said is in target/selftests/KERNEL/PROGRAM/; what is there
+# is not run again.
+#
+# With --sample, `signed` and `xlated` of each tenth object, without building the others or the kernel without the series.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,7 +27,6 @@ source scripts/common.sh
 
 work=$PWD/target/selftests
 tree=target/linux-7.3
-kernels=(patched baseline)
 # Older versions don't know all that the tests are written with.
 clang=clang-19
 
@@ -66,10 +70,19 @@ build() {
 	command -v $clang >/dev/null || fail "$clang is not installed: scripts/setup.sh installs it"
 	[[ -d $tree/.git ]] || scripts/series.sh tree
 	series=$(basename "$(printf '%s\n' kernel-patch/linux-7.3/[0-9]*/ | tail -n 1)")
-	checkout patched "$series"
-	checkout baseline base
-	for kernel in "${kernels[@]}"; do modules "$kernel"; done
-	quiet_make patched -C "$directory" test_verifier veristat test_progs \
+	for kernel in "${kernels[@]}"; do
+		case $kernel in
+		patched) checkout patched "$series" ;;
+		baseline) checkout baseline base ;;
+		esac
+		modules "$kernel"
+	done
+	targets=(test_verifier veristat test_progs)
+	if [[ -n $sample ]]; then
+		mapfile -t targets < <(sampled | sed "s,^,$directory/,")
+		targets+=(--keep-going "$directory/tools/sbin/bpftool")
+	fi
+	quiet_make patched -C "$directory" "${targets[@]}" \
 		CLANG=$clang BPF_TARGET_ENDIAN='--target=bpfel -mcpu=v4' LLVM_STRIP=llvm-strip LLD=bfd \
 		SKIP_DOCS=1 SKIP_LLVM=1 SKIP_LIBBFD=1 BPF_STRICT_BUILD=0 \
 		KDIR=/nonexistent VMLINUX_BTF="$work/patched/build/vmlinux"
@@ -84,7 +97,7 @@ image() { readlink "$work/$1/bzImage"; }
 run() {
 	local kernel=$1 program=$2 results=$work/$1/$2 append='' left
 	# Objects that don't load signed may be more than any user is granted.
-	[[ $program != bpfsig ]] || append=sysctl.kernel.bpf_signature_failures_us=0
+	[[ $program != bpfsig && $program != xlated ]] || append=sysctl.kernel.bpf_signature_failures_us=0
 	mkdir -p "$results"
 	cat >"$results.names"
 	while true; do
@@ -95,6 +108,7 @@ run() {
 		(cd "$directory" && "$work/bpfsig" vm --kernel "$(image "$kernel")" \
 			--append "$append" -- \
 			env BPFSIG="$work/bpfsig" BPFSIG_CERT="$work/signer.pem" \
+			TESTS="$work/tests" BPFSIG_TEST_KEYS="$work/keys" \
 			bash "$work/guest.sh" "$program" "$work/$kernel/modules" "$results") >"$results.log" 2>&1 || true
 		[[ $(comm -23 "$results.todo" <(ls "$results" | sort) | wc -l) -lt $left ]] ||
 			fail "the machine does not come to its first test, see $results.log"
@@ -156,11 +170,20 @@ summary() {
 	esac
 }
 
-objects() { (cd "$directory" && printf '%s\n' *.bpf.o); }
+# Each tenth object, whether it can be built or not.
+sampled() { (cd "$directory/progs" && printf '%s\n' *.c | sed -n '1~10s/\.c$/.bpf.o/p'); }
+
+objects() {
+	(cd "$directory" && printf '%s\n' *.bpf.o) |
+		if [[ -n $sample ]]; then comm -12 - <(sampled | sort); else cat; fi
+}
 
 # The objects that a program loaded. Once bpftool has, it fails to pin programs that the object wants not to be loaded by
 # default.
-loaded() { (cd "$work/patched/$1" && grep -lxE 'exit status 0|Error: failed to pin all programs' -- * || true); }
+loaded() {
+	(cd "$work/patched/$1" && grep -lxE 'exit status 0|Error: failed to pin all programs' -- * || true) |
+		comm -12 - <(objects)
+}
 
 # What loads unsigned, but for objects that have types alone, for tests of BTF.
 loadable() {
@@ -190,10 +213,34 @@ signed() {
 	good=$(loaded bpfsig | wc -l)
 	echo "$unsigned of $(objects | wc -l) objects load unsigned, $good of those signed; not:"
 	comm -23 <(loadable) <(loaded bpfsig) | while read -r object; do why "$object"; done | tee "$work/not-signed"
-	if ! diff <(grep -v '^#' scripts/selftests/not-signed) "$work/not-signed" >"$work/signed.differences" ||
-		[[ $((good * 100)) -lt $((unsigned * 99)) ]]; then
+	if ! diff <(expected not-signed) "$work/not-signed" >"$work/signed.differences" ||
+		[[ -z $sample && $((good * 100)) -lt $((unsigned * 99)) ]]; then
 		failed+=(signed)
 	fi
+}
+
+# What a list says of the objects that are tried.
+expected() {
+	grep -v '^#' "scripts/selftests/$1" |
+		if [[ -n $sample ]]; then grep --file <(sampled | sed 's/.*/^&:/') || true; else cat; fi
+}
+
+# Compares what the kernel makes of each object, signed and unsigned.
+xlated() {
+	local count
+	[[ -e $work/patched/bpfsig ]] || fail "xlated compares what has been loaded signed: run \`signed\` first"
+	mkdir -p "$work/keys"
+	signers "$work/keys" "$(dirname "$(image patched)")"
+	cp --remove-destination "$(test_program)" "$work/tests"
+	loaded bpfsig | run patched xlated
+	count=$(cd "$work/patched/xlated" && loaded xlated | xargs sed -nE 's/.* ([0-9]+) programs are the same$/\1/p' | paste -sd+ | bc)
+	echo "$(loaded xlated | wc -l) of $(loaded bpfsig | wc -l) objects are the same in the kernel," \
+		"with $count programs; not:"
+	comm -23 <(loaded bpfsig) <(loaded xlated) | while read -r object; do
+		# What a panic says is on the line after it.
+		echo "$object: $(grep --after-context=1 'panicked at' "$work/patched/xlated/$object" | tail -n 1)"
+	done | tee "$work/not-same"
+	diff <(expected not-same) "$work/not-same" >"$work/xlated.differences" || failed+=(xlated)
 }
 
 # Why an object did not load signed, on one line that begins with its name, without ids of the kernel's types. What was not
@@ -207,12 +254,25 @@ why() {
 export LC_ALL=C
 tests=tools/testing/selftests/bpf
 directory=$work/patched/source/$tests
+sample='' kernels=(patched)
+if [[ ${1-} == --sample ]]; then
+	sample=yes
+	shift
+fi
 parts=("$@")
-if [[ $# -eq 0 ]]; then parts=(test_verifier test_progs veristat signed); fi
+if [[ $# -eq 0 && -n $sample ]]; then
+	parts=(signed xlated)
+elif [[ $# -eq 0 ]]; then
+	parts=(test_verifier test_progs veristat signed xlated)
+fi
 for part in "${parts[@]}"; do
 	case $part in
-	test_verifier | test_progs | veristat | signed) ;;
-	*) fail "no part $part: there are test_verifier, test_progs, veristat and signed" ;;
+	signed | xlated) ;;
+	test_verifier | test_progs | veristat)
+		[[ -z $sample ]] || fail "--sample is for signed and xlated"
+		kernels=(patched baseline)
+		;;
+	*) fail "no part $part: there are test_verifier, test_progs, veristat, signed and xlated" ;;
 	esac
 done
 
@@ -233,10 +293,10 @@ for part in "${parts[@]}"; do
 	test_verifier) echo all | compare test_verifier ;;
 	test_progs) (cd "$directory" && ./test_progs --list) | compare test_progs ;;
 	veristat) objects | compare veristat ;;
-	signed) signed ;;
+	signed | xlated) "$part" ;;
 	esac
 done
-cat "$work/table.md"
+[[ ${#kernels[@]} -eq 1 ]] || cat "$work/table.md"
 for part in "${failed[@]}"; do
 	[[ ! -s $work/$part.differences ]] || head -n 20 "$work/$part.differences"
 done

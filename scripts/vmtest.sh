@@ -44,7 +44,7 @@ attest() {
 # Nothing leads out of required mode, so its tests have machines of their own.
 # So do those that are run for their output, or on another kernel.
 elsewhere=(--skip policy_latch --skip policy_required --skip unprotected --skip portable --skip identical
-	--skip not_for_this_kernel --skip faults)
+	--skip not_for_this_kernel --skip faults --skip selftests)
 
 test_patched() {
 	attest patched

@@ -41,7 +41,14 @@ dump() {
 	wait
 	[[ $(stat --format=%s /run/packets) -gt 500 ]]
 }
-export -f arrives dump
+
+# Whether an application in Rust attaches an object and reads its map.
+rust() {
+	timeout 5 "$directory/load" "$objects/xdp_ban.bpf.o" first "$1" >/run/rust 2>&1
+	cat /run/rust
+	grep --quiet ' entries$' /run/rust
+}
+export -f arrives dump rust
 
 # Programs of several owners on an interface, by libxdp's dispatcher.
 dispatch() {
@@ -81,8 +88,7 @@ ip addr add 10.0.0.1/24 dev first
 ip -n other addr add 10.0.0.2/24 dev first.peer
 
 for kind in signed unsigned; do
-	objects=$directory/$kind
-	export tools=$directory/tools/$kind
+	export directory objects=$directory/$kind tools=$directory/tools/$kind
 	RESULTS=$directory/$state-$kind
 	# Where libxdp looks for objects before it does elsewhere.
 	export LIBXDP_OBJECT_PATH=$objects
@@ -101,7 +107,10 @@ for kind in signed unsigned; do
 
 	try "bpftool prog loadall" bpftool prog loadall "$objects/cgroup_bind_ports.bpf.o" /sys/fs/bpf/all
 	try "bpftool prog loadall, CO-RE" bpftool prog loadall "$objects/trace_files.bpf.o" /sys/fs/bpf/core
-	rm -rf /sys/fs/bpf/{all,core}
+	try "bpftool prog loadall, globals of an arena" bpftool prog loadall "$objects/arena.bpf.o" /sys/fs/bpf/arena
+	rm -rf /sys/fs/bpf/{all,core,arena}
+
+	try "an application in Rust, by the crate" bash -c 'rust ban_sources'
 
 	while IFS='|' read -r name parameters chosen outside; do
 		[[ -e $directory/tools/$kind/$name ]] || continue

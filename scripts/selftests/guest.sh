@@ -30,6 +30,7 @@ veristat)
 	command+=(--emit=prog,verdict,insns,states,peak_states,prog_size,stack)
 	;;
 bpftool) command=(sh -c 'tools/sbin/bpftool prog loadall "$0" /sys/fs/bpf/loaded') ;;
+xlated) command=(sh -c 'BPFSIG_TEST_OBJECT=$0 exec "$TESTS" --ignored --exact --nocapture selftests::object_is_the_same_signed') ;;
 bpfsig)
 	"$BPFSIG" trust add "$BPFSIG_CERT"
 	command=("$BPFSIG" load --keyring bpf)

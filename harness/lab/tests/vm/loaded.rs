@@ -10,6 +10,7 @@ use std::ptr;
 
 use bpfsig_loading::raw::TestRun;
 use bpfsig_loading::{self as bpf, Hooks, LoadedObject};
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::object::Object;
 use libbpf_rs::btf::{Btf, types};
 use libbpf_rs::libbpf_sys as sys;
@@ -79,25 +80,31 @@ pub fn each_way(name: &str, test: impl Fn(&Loaded)) {
 impl Loaded {
     /// Loads an object of the corpus.
     pub fn new(name: &str, way: Way) -> Self {
-        Self::of_bytes(name, loaded_object::bytes(name), way, None)
+        Self::of_bytes(name, loaded_object::bytes(name), &Choices::default(), way, None)
     }
 
     /// Loads an object of the corpus whose programs attach to another program.
     pub fn onto(name: &str, way: Way, target: BorrowedFd<'_>) -> Self {
-        Self::of_bytes(name, loaded_object::bytes(name), way, Some(target))
+        Self::of_bytes(name, loaded_object::bytes(name), &Choices::default(), way, Some(target))
     }
 
-    /// Loads any object.
-    pub fn of_bytes(name: &str, bytes: &[u8], way: Way, target: Option<BorrowedFd<'_>>) -> Self {
+    /// Loads any object; libbpf is told nothing of what the signer says about it.
+    pub fn of_bytes(
+        name: &str,
+        bytes: &[u8],
+        choices: &Choices,
+        way: Way,
+        target: Option<BorrowedFd<'_>>,
+    ) -> Self {
         match way {
-            Way::Signed => Self::signed(bytes, target),
+            Way::Signed => Self::signed(bytes, choices, target),
             Way::Unsigned => Self::unsigned(name, bytes, target),
         }
         .unwrap_or_else(|error| panic!("{name}, {way:?}: {error:#}"))
     }
 
-    fn signed(bytes: &[u8], target: Option<BorrowedFd<'_>>) -> anyhow::Result<Self> {
-        let object = Object::parse(bytes)?;
+    fn signed(bytes: &[u8], choices: &Choices, target: Option<BorrowedFd<'_>>) -> anyhow::Result<Self> {
+        let object = Object::parse_with(bytes, choices)?;
         let mut open = loaded_object::open(&object, Some(loaded_object::sign(&object)));
         if let Some(target) = target {
             loaded_object::set_target(&mut open, target);
@@ -131,6 +138,7 @@ impl Loaded {
         let object = object.load()?;
         let programs = object
             .progs()
+            .filter(|program| program.autoload())
             .map(|program| {
                 let name = program.name().to_string_lossy().into_owned();
                 Ok((name, program.as_fd().try_clone_to_owned()?))

@@ -46,6 +46,7 @@ mod refused_message;
 mod refused_program;
 mod refused_signer;
 mod sandbox;
+mod selftests;
 mod syzkaller;
 mod token;
 mod window;

@@ -3,6 +3,8 @@
 #[path = "../common/xdp_tools.rs"]
 mod objects;
 
+use bpfsig_signing::choices::Choices;
+
 use crate::xlated;
 
 pub use objects::objects;
@@ -16,7 +18,7 @@ pub const DUMP: &str = "xdpdump_bpf.o";
 fn each_object() {
     let mut programs = 0;
     for (name, bytes) in objects().iter().filter(|(name, _)| name != DUMP) {
-        programs += xlated::same(name, bytes, None);
+        programs += xlated::same(name, bytes, &Choices::default(), None);
     }
     println!("{programs} programs load signed");
     assert!(programs > 0);

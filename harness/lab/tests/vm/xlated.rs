@@ -1,9 +1,11 @@
 //! What the kernel makes of a program is the same whether we load it signed or libbpf loads it unsigned.
 
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use bpfsig_lab::corpus;
 use bpfsig_loading as bpf;
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::insn::{self, Insn};
 use bpfsig_signing::object::Object;
 use bpfsig_signing::program::Attach;
@@ -17,8 +19,9 @@ const PSEUDO_MAP_VALUE: u8 = 2;
 /// A call, and the source that says that it is to a kernel function.
 const CALL: u8 = 0x85;
 const PSEUDO_KFUNC_CALL: u8 = 2;
-/// Where the kernel's own memory starts with five levels of page tables, as the upper half of an address.
-const KERNEL_HALF: u32 = 0xff00_0000;
+/// The upper halves of addresses that the kernel allocates, with four or five levels of page tables: below them is user
+/// space, above them what the kernel and its modules are made of, which is where it is for every load.
+const ALLOCATED: Range<u32> = 0xff00_0000..0xffff_ffff;
 
 /// An instruction without what is different in two loads of the same program on the same kernel.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,9 +34,10 @@ pub enum Normal {
     Map(u8, u8, String),
     /// A call of a module's function, whose `off` is the place of the module's BTF in a table of the loader's.
     ModuleCall(Insn),
-    /// Both halves of a load of an address that the verifier has put in front of a call: of the loaded program itself,
-    /// for `bpf_timer_set_callback()`.
-    OwnAddress,
+    /// Both halves of a load of an address that the verifier has put in front of a call, into this register: of the loaded
+    /// program itself (`bpf_timer_set_callback()`, kfuncs with implicit arguments), or of what the kernel knows about a type
+    /// of the loaded BTF (`bpf_obj_drop()`).
+    OwnAddress(u8),
 }
 
 /// The instructions of a loaded program. What is normalised is what [`Normal`] lists and nothing else.
@@ -53,14 +57,15 @@ pub fn normalised(program: BorrowedFd<'_>) -> Vec<Normal> {
         }
         let second = insns[at];
         at += 1;
-        let is_before_call = insns.get(at).is_some_and(|next| next.code == CALL);
+        // Some take a number besides.
+        let is_before_call = insns[at..].iter().take(2).any(|next| next.code == CALL);
         match insn.src {
             PSEUDO_MAP_FD | PSEUDO_MAP_VALUE => {
                 normal.push(Normal::Map(insn.dst, insn.src, map_name(insn.imm as u32)));
                 normal.push(Normal::Same(second));
             }
-            0 if insn.dst == 3 && is_before_call && second.imm as u32 >= KERNEL_HALF => {
-                normal.push(Normal::OwnAddress);
+            0 if is_before_call && ALLOCATED.contains(&(second.imm as u32)) => {
+                normal.push(Normal::OwnAddress(insn.dst));
             }
             _ => normal.extend([Normal::Same(insn), Normal::Same(second)]),
         }
@@ -77,8 +82,8 @@ fn map_name(id: u32) -> String {
 }
 
 /// Demands that all programs of an object are the same in the kernel. Returns how many there are.
-pub fn same(name: &str, bytes: &[u8], target: Option<BorrowedFd<'_>>) -> usize {
-    let [signed, unsigned] = Way::ALL.map(|way| Loaded::of_bytes(name, bytes, way, target));
+pub fn same(name: &str, bytes: &[u8], choices: &Choices, target: Option<BorrowedFd<'_>>) -> usize {
+    let [signed, unsigned] = Way::ALL.map(|way| Loaded::of_bytes(name, bytes, choices, way, target));
     assert_eq!(signed.names(), unsigned.names());
     for program in signed.names() {
         let [signed, unsigned] = [&signed, &unsigned].map(|loaded| normalised(loaded.program(program)));
@@ -119,7 +124,7 @@ fn each_program_of_the_corpus() {
     for (name, bytes) in corpus::objects() {
         let object = Object::parse(bytes).unwrap();
         if !has_externs(&object) && !is_extension(&object) {
-            count += same(name, bytes, None);
+            count += same(name, bytes, &Choices::default(), None);
         }
     }
     println!("{count} programs are the same");

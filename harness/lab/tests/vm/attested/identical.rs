@@ -50,7 +50,7 @@ impl Tally {
         if subject.program.insns.len() <= DUMPABLE {
             let [one, other] = [&verified, &program].map(|program| xlated::normalised(program.as_fd()));
             xlated::demand_same(name, "attested", &one, &other);
-            own = one.iter().filter(|insn| **insn == Normal::OwnAddress).count();
+            own = one.iter().filter(|insn| matches!(insn, Normal::OwnAddress(_))).count();
         }
         let [one, other] = [&verified, &program].map(|program| bpf::raw::jited(program.as_fd()).unwrap());
         jited::same(name, &one, &other, own);

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use bpfsig_loading::raw::test_run;
 use bpfsig_loading::{Error, Hooks, LoadedObject, OpenObject};
 use bpfsig_signing::btf::{Btf, kind};
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::cms;
 use bpfsig_signing::manifest::Manifest;
 use bpfsig_signing::object::Object;
@@ -48,7 +49,15 @@ fn freplace_gateway_policy() {
 fn xlated() {
     let gateway = Loaded::new("xdp_gateway", Way::Unsigned);
     let name = "freplace_gateway_policy";
-    assert_eq!(xlated::same(name, loaded_object::bytes(name), Some(gateway.program("xdp_gateway"))), 1);
+    assert_eq!(
+        xlated::same(
+            name,
+            loaded_object::bytes(name),
+            &Choices::default(),
+            Some(gateway.program("xdp_gateway"))
+        ),
+        1
+    );
 }
 
 /// A signature of programs that are to attach to a function of another program, each of them to any of these.

@@ -8,6 +8,7 @@ use std::process::{self, Command};
 
 use bpfsig_lab::corpus;
 use bpfsig_loading as bpf;
+use bpfsig_signing::choices::Choices;
 use bpfsig_signing::object::Object;
 
 use super::tracing::open_iterator;
@@ -132,7 +133,7 @@ fn xlated() {
     let mut count = 0;
     for (name, bytes) in corpus::objects() {
         if xlated::has_externs(&Object::parse(bytes).unwrap()) {
-            count += xlated::same(name, bytes, None);
+            count += xlated::same(name, bytes, &Choices::default(), None);
         }
     }
     assert_eq!(count, 6);
