@@ -207,7 +207,7 @@ impl Object {
         if programs.is_empty() && (is_empty || !left_out.is_empty()) {
             return Err(ObjectError::NoPrograms);
         }
-        remarks.extend(old_maps::remark(&elf));
+        remarks.extend(old_maps::remark(elf));
         remarks.extend(maps.definitions.iter().flat_map(|map| remarks_on(map)));
         if btf.is_none() && !programs.is_empty() {
             remarks.push(Remark::NoBtf);
