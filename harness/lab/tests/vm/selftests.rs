@@ -15,8 +15,10 @@ fn object_is_the_same_signed() {
     let choices =
         Choices { modules: ["bpf_testmod".to_owned()].into(), constant_kconfig: true, ..Choices::default() };
     let bytes = fs::read(&name).unwrap();
+    // Without the suffix, as libbpf has it: maps of global data get it before their section's name.
+    let stem = name.split_once('.').map_or(&*name, |(stem, _)| stem);
     // Some have maps alone, which need no signature.
     let has_programs = !Object::parse_with(&bytes, &choices).unwrap().programs().is_empty();
-    let count = if has_programs { xlated::same(&name, &bytes, &choices, None) } else { 0 };
+    let count = if has_programs { xlated::same(stem, &bytes, &choices, None) } else { 0 };
     println!("{count} programs are the same");
 }
