@@ -172,7 +172,7 @@ is_accepted() {
 }
 
 check() {
-	local name patch branch bad=0 count=0 type file message
+	local name patch bad=0 count=0 type file message
 	declare -A accepted=()
 	for name; do
 		[[ -d $patches/$name ]] || fail "there is no series $name: there are $(series | tr '\n' ' ')"
@@ -182,6 +182,7 @@ check() {
 	python3 -c 'import git, ply' || fail "checkpatch.pl needs the packages python3-git and python3-ply"
 	[[ -d $tree/.git ]] || make_tree ""
 	[[ -z $(in_tree status --porcelain) ]] || fail "$tree has changes that are not committed"
+	# Not local: what is done in the end needs it, too.
 	branch=$(in_tree symbolic-ref --short HEAD) || fail "$tree is in the middle of something: finish it first"
 	mkdir -p "$tree.build"
 	# checkpatch.pl leaves a file where it runs.
