@@ -61,7 +61,7 @@ impl Maps {
             _ => {}
         }
         for OldMap { section, offset, mut definition } in old_maps(elf)? {
-            Definition::new(&definition.name.clone(), btf).round(&mut definition)?;
+            round(&mut definition)?;
             maps.variables.insert((section, offset), maps.definitions.len());
             maps.definitions.push(Arc::new(definition));
         }
@@ -229,6 +229,21 @@ fn global_data(
     Ok(Some(map))
 }
 
+/// Rounds the size of a map as libbpf does.
+fn round(map: &mut MapDefinition) -> Result<(), ObjectError> {
+    match map.map_type {
+        map_type::RINGBUF | map_type::USER_RINGBUF => map.max_entries = ring_size(map.max_entries),
+        map_type::LRU_HASH | map_type::LRU_PERCPU_HASH if map.flags & flag::NO_COMMON_LRU != 0 => {
+            return Err(ObjectError::Map {
+                map: map.name.clone(),
+                problem: "has BPF_F_NO_COMMON_LRU: its size depends on the number of CPUs".to_owned(),
+            });
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 /// Reads the definition of a map from the members of a struct, which say everything by their types.
 struct Definition<'d, B> {
     name: &'d str,
@@ -242,18 +257,6 @@ impl<'d, B> Definition<'d, B> {
 
     fn problem(&self, problem: impl Into<String>) -> ObjectError {
         ObjectError::Map { map: self.name.to_owned(), problem: problem.into() }
-    }
-
-    /// Rounds the size as libbpf does.
-    fn round(&self, map: &mut MapDefinition) -> Result<(), ObjectError> {
-        match map.map_type {
-            map_type::RINGBUF | map_type::USER_RINGBUF => map.max_entries = ring_size(map.max_entries),
-            map_type::LRU_HASH | map_type::LRU_PERCPU_HASH if map.flags & flag::NO_COMMON_LRU != 0 => {
-                return Err(self.problem("has BPF_F_NO_COMMON_LRU: its size depends on the number of CPUs"));
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }
 
@@ -364,7 +367,7 @@ impl Definition<'_, &Btf> {
         if !self.takes_types(map) {
             (map.btf_key_type_id, map.btf_value_type_id) = (0, 0);
         }
-        self.round(map)
+        round(map)
     }
 
     /// Whether the kernel takes type ids for the map. If it does not, libbpf creates the map without.
