@@ -10,6 +10,12 @@ bpfsig() {
 	cargo run --quiet "${profile[@]}" -- "$@"
 }
 
+# Builds the command, for those that call it hundreds of times: from here on, it is run as it is.
+build_bpfsig() {
+	cargo build --quiet "${profile[@]}"
+	bpfsig() { target/debug/bpfsig "$@"; }
+}
+
 # Builds the test program and prints its path.
 test_program() {
 	local program

@@ -11,9 +11,7 @@ source scripts/common.sh
 source scripts/archive.sh
 source scripts/carve.sh
 
-cargo build --quiet "${profile[@]}"
-# It is called hundreds of times.
-bpfsig() { target/debug/bpfsig "$@"; }
+build_bpfsig
 
 packages=("$@")
 if [[ $# -eq 0 ]]; then

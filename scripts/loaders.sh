@@ -24,9 +24,6 @@ source scripts/carve.sh
 directory=$PWD/target/loaders
 tree=target/linux-7.3
 
-# It is called hundreds of times.
-bpfsig() { target/debug/bpfsig "$@"; }
-
 # Puts a signature into an object: sign OBJECT OPTION...
 sign() {
 	bpfsig sign --embed --key "$directory/signer.key" --cert "$directory/signer.pem" "${@:2}" "$1" \
@@ -201,7 +198,7 @@ rm -rf "$directory"
 mkdir -p "$directory"/{bin,lib,signed,unsigned,tools/signed,tools/unsigned}
 cp "$libbpf"/lib/libbpf.so.1 "$directory/lib/"
 cp "$libbpf"/bpftool/bpftool "$directory/bin/"
-cargo build --quiet "${profile[@]}"
+build_bpfsig
 cargo build --quiet "${profile[@]}" --package bpfsig-loading --example load
 cp target/debug/bpfsig target/debug/examples/load scripts/loaders/guest.sh scripts/debian/guest/record.sh "$directory/"
 issue "$directory/signer" rsa-2048 "$(dirname "$(image required)")"

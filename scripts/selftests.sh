@@ -66,7 +66,7 @@ modules() {
 # Builds the tests. Those that this clang, or the configuration of the kernel, can't compile are left out. libarena leaves
 # the version of the instruction set to the compiler, and needs the one that clang has from 20 on; all else names its own.
 build() {
-	local series kernel
+	local series kernel targets
 	command -v $clang >/dev/null || fail "$clang is not installed: scripts/setup.sh installs it"
 	[[ -d $tree/.git ]] || scripts/series.sh tree
 	series=$(basename "$(printf '%s\n' kernel-patch/linux-7.3/[0-9]*/ | tail -n 1)")
