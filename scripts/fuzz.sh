@@ -1,11 +1,13 @@
 #!/bin/bash
 # Goes on with the tests that have no end, and stops at the first fault:
-# scripts/fuzz.sh facts|races [LOADS [SEED [KERNEL]]], or scripts/fuzz.sh faults
+# scripts/fuzz.sh facts|races|dearest [LOADS [SEED [KERNEL]]], or scripts/fuzz.sh faults
 #
 # facts: loads programs with made-up facts that a trusted attester has signed, on a kernel that finds its own wrong uses of
 # memory (kasan: user-mode Linux, fast, without the JIT). races: loads programs while what they refer to is changed and changed
-# back at random. By default 100,000 and 10,000 loads. KERNEL can be `sanitized` for both: KASAN, UBSAN and lock validation in QEMU,
-# with the JIT, and slow. faults: there, has each allocation and each access to the caller's memory in a load fail in turn.
+# back at random. dearest: looks for the load that costs most before it is refused. By default 100,000, 10,000 and 300 loads.
+# KERNEL can be `sanitized` for all: KASAN, UBSAN and leak detection in QEMU, with the JIT, and slow; or `kcsan`: data races
+# and lock validation, with two CPUs. faults: on `sanitized`, has each allocation and each access to the caller's memory in a
+# load fail in turn.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,19 +21,28 @@ facts)
 races)
 	loads=10000 test=at_random_nothing variant=patched
 	;;
+dearest)
+	loads=300 test=dearest variant=patched
+	;;
 faults)
 	loads= test=faults variant=sanitized
 	;;
-*) fail "what is to be tried: facts, races, or faults?" ;;
+*) fail "what is to be tried: facts, races, dearest, or faults?" ;;
 esac
 variant=${4-$variant}
+start=()
 append="sysctl.kernel.bpf_signature_failures_us=0 kasan.fault=panic loglevel=4"
 case $variant in
 kasan) machine=(--engine uml --append "$append panic_on_warn=1") ;;
 patched) machine=(--append "$append") ;;
 # Evaluating ACPI's table of interrupts takes that kernel longer than a machine may take to boot.
 sanitized) machine=(--append "$append acpi=noirq") ;;
-*) fail "no kernel $variant: there are kasan, patched and sanitized" ;;
+# Once it has booted, data races are looked for.
+kcsan)
+	machine=(--append "$append" --cpus 2)
+	start=(sh -c 'echo on >/sys/kernel/debug/kcsan && exec "$@"' sh)
+	;;
+*) fail "no kernel $variant: there are kasan, patched, sanitized and kcsan" ;;
 esac
 
 tests=$(test_program)
@@ -41,5 +52,5 @@ work=$(realpath "$(mktemp -d -p target)")
 trap 'rm -rf "$work"' EXIT
 signers "$work" "$kernel"
 bpfsig vm --variant "$variant" "${machine[@]}" -- \
-	env BPFSIG_FUZZ_LOADS="${2-$loads}" BPFSIG_FUZZ_SEED="${3-1}" BPFSIG_TEST_KEYS="$work" \
+	"${start[@]}" env BPFSIG_FUZZ_LOADS="${2-$loads}" BPFSIG_FUZZ_SEED="${3-1}" BPFSIG_TEST_KEYS="$work" \
 	"$tests" --ignored --nocapture "$test"

@@ -12,6 +12,7 @@ mod attested;
 mod audit;
 mod behaviour;
 mod bound;
+mod dearest;
 mod embedded;
 mod faults;
 mod iterators;

@@ -2,15 +2,9 @@
 //!
 //! The verifier gives up after 1,000,000 instructions (`BPF_COMPLEXITY_LIMIT_INSNS`). Its work for each of them has no limit.
 
-use std::sync::Arc;
-
 use bpfsig_signing::insn::{self, AluOp, Insn, JumpOp, PSEUDO_CALL};
-use bpfsig_signing::map::MapDefinition;
-use bpfsig_signing::program::{Program, Records};
-use bpfsig_signing::uapi::{map_type, prog_type};
-
-/// Bytes of constants that a signature can cover (`MAX_CONTENTS` in `kernel/bpf/manifest.c`).
-const MAX_CONSTANTS: usize = 16 << 20;
+use bpfsig_signing::program::Program;
+use bpfsig_signing::uapi::prog_type;
 
 /// Bytes of stack that a function may use.
 const STACK: i16 = 512;
@@ -57,35 +51,6 @@ pub(super) fn deep(depth: usize, effort: i32) -> Program {
         insns.push(Insn::exit());
     }
     program("deep", insns)
-}
-
-/// Instructions with a CO-RE record for each, the BTF of another program, and all the constants that the kernel hashes.
-pub(super) fn laden(insns: Program, other: &Program) -> Program {
-    const RECORD: usize = size_of::<u32>() * 4;
-    const VALUE: usize = MAX_CONSTANTS / 16;
-    let record = other.func_info.record_size as usize;
-    let map = MapDefinition {
-        name: ".rodata".to_owned(),
-        map_type: map_type::ARRAY,
-        key_size: size_of::<u32>() as u32,
-        value_size: VALUE as u32,
-        max_entries: (MAX_CONSTANTS / VALUE) as u32,
-        contents: vec![0; MAX_CONSTANTS],
-        flags: libbpf_rs::libbpf_sys::BPF_F_RDONLY_PROG,
-        frozen: true,
-        ..MapDefinition::default()
-    };
-    Program {
-        name: "laden".to_owned(),
-        btf: other.btf.clone(),
-        func_info: Records { bytes: other.func_info.bytes[..record].to_vec(), ..other.func_info.clone() },
-        core_relos: Records {
-            record_size: RECORD as u32,
-            bytes: vec![0; RECORD * insns.insn_count() as usize],
-        },
-        slots: vec![Arc::new(map)],
-        ..insns
-    }
 }
 
 /// `*(u64 *)(dst + off) = imm` (`BPF_ST | BPF_MEM | BPF_DW`).

@@ -6,6 +6,7 @@ use bpfsig_signing::program::Program;
 use glob::Pattern;
 
 use super::heavy_programs;
+use super::laden::{Thing, laden};
 use crate::corpus;
 use crate::results::{AttackClass as Class, Policy};
 
@@ -47,7 +48,7 @@ pub enum Load {
     Branching,
     /// Many instructions that the kernel replaces after verification.
     Rewritten,
-    /// As many instructions, records and constants as a signature can cover, all of which the kernel hashes.
+    /// As much of everything as a signature can cover, all of which the kernel hashes.
     Laden,
 }
 
@@ -167,9 +168,7 @@ impl Load {
             Load::Deep => Ok(heavy_programs::deep(DEEP_LEVELS, DEEP_EFFORT)),
             Load::Branching => from_corpus("branch-983040"),
             Load::Rewritten => from_corpus("rewrite-4096"),
-            Load::Laden => {
-                Ok(heavy_programs::laden(from_corpus("straight-1000000")?, &from_corpus("xdp_acl")?))
-            }
+            Load::Laden => Ok(laden(Thing::most)),
         }
     }
 }
