@@ -4,16 +4,17 @@
 #
 #     scripts/selftests.sh [--sample] [PART...]
 #
-# A PART is one of these programs of the tests, or of the last two; all of them by default:
+# A PART is one of these programs of the tests, or of the last three; all of them by default:
 #
 #     test_verifier   programs, each an array of instructions
 #     test_progs      everything else
 #     veristat        verifies each program of each object, and counts what that takes
+#     libbpf          the tests of test_progs in selftests/libbpf, with the series' libbpf instead of the kernel's own
 #     signed          each object that bpftool loads is signed, and loaded signed
 #     xlated          each object that loads signed is loaded unsigned by libbpf, too, and the code that the kernel has made
 #                     of it is compared. Comes after `signed`
 #
-# Fails if anything differs, but for the tests that the series adds; if less than 99 in 100 objects that load unsigned load
+# Fails if anything differs, between the kernels or the libraries, but for the tests that the series adds; if less than 99 in 100 objects that load unsigned load
 # signed; and if those that don't are not the ones in selftests/not-signed, with their reasons, or those that could not be
 # compared are not the ones in selftests/not-same. What the programs said is in target/selftests/KERNEL/PROGRAM/; what is there
 # is not run again.
@@ -119,7 +120,7 @@ run() {
 said() {
 	local pattern=.
 	# Only the results of a test: in the text are addresses, numbers of processes, and times.
-	[[ $2 != test_progs ]] || pattern='^#[0-9]|^exit status|^stops'
+	[[ $2 != test_progs* ]] || pattern='^#[0-9]|^exit status|^stops'
 	(cd "$work/$1/$2" && grep --with-filename -E "$pattern" -- *)
 }
 
@@ -130,6 +131,23 @@ own_tests() {
 		while read -r file; do
 			sed -nE 's/^void (serial_)?test_([a-zA-Z0-9_]+)\(.*/\2/p' "$work/patched/source/$file"
 		done | paste --serial --delimiters='|'
+}
+
+# What the tests of libbpf say with the series' libbpf and with the kernel's own, on the kernel with the series. Their objects
+# are linked once more: libbpf keeps its interface.
+libbpf() {
+	local names objects
+	checkout libbpf libbpf
+	scripts/libbpf.sh "$work/libbpf/source" "$work/libbpf" >/dev/null
+	objects=(test_progs.o ./*.test.o ./*_helpers.o test_loader.o xsk.o disasm.o json_writer.o usdt_1.o usdt_2.o find_bit.o)
+	(cd "$directory" && gcc -rdynamic -o test_progs-libbpf "${objects[@]}" "$work/libbpf/lib/libbpf.a" -lelf -lz -lpcap)
+	names=$(grep -v '^#' scripts/selftests/libbpf)
+	run patched test_progs <<<"$names"
+	run patched test_progs-libbpf <<<"$names"
+	diff <(said patched test_progs | grep -E "^($(paste -sd'|' <<<"$names")):") <(said patched test_progs-libbpf) \
+		>"$work/libbpf.differences" || failed+=(libbpf)
+	echo "with the series' libbpf: $(said patched test_progs-libbpf | summary test_progs);" \
+		"$(grep -c '^[<>]' "$work/libbpf.differences" || true) differences"
 }
 
 # What differs between the kernels: `<` without the series, `>` with it. The series' own tests need it to pass.
@@ -263,16 +281,16 @@ parts=("$@")
 if [[ $# -eq 0 && -n $sample ]]; then
 	parts=(signed xlated)
 elif [[ $# -eq 0 ]]; then
-	parts=(test_verifier test_progs veristat signed xlated)
+	parts=(test_verifier test_progs veristat libbpf signed xlated)
 fi
 for part in "${parts[@]}"; do
 	case $part in
 	signed | xlated) ;;
-	test_verifier | test_progs | veristat)
+	libbpf | test_verifier | test_progs | veristat)
 		[[ -z $sample ]] || fail "--sample is for signed and xlated"
-		kernels=(patched baseline)
+		[[ $part == libbpf ]] || kernels=(patched baseline)
 		;;
-	*) fail "no part $part: there are test_verifier, test_progs, veristat, signed and xlated" ;;
+	*) fail "no part $part: there are test_verifier, test_progs, veristat, libbpf, signed and xlated" ;;
 	esac
 done
 
@@ -293,7 +311,7 @@ for part in "${parts[@]}"; do
 	test_verifier) echo all | compare test_verifier ;;
 	test_progs) (cd "$directory" && ./test_progs --list) | compare test_progs ;;
 	veristat) objects | compare veristat ;;
-	signed | xlated) "$part" ;;
+	libbpf | signed | xlated) "$part" ;;
 	esac
 done
 [[ ${#kernels[@]} -eq 1 ]] || cat "$work/table.md"

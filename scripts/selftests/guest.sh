@@ -21,7 +21,7 @@ mountpoint --quiet /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 # Theirs load the module themselves.
 case $program in
 test_verifier) command=(sh -c ./test_verifier) ;;
-test_progs) command=(./test_progs --no-error-summary --allow) ;;
+test_progs*) command=("./$program" --no-error-summary --allow) ;;
 *) for module in bpf_testmod bpf_test_modorder_x bpf_test_modorder_y; do insmod "./$module.ko"; done ;;
 esac
 case $program in
