@@ -50,6 +50,7 @@ kernel=$(dirname "$(bpfsig kernel build --variant "$variant")")
 # The virtual machine has a /tmp of its own.
 work=$(realpath "$(mktemp -d -p target)")
 trap 'rm -rf "$work"' EXIT
+cp "$kernel"/ca.{key,pem} "$work"
 signers "$work" "$kernel"
 bpfsig vm --variant "$variant" "${machine[@]}" -- \
 	"${start[@]}" env BPFSIG_FUZZ_LOADS="${2-$loads}" BPFSIG_FUZZ_SEED="${3-1}" BPFSIG_TEST_KEYS="$work" \
