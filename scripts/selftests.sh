@@ -9,8 +9,9 @@
 #     test_verifier   programs, each an array of instructions
 #     test_progs      everything else
 #     veristat        verifies each program of each object, and counts what that takes
-#     libbpf          the tests of test_progs in selftests/libbpf, with the series' libbpf instead of the kernel's own
 #     signed          each object that bpftool loads is signed, and loaded signed
+#     libbpf          the tests of test_progs in selftests/libbpf, with the series' libbpf instead of the kernel's own. After
+#                     `signed`, it finds signatures beside the objects, by a signer whom nobody has added to a keyring
 #     xlated          each object that loads signed is loaded unsigned by libbpf, too, and the code that the kernel has made
 #                     of it is compared. Comes after `signed`
 #
@@ -282,7 +283,7 @@ parts=("$@")
 if [[ $# -eq 0 && -n $sample ]]; then
 	parts=(signed xlated)
 elif [[ $# -eq 0 ]]; then
-	parts=(test_verifier test_progs veristat libbpf signed xlated)
+	parts=(test_verifier test_progs veristat signed libbpf xlated)
 fi
 for part in "${parts[@]}"; do
 	case $part in
