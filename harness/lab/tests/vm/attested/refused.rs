@@ -8,8 +8,10 @@ use bpfsig_loading::{self as bpf, Attested};
 use bpfsig_signing::certificate::{Role, Signer};
 use bpfsig_signing::cms;
 use bpfsig_signing::facts::{Fact, Facts, Kind};
+use bpfsig_signing::insn::{self, AluOp, Insn, JumpOp, PSEUDO_CALL};
 use bpfsig_signing::map::MapDefinition;
 use bpfsig_signing::program::Program;
+use libbpf_rs::libbpf_sys::BPF_FUNC_get_prandom_u32;
 use libc::{EBADMSG, EINVAL, EKEYEXPIRED, EKEYREJECTED, ENOKEY};
 
 use super::{EXPORT, Subject, SwitchedOn, attest, attest_until, attested, attester, give};
@@ -135,6 +137,27 @@ fn that_do_not_fit() {
         facts[changed] ^= 1;
         verified(load(&facts), Attested::Malformed, "the facts do not fit the program");
     }
+}
+
+/// The kernel removes what is dead, and has to find the beginning of each function afterwards.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn that_leave_the_rest_of_a_function() {
+    let _on = SwitchedOn::new();
+    let zero = Insn::alu64_imm(AluOp::Mov, 0, 0);
+    let random = Insn { code: insn::CALL, imm: BPF_FUNC_get_prandom_u32 as i32, ..Insn::default() };
+    let call = Insn { code: insn::CALL, src: PSEUDO_CALL, imm: 1, ..Insn::default() };
+    let branch = Insn::jump_imm(JumpOp::Eq, 0, 0, 1);
+    let insns = [random, branch, Insn::exit(), call, Insn::exit(), zero, zero, Insn::exit()];
+    let subject = Subject::new(Program { insns: insn::encode(insns), ..small() });
+    let mut facts = subject.facts();
+    assert_eq!(facts.subprograms.len(), 2);
+    let taken = subject.load_attested(&facts.encode()).accepted();
+    assert!(matches!(attested(taken.as_fd()), Attested::Attested { .. }));
+    // The call, the end of the function that it is in, and the first instruction of the one that is called.
+    facts.facts.push(Fact { insn: 3, kind: Kind::DEAD, arg: 0, value: 3 });
+    facts.facts.sort_by_key(|fact| fact.insn);
+    verified(subject.load_attested(&facts.encode()), Attested::Malformed, "the facts do not fit the program");
 }
 
 fn first(facts: &mut Facts, kind: Kind) -> &mut Fact {
