@@ -5,9 +5,8 @@
 # facts: loads programs with made-up facts that a trusted attester has signed, on a kernel that finds its own wrong uses of
 # memory (kasan: user-mode Linux, fast, without the JIT). races: loads programs while what they refer to is changed and changed
 # back at random. dearest: looks for the load that costs most before it is refused. By default 100,000, 10,000 and 300 loads.
-# KERNEL can be `sanitized` for all: KASAN, UBSAN and leak detection in QEMU, with the JIT, and slow; or `kcsan`: data races
-# and lock validation, with two CPUs. faults: on `sanitized`, has each allocation and each access to the caller's memory in a
-# load fail in turn.
+# KERNEL can be `sanitized` for all: KASAN, UBSAN and leak detection in QEMU, with the JIT, and slow. faults: there, has each
+# allocation and each access to the caller's memory in a load fail in turn.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,19 +29,13 @@ faults)
 *) fail "what is to be tried: facts, races, dearest, or faults?" ;;
 esac
 variant=${4-$variant}
-start=()
 append="sysctl.kernel.bpf_signature_failures_us=0 kasan.fault=panic loglevel=4"
 case $variant in
 kasan) machine=(--engine uml --append "$append panic_on_warn=1") ;;
 patched) machine=(--append "$append") ;;
 # Evaluating ACPI's table of interrupts takes that kernel longer than a machine may take to boot.
 sanitized) machine=(--append "$append acpi=noirq") ;;
-# Once it has booted, data races are looked for.
-kcsan)
-	machine=(--append "$append" --cpus 2)
-	start=(sh -c 'echo on >/sys/kernel/debug/kcsan && exec "$@"' sh)
-	;;
-*) fail "no kernel $variant: there are kasan, patched, sanitized and kcsan" ;;
+*) fail "no kernel $variant: there are kasan, patched and sanitized" ;;
 esac
 
 tests=$(test_program)
@@ -53,5 +46,5 @@ trap 'rm -rf "$work"' EXIT
 cp "$kernel"/ca.{key,pem} "$work"
 signers "$work" "$kernel"
 bpfsig vm --variant "$variant" "${machine[@]}" -- \
-	"${start[@]}" env BPFSIG_FUZZ_LOADS="${2-$loads}" BPFSIG_FUZZ_SEED="${3-1}" BPFSIG_TEST_KEYS="$work" \
+	env BPFSIG_FUZZ_LOADS="${2-$loads}" BPFSIG_FUZZ_SEED="${3-1}" BPFSIG_TEST_KEYS="$work" \
 	"$tests" --ignored --nocapture "$test"

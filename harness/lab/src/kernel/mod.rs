@@ -72,8 +72,6 @@ pub enum Variant {
     Kasan,
     /// Patched, with KASAN, UBSAN, leak detection and fault injection, for QEMU: slow, but with the JIT.
     Sanitized,
-    /// Patched, with lock validation and KCSAN, which finds data races, for QEMU. KCSAN is switched on in the guest.
-    Kcsan,
 }
 
 impl Variant {
@@ -109,7 +107,6 @@ impl fmt::Display for Variant {
             Self::Uml => "uml",
             Self::Kasan => "kasan",
             Self::Sanitized => "sanitized",
-            Self::Kcsan => "kcsan",
         })
     }
 }
@@ -185,7 +182,6 @@ impl Recipe {
             Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
             Variant::Uml | Variant::Kasan => fragments.extend(config::read(&config.join("uml"))?),
             Variant::Sanitized => fragments.extend(config::read(&config.join("sanitized"))?),
-            Variant::Kcsan => fragments.extend(config::read(&config.join("kcsan"))?),
         }
         if matches!(variant, Variant::Kasan | Variant::Sanitized) {
             fragments.extend(config::read(&config.join("kasan"))?);
