@@ -15,8 +15,8 @@
 #     xlated          each object that loads signed is loaded unsigned by libbpf, too, and the code that the kernel has made
 #                     of it is compared. Comes after `signed`
 #
-# Fails if anything differs, between the kernels or the libraries, but for the tests that the series adds; if less than 99 in 100 objects that load unsigned load
-# signed; and if those that don't are not the ones in selftests/not-signed, with their reasons, or those that could not be
+# Fails if anything differs, between the kernels or the libraries, but for the tests that the series adds; if less than 99 in 100
+# objects that load unsigned load signed; and if those that don't are not the ones in selftests/not-signed, with their reasons, or those that could not be
 # compared are not the ones in selftests/not-same. What the programs said is in target/selftests/KERNEL/PROGRAM/; what is there
 # is not run again.
 #

@@ -97,7 +97,7 @@ pub struct Attempts {
     pub errno: i32,
     /// Number of measured attempts.
     pub attempts: u64,
-    /// CPU time of the attacker during all of them.
+    /// CPU time of the attacker's process during all of them.
     pub attacker: u64,
     /// The part of it outside of the kernel.
     pub user: u64,
