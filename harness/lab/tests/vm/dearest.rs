@@ -8,6 +8,7 @@ use std::array;
 use std::time::Duration;
 
 use bpfsig_lab::jobs::attack::{Thing, laden};
+use bpfsig_lab::jobs::message::forged;
 use bpfsig_loading::raw::create_maps;
 use bpfsig_signing::Digest;
 use bpfsig_signing::cms;
@@ -80,11 +81,11 @@ impl Recipe {
         let digest = |index: u64| Digest::of([number, index].map(u64::to_le_bytes).concat());
         let entry = |index| Entry { kind: Kind::PROGRAM, digest: digest(index) };
         let statement = Statement { expiry: 0, entries: (0..self.entries as u64).map(entry).collect() };
-        let mut message = cms::sign_attached(&statement.encode().unwrap(), &signer).unwrap();
-        if matches!(self.wrong, Wrong::Forged) {
-            *message.last_mut().unwrap() ^= 1;
+        let message = cms::sign_attached(&statement.encode().unwrap(), &signer).unwrap();
+        match self.wrong {
+            Wrong::Forged => forged(message).unwrap(),
+            Wrong::UnknownSigner | Wrong::NotListed => message,
         }
-        message
     }
 
     /// Loads it, and returns what that has taken of the CPU: the clock of an idle machine jumps.
