@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use bpfsig_lab::jobs::message;
 use bpfsig_signing::choices::Choices;
 use bpfsig_signing::description::{self, Description};
 use bpfsig_signing::embed;
@@ -532,8 +533,7 @@ fn files_that_are_not_what_they_should_be() {
 fn wrong_signatures() {
     let place = Place::new();
     let object = place.signed("xdp_acl");
-    let mut forged = sign(&Object::parse(bytes("xdp_acl")).unwrap());
-    *forged.last_mut().unwrap() ^= 1;
+    let forged = message::forged(sign(&Object::parse(bytes("xdp_acl")).unwrap())).unwrap();
     let forged = place.write("forged", &forged);
     let message = fails(
         load().arg(&object).arg("--signature").arg(forged),

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::fd::AsFd;
 
+use bpfsig_lab::jobs::message;
 use bpfsig_lab::loader::Loader;
 use bpfsig_loading as bpf;
 use bpfsig_loading::raw::{LoadContext, Log, PreparedLoad};
@@ -84,8 +85,7 @@ fn signatures_of_all_algorithms_and_none() {
 fn wrong_signatures() {
     let loader = loader_of("xdp_acl");
     let signature = sign(&loader, signer());
-    let mut forged = signature.clone();
-    *forged.last_mut().unwrap() ^= 1;
+    let forged = message::forged(signature.clone()).unwrap();
     load_loader(&loader, &loader, Some(&forged)).refused(EKEYREJECTED, "signature verification failed");
     load_loader(&loader, &loader, Some(&signature[1..])).refused(EBADMSG, "signature verification failed");
     load_loader(&loader, &loader, Some(&sign(&loader, &stranger())))

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use bpfsig_lab::jobs::message;
 use bpfsig_loading::raw::ProgLoad;
 use bpfsig_signing::insn::{self, Insn};
 use bpfsig_signing::program::Program;
@@ -35,9 +36,7 @@ impl Drop for Limit {
 
 /// A message that is not by the signer whom it names.
 pub fn forged() -> Vec<u8> {
-    let mut signature = sign(&small(), signer());
-    *signature.last_mut().unwrap() ^= 1;
-    signature
+    message::forged(sign(&small(), signer())).unwrap()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use bpfsig_lab::jobs::message;
 use bpfsig_loading::keyring;
 use bpfsig_signing::certificate::{Certificate, DOCUMENTATION_PEN, Purpose, Role, Signer};
 use bpfsig_signing::key::{Algorithm, PrivateKey};
@@ -86,8 +87,7 @@ fn renewed_certificate() {
 #[ignore = "needs the patched kernel"]
 fn forged_signature() {
     for algorithm in Algorithm::ALL {
-        let mut signature = sign(&small(), &keys::signer_of(algorithm));
-        *signature.last_mut().unwrap() ^= 1;
+        let signature = message::forged(sign(&small(), &keys::signer_of(algorithm))).unwrap();
         load(&small(), Some(&signature)).refused(EKEYREJECTED, "not made by the signer's key");
     }
 }
@@ -108,8 +108,7 @@ fn changed_content() {
 #[test]
 #[ignore = "needs the patched kernel"]
 fn before_the_instructions_are_copied() {
-    let mut forged = sign(&small(), signer());
-    *forged.last_mut().unwrap() ^= 1;
+    let forged = message::forged(sign(&small(), signer())).unwrap();
     load_with(&small(), Some(&forged), |attr| attr.insns = 8).refused(EKEYREJECTED, "");
     let unknown = sign(&small(), &keys::stranger());
     load_with(&small(), Some(&unknown), |attr| attr.insns = 8).refused(ENOKEY, "");

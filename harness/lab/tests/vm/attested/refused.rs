@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bpfsig_lab::jobs::message;
 use bpfsig_loading::keyring::Keyring;
 use bpfsig_loading::{self as bpf, Attested};
 use bpfsig_signing::certificate::{Role, Signer};
@@ -215,8 +216,7 @@ fn that_nobody_attests() {
     subject
         .load_with(&changed, &message)
         .refused(EKEYREJECTED, "attestation: not of these facts of this program");
-    let mut forged = message.clone();
-    *forged.last_mut().unwrap() ^= 1;
+    let forged = message::forged(message.clone()).unwrap();
     subject.load_with(&facts, &forged).refused(EKEYREJECTED, "attestation: not made by the signer's key");
     subject.load_with(&facts, b"message").refused(EBADMSG, "attestation: ");
     let detached = cms::sign_detached(&facts, attester()).unwrap();
