@@ -98,8 +98,12 @@ image() { readlink "$work/$1/bzImage"; }
 # is started again, with the next name.
 run() {
 	local kernel=$1 program=$2 results=$work/$1/$2 append='' left
+	case $program in
+	# As in the configuration that they are written for.
+	test_*) append=sysctl.kernel.unprivileged_bpf_disabled=0 ;;
 	# Objects that don't load signed may be more than any user is granted.
-	[[ $program != bpfsig && $program != xlated ]] || append=sysctl.kernel.bpf_signature_failures_us=0
+	bpfsig | xlated) append=sysctl.kernel.bpf_signature_failures_us=0 ;;
+	esac
 	mkdir -p "$results"
 	cat >"$results.names"
 	while true; do
@@ -140,8 +144,8 @@ libbpf() {
 	local names objects
 	checkout libbpf libbpf
 	scripts/libbpf.sh "$work/libbpf/source" "$work/libbpf" >/dev/null
-	objects=(test_progs.o ./*.test.o ./*_helpers.o test_loader.o xsk.o disasm.o json_writer.o usdt_1.o usdt_2.o find_bit.o)
-	(cd "$directory" && gcc -rdynamic -o test_progs_libbpf "${objects[@]}" "$work/libbpf/lib/libbpf.a" -lelf -lz -lpcap)
+	objects=("$directory"/{test_progs,*.test,*_helpers,test_loader,xsk,disasm,json_writer,usdt_1,usdt_2,find_bit}.o)
+	gcc -rdynamic -o "$directory/test_progs_libbpf" "${objects[@]}" "$work/libbpf/lib/libbpf.a" -lelf -lz -lpcap
 	names=$(grep -v '^#' scripts/selftests/libbpf)
 	run patched test_progs <<<"$names"
 	run patched test_progs_libbpf <<<"$names"
