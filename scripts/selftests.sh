@@ -15,10 +15,10 @@
 #     xlated          each object that loads signed is loaded unsigned by libbpf, too, and the code that the kernel has made
 #                     of it is compared. Comes after `signed`
 #
-# Fails if anything differs, between the kernels or the libraries, but for the tests that the series adds; if less than 99 in 100
-# objects that load unsigned load signed; and if those that don't are not the ones in selftests/not-signed, with their reasons, or those that could not be
-# compared are not the ones in selftests/not-same. What the programs said is in target/selftests/KERNEL/PROGRAM/; what is there
-# is not run again.
+# Fails if anything differs, between the kernels or the libraries, but for the tests that the series adds and those in
+# selftests/differs; if less than 99 in 100 objects that load unsigned load signed; and if those that don't are not the ones in
+# selftests/not-signed, with their reasons, or those that could not be compared are not the ones in selftests/not-same. What the
+# programs said is in target/selftests/KERNEL/PROGRAM/; what is there is not run again.
 #
 # With --sample, `signed` and `xlated` of each tenth object, without building the others or the kernel without the series.
 set -euo pipefail
@@ -155,10 +155,13 @@ libbpf() {
 		"$(grep -c '^[<>]' "$work/libbpf.differences" || true) differences"
 }
 
-# What differs between the kernels: `<` without the series, `>` with it. The series' own tests need it to pass.
+# What differs between the kernels: `<` without the series, `>` with it. The series' own tests need it to pass, and where
+# mitigations are on to be run without privileges.
 differences() {
+	local known passed='(:OK( \(SKIP: [0-9/]+\))?|@unpriv:SKIP)'
+	known=$(grep -v '^#' scripts/selftests/differs | paste --serial --delimiters='|')
 	diff <(said baseline "$1") <(said patched "$1") | grep '^[<>]' |
-		grep -vE "^< ($changed):|^> ($added|$changed):(#.*:OK$|exit status 0)" || true
+		grep -vE "^[<>] ($known):|^< ($changed):|^> ($added|$changed):(#.*$passed$|exit status 0)" || true
 }
 
 # Runs a program on both kernels with the names that are read, beside each other, and compares what it says.

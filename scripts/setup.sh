@@ -39,6 +39,8 @@ packages() {
 		python3-git       checkpatch.pl looks at licences with it
 		python3-ply       checkpatch.pl looks at licences with it
 		iproute2          networks for the programs that the tests provoke
+		iputils-ping      traffic for the kernel's own tests of networks
+		ethtool           likewise
 		e2fsprogs         a file system whose files the kernel knows by their digests
 		fsverity          digests of executables, for a policy
 		mmdebstrap        the machine with Debian 13 of scripts/debian.sh

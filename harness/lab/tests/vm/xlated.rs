@@ -81,9 +81,11 @@ fn map_name(id: u32) -> String {
     name.find('.').map_or(name, |dot| &name[dot..]).to_owned()
 }
 
-/// Demands that all programs of an object are the same in the kernel. Returns how many there are.
+/// Demands that all programs of an object are the same in the kernel. Returns how many there are. Loads it unsigned first, so
+/// that an object which does not load at all is told by what libbpf says of it.
 pub fn same(name: &str, bytes: &[u8], choices: &Choices, target: Option<BorrowedFd<'_>>) -> usize {
-    let [signed, unsigned] = Way::ALL.map(|way| Loaded::of_bytes(name, bytes, choices, way, target));
+    let [unsigned, signed] =
+        [Way::Unsigned, Way::Signed].map(|way| Loaded::of_bytes(name, bytes, choices, way, target));
     assert_eq!(signed.names(), unsigned.names());
     for program in signed.names() {
         let [signed, unsigned] = [&signed, &unsigned].map(|loaded| normalised(loaded.program(program)));

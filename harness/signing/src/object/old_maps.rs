@@ -19,11 +19,14 @@ pub(super) struct OldMap {
 
 /// The maps that an object defines so.
 pub(super) fn old_maps(elf: &Elf<'_>) -> Result<Vec<OldMap>, ObjectError> {
-    // Each has a section of its own, and a definition with a path in it.
-    if let Some(section) = elf.sections.iter().find(|section| section.name.starts_with("maps/")) {
+    // gobpf: each has a section of its own, and a definition with a path in it. ir-keytable: its loader writes parameters into
+    // the instructions.
+    let foreign =
+        |section: &&Section<'_>| section.name.starts_with("maps/") || section.name.ends_with("/maps");
+    if let Some(section) = elf.sections.iter().find(foreign) {
         return Err(ObjectError::Section {
             section: section.name.to_owned(),
-            problem: "defines a map as gobpf wants it, and libbpf does not: define it in `.maps`",
+            problem: "defines a map as gobpf or ir-keytable want it, and libbpf does not: define it in `.maps`",
         });
     }
     let Some(index) = elf.section_index(OLD_MAPS) else { return Ok(Vec::new()) };

@@ -331,8 +331,13 @@ fn maps_of_the_old_way() {
         let error = refused(&with_old_map("maps", numbers));
         assert!(error.contains(problem), "{error}");
     }
-    let error = refused(&with_old_map("maps/table", "1, 4, 8, 16, 1"));
-    assert!(error.contains("section `maps/table` defines a map as gobpf wants it"), "{error}");
+    for section in ["maps/table", "lirc_mode2/maps"] {
+        let error = refused(&with_old_map(section, "1, 4, 8, 16, 1"));
+        assert!(
+            error.contains(&format!("section `{section}` defines a map as gobpf or ir-keytable want it")),
+            "{error}"
+        );
+    }
 }
 
 /// See data/aya/count.rs.
