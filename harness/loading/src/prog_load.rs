@@ -75,7 +75,7 @@ impl<'a> PreparedLoad<'a> {
                 Error::Invalid("its license has a zero byte".to_owned()).in_program(&program.name)
             })?,
             log_level: verifier_log::STATS,
-            log: Log::default(),
+            log: Log::for_records(program.core_relos.count()),
         })
     }
 

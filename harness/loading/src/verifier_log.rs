@@ -7,9 +7,11 @@ pub const STATS: u32 = 4;
 /// `BPF_LOG_LEVEL1`: the path to the error.
 pub(super) const TRACE: u32 = 1;
 
-/// Enough for figures, for why a signature is refused, and for a line about each CO-RE record, which the kernel writes
-/// whatever it is asked for.
+/// Enough for figures, and for why a signature is refused.
 const SMALL: usize = 64 << 10;
+/// Enough for what the kernel says of a CO-RE record, whatever it is asked for: some lines with the names of types. With a full
+/// log, a load fails after all of it has been done.
+const RECORD: usize = 1 << 10;
 
 /// A buffer for the verifier's log.
 #[derive(Clone, Debug)]
@@ -19,6 +21,11 @@ impl Log {
     /// Room for `size` bytes.
     pub(super) fn new(size: usize) -> Self {
         Self(vec![0; size].into())
+    }
+
+    /// Room for what is said of a program with so many CO-RE records.
+    pub(super) fn for_records(count: u32) -> Self {
+        Self::new(SMALL + count as usize * RECORD)
     }
 
     /// Makes it empty; returns address and size of the room.
