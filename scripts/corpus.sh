@@ -82,7 +82,7 @@ for name in "${packages[@]}"; do
 		continue
 	fi
 	dpkg-deb -x "$work/$name"/*.deb "$work/$name/files"
-	find "$work/$name/files" -type f -size +64c -print0 | while IFS= read -r -d '' file; do
+	find "$work/$name/files" -type f -size +64c -print0 | sort --zero-terminated | while IFS= read -r -d '' file; do
 		carve "$file" "$work/objects/$name"
 	done
 	[[ -n $(ls "$work/objects/$name") ]] || echo "$name, $release|-|no objects|"
