@@ -1,15 +1,23 @@
 //! What the kernel accepts.
 
+use std::iter;
+
 use bpfsig_lab::corpus;
 use bpfsig_signing::Digest;
 use bpfsig_signing::cms;
+use bpfsig_signing::insn::{self, AluOp, INSN_SIZE, Insn};
 use bpfsig_signing::key::Algorithm;
+use bpfsig_signing::program::{Attach, Program, Records};
 use bpfsig_signing::signature::MAX_ENTRIES;
 use bpfsig_signing::statement::{Entry, Kind};
 use bpfsig_signing::timestamp::Timestamp;
+use bpfsig_signing::uapi::prog_type;
 
 use crate::keys::{self, signer};
 use crate::load::{load, load_with, program, sign, small, statement};
+
+/// `BPF_CORE_FIELD_EXISTS`, a kind of CO-RE record: the instruction has 1 where the kernel has the field.
+const FIELD_EXISTS: u32 = 2;
 
 #[test]
 #[ignore = "needs the patched kernel"]
@@ -132,6 +140,32 @@ fn unbound_attributes() {
     load_with(&with_lines, Some(&signature), |attr| attr.line_info_cnt = 0).accepted();
     load_with(&with_lines, Some(&signature), |attr| attr.log_level |= 8).accepted();
     load_with(&with_lines, Some(&signature), |attr| attr.kern_version = 1).accepted();
+}
+
+/// The kernel writes to the log what it makes of each, also where only figures are asked for, and a load whose log overflows
+/// fails in the end. Most of it is gone when it succeeds.
+#[test]
+#[ignore = "needs the patched kernel"]
+fn a_log_with_a_thousand_records() {
+    const COUNT: u32 = 1000;
+    let mut program = Program {
+        prog_type: prog_type::SOCKET_FILTER,
+        attach: Attach::None,
+        expected_attach_type: 0,
+        slots: Vec::new(),
+        line_info: Records::default(),
+        ..program("fentry_connect")
+    };
+    program.func_info.bytes.truncate(program.func_info.record_size as usize);
+    let exists = Insn::alu64_imm(AluOp::Mov, 0, 1);
+    program.insns = insn::encode(iter::repeat_n(exists, COUNT as usize).chain([Insn::exit()]));
+    let first = program.core_relos.bytes[..program.core_relos.record_size as usize].to_vec();
+    program.core_relos.bytes = first.repeat(COUNT as usize);
+    for (record, index) in program.core_relos.bytes.chunks_mut(first.len()).zip(0..COUNT) {
+        record[..4].copy_from_slice(&(index * INSN_SIZE as u32).to_le_bytes());
+        record[12..].copy_from_slice(&FIELD_EXISTS.to_le_bytes());
+    }
+    load(&program, Some(&sign(&program, signer()))).accepted();
 }
 
 /// A log is not a condition for a signature.
