@@ -28,6 +28,10 @@ pub struct Options {
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     append: Option<String>,
 
+    /// Boot with this many CPUs
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    cpus: u8,
+
     /// What executes the guest
     #[arg(long, value_enum, default_value_t)]
     engine: Choice,
@@ -53,7 +57,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
     let words: Vec<String> = options.command.iter().map(|word| engine::quote(word)).collect::<Result<_>>()?;
 
     let mut boot = Some(progress.task("Boot", Total::Unknown));
-    let machine = engine.machine(&image, options.append.as_deref().unwrap_or_default(), 1)?;
+    let machine = engine.machine(&image, options.append.as_deref().unwrap_or_default(), options.cpus)?;
     let code = machine.run(&words.join(" "), None, &mut |event| match event {
         Event::Console(line) if options.console => progress.line(line),
         Event::Console(_) => (),

@@ -59,8 +59,8 @@ const KERNEL_ARGS: &str = "nokaslr oops=panic panic_on_warn=1";
 /// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// QEMU's translator, its clock advanced by one nanosecond an instruction: the same figures on any host, however
-    /// loaded it is.
+    /// QEMU's translator. With one CPU, its clock is advanced by one nanosecond an instruction: the same figures on any
+    /// host, however loaded it is.
     Tcg,
     /// The CPU itself, through KVM.
     Kvm,

@@ -49,7 +49,8 @@ impl Vm {
     }
 
     fn vmtest(&self, command: String) -> Result<Vmtest> {
-        let mut extra_args: Vec<String> = self.accelerator.args().iter().map(|arg| arg.to_string()).collect();
+        let mut extra_args: Vec<String> =
+            self.accelerator.args(self.cpus).iter().map(|arg| arg.to_string()).collect();
         extra_args.extend(self.qemu.args());
         let drive = format!("if=none,id=scratch,format=raw,file={}", self.disk.display());
         let device = format!("virtio-blk-pci,drive=scratch,serial={GUEST_DISK_SERIAL}");

@@ -72,6 +72,8 @@ pub enum Variant {
     Kasan,
     /// Patched, with KASAN, UBSAN, leak detection and fault injection, for QEMU: slow, but with the JIT.
     Sanitized,
+    /// Patched, with KCSAN, which finds data races once the guest has switched it on, for QEMU with several CPUs.
+    Kcsan,
 }
 
 impl Variant {
@@ -107,6 +109,7 @@ impl fmt::Display for Variant {
             Self::Uml => "uml",
             Self::Kasan => "kasan",
             Self::Sanitized => "sanitized",
+            Self::Kcsan => "kcsan",
         })
     }
 }
@@ -182,6 +185,7 @@ impl Recipe {
             Variant::Unprotected => series.append(Series::read(&patches.join("unprotected"))?),
             Variant::Uml | Variant::Kasan => fragments.extend(config::read(&config.join("uml"))?),
             Variant::Sanitized => fragments.extend(config::read(&config.join("sanitized"))?),
+            Variant::Kcsan => fragments.extend(config::read(&config.join("kcsan"))?),
         }
         if matches!(variant, Variant::Kasan | Variant::Sanitized) {
             fragments.extend(config::read(&config.join("kasan"))?);
