@@ -138,6 +138,12 @@ own_tests() {
 		done | paste --serial --delimiters='|'
 }
 
+# The objects that the series adds.
+own_objects() {
+	git -C $tree diff --name-only --diff-filter=A base "$(git -C "$work/patched/source" rev-parse HEAD)" -- $tests/progs |
+		sed -E 's,.*/(.*)\.c$,\1.bpf.o,'
+}
+
 # What the tests of libbpf say with the series' libbpf and with the kernel's own, on the kernel with the series. Their objects
 # are linked once more: libbpf keeps its interface. (What follows a hyphen in the name of test_progs is a folder to it.)
 libbpf() {
@@ -159,7 +165,7 @@ libbpf() {
 # mitigations are on to be run without privileges.
 differences() {
 	local known passed='(:OK( \(SKIP: [0-9/]+\))?|@unpriv:SKIP)'
-	known=$(grep -v '^#' scripts/selftests/differs | paste --serial --delimiters='|')
+	known=$({ grep -v '^#' scripts/selftests/differs && own_objects; } | paste --serial --delimiters='|')
 	diff <(said baseline "$1") <(said patched "$1") | grep '^[<>]' |
 		grep -vE "^[<>] ($known):|^< ($changed):|^> ($added|$changed):(#.*$passed$|exit status 0)" || true
 }
@@ -199,8 +205,9 @@ summary() {
 # Each tenth object, whether it can be built or not.
 sampled() { (cd "$directory/progs" && printf '%s\n' *.c | sed -n '1~10s/\.c$/.bpf.o/p'); }
 
+# Those that have been built, but for what was built of an earlier series.
 objects() {
-	(cd "$directory" && printf '%s\n' *.bpf.o) |
+	(cd "$directory" && comm -12 <(printf '%s\n' *.bpf.o) <(printf '%s\n' progs/*.c | sed -E 's,.*/(.*)\.c$,\1.bpf.o,' | sort)) |
 		if [[ -n $sample ]]; then comm -12 - <(sampled | sort); else cat; fi
 }
 
