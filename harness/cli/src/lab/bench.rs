@@ -17,8 +17,8 @@ use super::bench_output::BenchOutput;
 /// Measure the cost of a signature check, next to that of verification
 ///
 /// Builds the patched kernel if need be, boots it in a virtual machine and loads programs there: unsigned, signed,
-/// with a forged signature, by an unknown signer, and altered after signing. Shows these figures, and goes on with the kernel
-/// without the patches, which it has built meanwhile. After each machine it writes the results as JSON, and a report beside them: a
+/// with a forged signature, by an unknown signer, and altered after signing. Shows these figures, after a first look at a few
+/// programs, and goes on with the kernel without the patches, which it has built meanwhile. After each machine it writes the results as JSON, and a report beside them: a
 /// run that ends early leaves a partial one.
 #[derive(Args)]
 pub struct Options {
@@ -89,6 +89,10 @@ fn measure(options: &Options, selection: &Selection, choice: Choice) -> Result<(
         progress.line(&Forecast::of_loads(selection, choice, &progress)?.to_string());
     }
     let testbed = RealTestbed::new(choice, &progress)?;
+    if earlier.is_none() && *selection == Selection::default() {
+        let look = bench::measure(&first_look(), &testbed, None, &mut |_, _| Ok(()), &progress)?;
+        output.first_look(look);
+    }
     let outcome = bench::measure(
         selection,
         &testbed,
@@ -100,6 +104,18 @@ fn measure(options: &Options, selection: &Selection, choice: Choice) -> Result<(
         output.write_csv(results)?;
     }
     output.end(outcome)
+}
+
+/// What is measured before everything is, which has no figures for many minutes.
+fn first_look() -> Selection {
+    let scenarios =
+        [Scenario::Unsigned, Scenario::Signed, Scenario::Repeated, Scenario::UnknownSigner].map(Into::into);
+    Selection {
+        quick: true,
+        algorithms: vec![Algorithm::Rsa2048.to_string()],
+        scenarios: scenarios.to_vec(),
+        ..Selection::default()
+    }
 }
 
 fn attack(options: &Options) -> Result<()> {

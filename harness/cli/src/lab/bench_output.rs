@@ -39,6 +39,14 @@ impl<'a> BenchOutput<'a> {
         Ok(BenchOutput { path, json, csv, pages, figures, progress, finished: 0, shown: 0, said: Vec::new() })
     }
 
+    /// Shows what a few programs tell, whose figures are not kept: they are measured again.
+    pub fn first_look(&self, results: Results<Loads>) {
+        self.progress.print("A first look, at a few programs:");
+        let finding = Collection::of(self.path, results.into()).finding();
+        finding.iter().take(SENTENCES).for_each(|sentence| self.progress.print(sentence));
+        self.progress.line("Now all of them.");
+    }
+
     /// Writes results, and shows the first figures and the last.
     ///
     /// # Errors
