@@ -13,6 +13,8 @@
 #
 # KERNEL can be `sanitized` for all: KASAN, UBSAN and leak detection in QEMU, with the JIT, and slow. Or `kcsan`, with two CPUs,
 # which fails in the end if data races have to do with eBPF or keys.
+#
+# Adds a line to results/fuzz.csv: date, what was tried, loads (crowd: seconds), seed, kernel, commit, and the exit code.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,7 +39,7 @@ faults)
 	;;
 *) fail "what is to be tried: facts, races, dearest, crowd, or faults?" ;;
 esac
-variant=${4-$variant}
+amount=${2-$amount} seed=${3-1} variant=${4-$variant}
 start=()
 append="sysctl.kernel.bpf_signature_failures_us=0 kasan.fault=panic loglevel=4"
 case $variant in
@@ -61,7 +63,10 @@ trap 'rm -rf "$work"' EXIT
 cp "$kernel"/ca.{key,pem} "$work"
 signers "$work" "$kernel"
 try=("$tests" --ignored --nocapture "$test")
-[[ $test != crowd ]] || try=(scripts/fuzz/crowd.sh "$tests" "${2-$amount}" "${3-1}")
+[[ $test != crowd ]] || try=(scripts/fuzz/crowd.sh "$tests" "$amount" "$seed")
+code=0
 bpfsig vm --variant "$variant" "${machine[@]}" -- \
-	env BPFSIG_FUZZ_LOADS="${2-$amount}" BPFSIG_FUZZ_SEED="${3-1}" BPFSIG_TEST_KEYS="$work" \
-	"${start[@]}" "${try[@]}"
+	env BPFSIG_FUZZ_LOADS="$amount" BPFSIG_FUZZ_SEED="$seed" BPFSIG_TEST_KEYS="$work" \
+	"${start[@]}" "${try[@]}" || code=$?
+echo "$(date --utc +%F),$1,$amount,$seed,$(basename "$kernel"),$(git rev-parse --short HEAD),$code" >>results/fuzz.csv
+exit $code
